@@ -1,0 +1,79 @@
+// Diagnostics are data: a kind, a place, the text made from the kind's template, notes and a suggestion. They go to a
+// sink; compiler/report.hpp turns them into text or JSON.
+#pragma once
+
+#include "compiler/base/source.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xdpf {
+
+enum class Severity : std::uint8_t { error, warning };
+
+// Every kind of diagnostic; names, severities and templates stand in diagnostics.def. A test fails for a kind that no
+// test provokes.
+enum class Kind : std::uint16_t {
+#define XDPF_DIAGNOSTIC(name, severity, text) name,
+#include "compiler/base/diagnostics.def"
+#undef XDPF_DIAGNOSTIC
+};
+
+[[nodiscard]] std::string_view name_of(Kind kind);
+[[nodiscard]] Severity severity_of(Kind kind);
+[[nodiscard]] std::string_view template_of(Kind kind);
+[[nodiscard]] std::size_t kind_count();
+
+struct Note {
+    Span span; // may be invalid: a note without a place
+    std::string text;
+};
+
+struct Diagnostic {
+    Kind kind;
+    Span span;
+    std::string message;
+    std::string help; // what to do about it, or empty
+    std::vector<Note> notes;
+
+    Diagnostic &note(Span where, std::string text)
+    {
+        notes.push_back({where, std::move(text)});
+        return *this;
+    }
+    Diagnostic &suggest(std::string text)
+    {
+        help = std::move(text);
+        return *this;
+    }
+};
+
+// Collects what a compilation has to say. Not thread-safe; one compilation, one sink.
+class Diagnostics {
+public:
+    // The arguments fill the kind's template. The reference is good until the next report.
+    template <class... Args> Diagnostic &report(Kind kind, Span span, const Args &...args)
+    {
+        return add(kind, span, fmt::vformat(template_of(kind), fmt::make_format_args(args...)));
+    }
+    [[nodiscard]] bool has_errors() const { return errors_ != 0; }
+    [[nodiscard]] std::size_t errors() const { return errors_; }
+    [[nodiscard]] const std::vector<Diagnostic> &all() const { return all_; }
+
+private:
+    Diagnostic &add(Kind kind, Span span, std::string message);
+
+    std::vector<Diagnostic> all_;
+    std::size_t errors_ = 0;
+};
+
+// The candidate nearest to a misspelt name, empty where none is near (more than a third of the letters differ).
+[[nodiscard]] std::string nearest(std::string_view name, const std::vector<std::string> &candidates);
+
+// "did you mean 'x'?" or, without a near one, "one of: a, b, c" (nothing for no candidates).
+[[nodiscard]] std::string did_you_mean(std::string_view name, const std::vector<std::string> &candidates);
+
+} // namespace xdpf

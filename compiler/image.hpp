@@ -1,0 +1,101 @@
+// The compiled program as data: everything the runtime needs, and nothing of how it came about.
+#pragma once
+
+#include "compiler/maps.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+struct bpf_insn; // <linux/bpf.h>
+
+namespace xdpf {
+
+// One BPF instruction, the kernel's struct bpf_insn as a plain value. A 64-bit immediate takes two of them.
+struct Insn {
+    std::uint8_t code = 0;
+    std::uint8_t dst : 4 = 0;
+    std::uint8_t src : 4 = 0;
+    std::int16_t off = 0;
+    std::int32_t imm = 0;
+};
+static_assert(sizeof(Insn) == 8);
+
+// The source line that instructions from `insn` on stand for.
+struct LineEntry {
+    std::uint32_t insn = 0; // index into Code::insns
+    std::string file;
+    std::uint32_t line = 1;   // from 1
+    std::uint32_t column = 1; // from 1
+    std::string text;         // the line itself
+};
+
+// insns[insn] and the one behind it load the address of maps[map].
+struct MapReference {
+    std::uint32_t insn = 0;
+    MapId map;
+};
+
+struct ProgramImage {
+    std::string name; // also the name of its function; its section is "xdp"
+    std::vector<Insn> insns;
+    std::vector<MapReference> map_references;
+    std::vector<LineEntry> lines; // in order of insn; the first is for instruction 0
+};
+
+// ---- Tests written in the source ---------------------------------------------------------------------------------
+
+struct MapEntry {
+    MapId map;
+    std::vector<std::byte> key;
+    std::vector<std::byte> value; // of redirect maps: empty, the slot is filled
+};
+
+// The verdicts of <linux/bpf.h>: XDP_ABORTED 0, XDP_DROP 1, XDP_PASS 2, XDP_TX 3, XDP_REDIRECT 4.
+struct ExpectedVerdict {
+    std::uint32_t verdict = 2;
+    MapId map;                        // of a redirect; none: any
+    std::optional<std::uint32_t> key; // of a redirect; none: any
+    Span span;
+    std::string text; // as it stands in the source
+};
+
+// Fields of an entry; none: no such entry.
+struct ExpectedEntry {
+    MapId map;
+    std::vector<std::byte> key;
+    struct Field {
+        LayoutField field;
+        std::uint64_t value = 0;
+    };
+    bool present = true;
+    std::vector<Field> fields;
+    Span span;
+    std::string text;
+};
+
+struct TestImage {
+    std::string name;
+    std::size_t program = 0; // index into Image::programs
+    Span span;
+    std::vector<std::vector<std::byte>> packets; // run in order; verdicts are checked for each
+    std::uint32_t rx_queue = 0;
+    std::uint32_t ingress_ifindex = 1;
+    std::vector<MapEntry> entries;    // in the maps beforehand
+    std::vector<MapId> cleared;       // redirect maps of which only `entries` are filled; in the others every slot is
+    std::vector<ExpectedVerdict> verdicts;
+    std::vector<ExpectedEntry> expected_entries;
+};
+
+struct Image {
+    std::string name;    // of the source file, without folder and ending
+    std::string license; // "GPL" unless a program says otherwise
+    std::vector<MapSpec> maps; // indexed by MapId
+    std::vector<ProgramImage> programs;
+    std::vector<TestImage> tests;
+    std::vector<std::byte> elf; // the object file
+};
+
+} // namespace xdpf

@@ -1,0 +1,68 @@
+// A BPF map as the compiler sees it: kind, sizes, and the layout of key and value by field, for BTF and for printing.
+#pragma once
+
+#include "compiler/base/id.hpp"
+#include "compiler/base/source.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xdpf {
+
+using MapId = Id<struct MapTag>;
+
+enum class MapKind : std::uint8_t {
+#define XDPF_MAP_KIND(name, bpf_type, traits) name,
+#include "compiler/map_kinds.def"
+#undef XDPF_MAP_KIND
+};
+
+// What the language may do with a kind of map.
+namespace map_trait {
+enum : unsigned {
+    redirect = 1,    // entries are sockets or devices
+    array = 2,       // key is an index below max_entries; every entry exists
+    per_cpu = 4,     // a value for each CPU
+    prefix = 8,      // key is a prefix
+    no_prealloc = 16 // the kernel wants BPF_F_NO_PREALLOC
+};
+}
+
+[[nodiscard]] std::string_view name_of(MapKind kind);
+[[nodiscard]] unsigned traits_of(MapKind kind);
+// BPF_MAP_TYPE_… of <linux/bpf.h>.
+[[nodiscard]] std::uint32_t bpf_type_of(MapKind kind);
+[[nodiscard]] inline bool has(MapKind kind, unsigned trait) { return (traits_of(kind) & trait) != 0; }
+
+// How bytes of a key or value are meant. Numbers are in the machine's byte order except in prefix keys; addresses and
+// bytes as they stand in the packet, shown in BTF as u8[n].
+enum class FieldFormat : std::uint8_t { number, mac, ipv4, ipv6, bytes };
+
+struct LayoutField {
+    std::string name; // "src", "packets"
+    FieldFormat format = FieldFormat::number;
+    std::uint32_t offset = 0; // bytes
+    std::uint32_t size = 0;   // bytes; numbers have 1, 2, 4 or 8
+    bool big_endian = false;  // numbers in prefix keys
+};
+
+// A key or a value: fields in order of offset, padding between them is zero. One unnamed field: a plain value.
+struct Layout {
+    std::string name; // "counter", "blocklist_key"; empty for a plain value
+    std::uint32_t size = 0;
+    std::vector<LayoutField> fields;
+};
+
+struct MapSpec {
+    std::string name;
+    MapKind kind{};
+    Layout key;   // of a prefix map: the first field is "prefixlen", u32
+    Layout value; // redirect maps: u32
+    std::uint32_t max_entries = 0;
+    std::uint32_t flags = 0; // BPF_F_…
+    Span span;
+};
+
+} // namespace xdpf
