@@ -1,0 +1,121 @@
+#include "runtime/error.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <linux/capability.h>
+#include <unistd.h>
+#include <utility>
+
+namespace xdpf::runtime {
+namespace {
+
+struct Capability {
+    unsigned bit;
+    std::string_view name;
+};
+constexpr std::array<Capability, 3> needed = {
+    {{CAP_BPF, "CAP_BPF"}, {CAP_NET_ADMIN, "CAP_NET_ADMIN"}, {CAP_NET_RAW, "CAP_NET_RAW"}}};
+
+// Effective capabilities as a bit set, from /proc (no libcap needed).
+std::uint64_t effective_capabilities()
+{
+    std::ifstream status("/proc/thread-self/status");
+    std::string line;
+    while (std::getline(status, line)) {
+        unsigned long long bits = 0;
+        if (std::sscanf(line.c_str(), "CapEff: %llx", &bits) == 1)
+            return bits;
+    }
+    return ~0ULL;
+}
+
+std::string executable()
+{
+    std::array<char, 4096> path{};
+    const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
+    return length > 0 ? std::string(path.data(), static_cast<std::size_t>(length)) : "xdpf";
+}
+
+} // namespace
+
+std::string missing_capabilities()
+{
+    const std::uint64_t have = effective_capabilities();
+    const bool admin = (have >> CAP_SYS_ADMIN & 1) != 0; // implies CAP_BPF in the kernel's checks
+    std::string missing;
+    for (const Capability &capability : needed) {
+        if ((have >> capability.bit & 1) != 0 || (capability.bit == CAP_BPF && admin))
+            continue;
+        missing += missing.empty() ? "" : ", ";
+        missing += capability.name;
+    }
+    return missing;
+}
+
+std::string errno_name(int code)
+{
+    const char *name = strerrorname_np(code);
+    return name != nullptr ? name : fmt::format("errno {}", code);
+}
+
+std::string errno_text(int code)
+{
+    if (code == 0)
+        return {};
+    const char *text = strerrordesc_np(code);
+    return fmt::format("{} ({})", text != nullptr ? text : "error", errno_name(code));
+}
+
+Error system_error(std::string stage, std::string call, int code)
+{
+    Error error;
+    error.stage = std::move(stage);
+    error.call = std::move(call);
+    error.code = code;
+    const char *text = strerrordesc_np(code);
+    error.message = text != nullptr ? text : "unknown error";
+    if (code == EPERM || code == EACCES) {
+        const std::string missing = missing_capabilities();
+        if (!missing.empty()) {
+            error.cause = fmt::format("this process lacks {}", missing);
+            error.remedy = fmt::format("sudo setcap cap_bpf,cap_net_admin,cap_net_raw=ep {}   (or run it with sudo)",
+                                       executable());
+        } else if (code == EPERM) {
+            error.cause =
+                "the kernel forbids it although CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW are there: a container's "
+                "seccomp filter, lockdown, or kernel.unprivileged_bpf_disabled inside a user namespace";
+            error.remedy = "cat /sys/kernel/security/lockdown; grep Seccomp /proc/self/status; cat /proc/self/uid_map";
+        }
+    }
+    return error;
+}
+
+std::string to_string(const Error &error)
+{
+    std::string out = fmt::format("error: {}", error.stage);
+    if (!error.call.empty())
+        out += fmt::format(": {}", error.call);
+    if (!error.message.empty())
+        out += fmt::format(": {}", error.message);
+    if (error.code != 0)
+        out += fmt::format(" ({})", errno_name(error.code));
+    if (error.place.line != 0) {
+        out += fmt::format("\n  at:    {}:{}", error.place.file, error.place.line);
+        if (!error.place.text.empty())
+            out += fmt::format(": {}", error.place.text);
+    } else if (!error.place.text.empty()) {
+        out += fmt::format("\n  at:    {}", error.place.text);
+    }
+    if (!error.cause.empty())
+        out += fmt::format("\n  cause: {}", error.cause);
+    if (!error.remedy.empty())
+        out += fmt::format("\n  try:   {}", error.remedy);
+    return out;
+}
+
+} // namespace xdpf::runtime

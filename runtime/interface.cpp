@@ -1,0 +1,143 @@
+#include "runtime/interface.hpp"
+
+#include "runtime/netlink.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+namespace xdpf::runtime {
+namespace {
+
+// 0: the driver does not say.
+std::uint32_t channels_of(const std::string &name)
+{
+    const Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ethtool_channels channels{};
+    channels.cmd = ETHTOOL_GCHANNELS;
+    ifreq request{};
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
+    request.ifr_data = reinterpret_cast<char *>(&channels);
+    if (!fd || ioctl(fd.get(), SIOCETHTOOL, &request) != 0)
+        return 0;
+    return channels.combined_count + channels.rx_count;
+}
+
+std::uint32_t queues_in_sysfs(const std::string &name)
+{
+    std::uint32_t queues = 0;
+    std::error_code failed;
+    for (const auto &entry : std::filesystem::directory_iterator("/sys/class/net/" + name + "/queues", failed))
+        queues += entry.path().filename().native().starts_with("rx-") ? 1 : 0;
+    return queues;
+}
+
+void read_link(const nlmsghdr &message, Interface &interface)
+{
+    const auto *info = static_cast<const ifinfomsg *>(NLMSG_DATA(&message));
+    interface.index = info->ifi_index;
+    interface.up = (info->ifi_flags & IFF_UP) != 0;
+    interface.running = (info->ifi_flags & IFF_RUNNING) != 0;
+    const auto *begin = reinterpret_cast<const std::byte *>(IFLA_RTA(info));
+    const std::span attributes(begin, IFLA_PAYLOAD(&message));
+    netlink::for_each_attribute(attributes, [&](std::uint16_t type, std::span<const std::byte> value) {
+        if (type == IFLA_MTU && value.size() >= sizeof interface.mtu)
+            std::memcpy(&interface.mtu, value.data(), sizeof interface.mtu);
+        if (type == IFLA_STATS64) {
+            rtnl_link_stats64 counters{};
+            std::memcpy(&counters, value.data(), std::min(sizeof counters, value.size()));
+            interface.counters = {counters.rx_packets, counters.rx_bytes, counters.rx_dropped};
+        }
+    });
+}
+
+Error not_there(const std::string &stage, const std::string &call, int code)
+{
+    Error error = system_error(stage, call, code);
+    if (code == ENODEV || code == ERANGE || code == EINVAL) {
+        error.code = ENODEV;
+        error.message = "No such device";
+        error.cause = "there is no interface of that name in this network namespace";
+        error.remedy = "ip link show";
+    }
+    return error;
+}
+
+} // namespace
+
+Result<Interface> find_interface(const std::string &name, const std::string &stage)
+{
+    Interface interface;
+    interface.name = name;
+    if (name.empty() || name.size() >= IFNAMSIZ)
+        return std::unexpected(not_there(stage, "rtnetlink RTM_GETLINK", ENODEV));
+    Result<Fd> fd = netlink::open();
+    if (!fd)
+        return std::unexpected(std::move(fd.error()));
+    netlink::Request request(RTM_GETLINK, 0);
+    request.add_struct(ifinfomsg{});
+    request.attribute(IFLA_IFNAME, std::string_view(name));
+    const int code = netlink::ask(fd->get(), request, [&](const nlmsghdr &message) {
+        if (message.nlmsg_type == RTM_NEWLINK)
+            read_link(message, interface);
+    });
+    if (code != 0 || interface.index == 0)
+        return std::unexpected(not_there(stage, "rtnetlink RTM_GETLINK", code != 0 ? code : ENODEV));
+    interface.receive_queues = channels_of(name);
+    if (interface.receive_queues == 0)
+        interface.receive_queues = std::max(1U, queues_in_sysfs(name));
+    return interface;
+}
+
+Result<LinkWatch> LinkWatch::open(const Interface &interface)
+{
+    Result<Fd> fd = netlink::open(RTMGRP_LINK);
+    if (!fd)
+        return std::unexpected(std::move(fd.error()));
+    LinkWatch watch;
+    watch.fd_ = std::move(*fd);
+    watch.index_ = interface.index;
+    watch.name_ = interface.name;
+    watch.state_ = interface.up ? State::up : State::down;
+    return watch;
+}
+
+LinkWatch::State LinkWatch::read()
+{
+    alignas(nlmsghdr) std::array<char, 16384> buffer;
+    while (true) {
+        const ssize_t got = recv(fd_.get(), buffer.data(), buffer.size(), 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && errno == ENOBUFS) { // news were lost: look for ourselves
+            const Result<Interface> now = find_interface(name_, {});
+            state_ = !now || now->index != index_ ? State::gone : now->up ? State::up : State::down;
+            continue;
+        }
+        if (got < 0)
+            return state_;
+        auto length = static_cast<unsigned>(got);
+        for (auto *message = reinterpret_cast<nlmsghdr *>(buffer.data()); NLMSG_OK(message, length);
+             message = NLMSG_NEXT(message, length)) {
+            const auto *info = static_cast<const ifinfomsg *>(NLMSG_DATA(message));
+            const bool mine = info->ifi_family == AF_UNSPEC && info->ifi_index == index_;
+            if (mine && message->nlmsg_type == RTM_DELLINK)
+                state_ = State::gone;
+            else if (mine && message->nlmsg_type == RTM_NEWLINK && state_ != State::gone)
+                state_ = (info->ifi_flags & IFF_UP) != 0 ? State::up : State::down;
+        }
+    }
+}
+
+} // namespace xdpf::runtime

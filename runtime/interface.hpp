@@ -1,0 +1,49 @@
+// What the kernel says about a network interface, in the calling thread's network namespace.
+#pragma once
+
+#include "runtime/error.hpp"
+#include "runtime/fd.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace xdpf::runtime {
+
+// The interface's own counters (struct rtnl_link_stats64 of <linux/if_link.h>), in packets and bytes since it exists.
+struct InterfaceCounters {
+    std::uint64_t rx_packets = 0;
+    std::uint64_t rx_bytes = 0;
+    std::uint64_t rx_dropped = 0;
+};
+
+struct Interface {
+    std::string name;
+    int index = 0;
+    std::uint32_t mtu = 0;
+    bool up = false;      // administratively
+    bool running = false; // and has a carrier
+    std::uint32_t receive_queues = 1;
+    InterfaceCounters counters;
+};
+
+// `stage` begins the error's text, e.g. "cannot attach to 'eth9'".
+[[nodiscard]] Result<Interface> find_interface(const std::string &name, const std::string &stage);
+
+// Hears of links that change, so that a vanished interface can end a wait: AF_XDP never wakes a poller for that.
+class LinkWatch {
+public:
+    enum class State : std::uint8_t { up, down, gone };
+
+    [[nodiscard]] static Result<LinkWatch> open(const Interface &interface);
+    [[nodiscard]] int fd() const { return fd_.get(); } // readable when there is news
+    // Reads the news; the interface's state after it.
+    [[nodiscard]] State read();
+
+private:
+    Fd fd_;
+    int index_ = 0;
+    std::string name_;
+    State state_ = State::up;
+};
+
+} // namespace xdpf::runtime

@@ -1,0 +1,238 @@
+#include "runtime/session.hpp"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <numeric>
+#include <sys/eventfd.h>
+#include <utility>
+
+namespace xdpf::runtime {
+namespace {
+
+// Behind the MTU: an Ethernet header and two VLAN tags.
+constexpr std::uint32_t link_header = 14 + 8;
+
+Result<std::vector<std::uint32_t>> chosen_queues(const Interface &interface, std::vector<std::uint32_t> wanted)
+{
+    if (wanted.empty()) {
+        wanted.resize(interface.receive_queues);
+        std::iota(wanted.begin(), wanted.end(), 0U);
+        return wanted;
+    }
+    std::ranges::sort(wanted);
+    wanted.erase(std::ranges::unique(wanted).begin(), wanted.end());
+    if (wanted.back() < interface.receive_queues)
+        return wanted;
+    Error error;
+    error.stage = fmt::format("cannot use queue {} of '{}'", wanted.back(), interface.name);
+    error.message = interface.receive_queues == 1
+                        ? "the interface has only queue 0"
+                        : fmt::format("the interface has queues 0 to {}", interface.receive_queues - 1);
+    error.cause = fmt::format("{} receive queue{} active (ethtool's channels)", interface.receive_queues,
+                              interface.receive_queues == 1 ? " is" : "s are");
+    error.remedy = fmt::format("ethtool -l {}   (or --queues=all)", interface.name);
+    return std::unexpected(std::move(error));
+}
+
+Error no_zero_copy_in_skb_mode(const Interface &interface, const std::string &why)
+{
+    Error error;
+    error.stage = fmt::format("cannot receive from '{}' without copying", interface.name);
+    error.message = "skb mode always copies";
+    error.cause = why;
+    error.remedy = "the same command with --copy";
+    return error;
+}
+
+} // namespace
+
+void Session::choose_frame_size(UmemOptions &umem)
+{
+    const std::uint32_t longest = interface_.mtu + link_header;
+    if (umem.frame_size == 0)
+        umem.frame_size = longest <= frame_room(2048, umem.headroom) ? 2048 : 4096;
+    const std::uint32_t room = frame_room(umem.frame_size, umem.headroom);
+    if (longest > room)
+        warnings_.push_back(fmt::format("packets longer than {} bytes do not fit into a frame and are dropped; the MTU "
+                                        "of {} is {} (ip link set dev {} mtu {})",
+                                        room, interface_.name, interface_.mtu, interface_.name, room - link_header));
+}
+
+void Session::warn_of_link()
+{
+    if (!interface_.up)
+        warnings_.push_back(
+            fmt::format("{} is down: nothing arrives until: ip link set dev {} up", interface_.name, interface_.name));
+    else if (!interface_.running)
+        warnings_.push_back(fmt::format("{} has no carrier: the other end is down or not connected", interface_.name));
+}
+
+Result<void> Session::bind_queues(const SessionOptions &options, CopyMode copy)
+{
+    Result<std::vector<std::uint32_t>> wanted = chosen_queues(interface_, options.queues);
+    if (!wanted)
+        return std::unexpected(std::move(wanted.error()));
+    if (program_.used_maps(MapKind::xskmap).empty())
+        return {};
+    QueueOptions settings;
+    settings.copy = copy;
+    settings.umem = options.umem;
+    queues_.clear();
+    queues_.reserve(wanted->size());
+    for (const std::uint32_t index : *wanted) {
+        Result<Queue> queue = Queue::open(interface_, index, settings);
+        if (!queue)
+            return std::unexpected(std::move(queue.error()));
+        queues_.push_back(std::move(*queue));
+    }
+    return {};
+}
+
+Result<void> Session::fill_maps()
+{
+    for (const MapId map : program_.used_maps(MapKind::xskmap)) {
+        const MapSpec &spec = program_.maps()[map.value];
+        for (const Queue &queue : queues_) {
+            const std::uint32_t key = queue.index();
+            const int fd = queue.fd();
+            const int result = bpf_map_update_elem(program_.map_fd(map), &key, &fd, BPF_ANY);
+            if (result == 0)
+                continue;
+            Error error = system_error(fmt::format("cannot put the socket of queue {} into '{}'", key, spec.name),
+                                       "bpf(BPF_MAP_UPDATE_ELEM)", -result);
+            if (result == -E2BIG) {
+                error.cause =
+                    fmt::format("the map has {} entries, and queue {} is entry {}", spec.max_entries, key, key);
+                error.remedy = fmt::format("declare it with more entries: defmap {} : xskmap[{}]", spec.name,
+                                           interface_.receive_queues);
+            }
+            return std::unexpected(std::move(error));
+        }
+    }
+    return {};
+}
+
+// With the dispatcher the maps come to be while attaching; their slots are empty for that moment, which lets packets
+// take the verdict's `else`.
+Result<void> Session::attach_program(const SessionOptions &options)
+{
+    if (!options.dispatcher)
+        if (Result<void> filled = fill_maps(); !filled)
+            return filled;
+    Result<Attachment> attached = options.dispatcher ? attach_by_dispatcher(program_, interface_, options.mode)
+                                                     : attach(program_, interface_, options.mode);
+    if (!attached)
+        return std::unexpected(std::move(attached.error()));
+    attachment_.emplace(std::move(*attached));
+    if (!attachment_->fallback().empty())
+        warnings_.push_back(fmt::format("attached in skb mode, which is slower: {}", attachment_->fallback()));
+    return options.dispatcher ? fill_maps() : Result<void>();
+}
+
+Result<Session> Session::open(const Image &image, const SessionOptions &options)
+{
+    Session session;
+    SessionOptions settings = options;
+    Result<Interface> interface =
+        find_interface(options.interface, fmt::format("cannot attach to '{}'", options.interface));
+    if (!interface)
+        return std::unexpected(std::move(interface.error()));
+    session.interface_ = std::move(*interface);
+    if (options.dispatcher)
+        if (Result<void> possible = dispatcher_possible(); !possible)
+            return std::unexpected(std::move(possible.error()));
+    Result<LinkWatch> watch = LinkWatch::open(session.interface_);
+    if (!watch)
+        return std::unexpected(std::move(watch.error()));
+    session.watch_ = std::move(*watch);
+    session.link_ = session.interface_.up ? LinkWatch::State::up : LinkWatch::State::down;
+    session.warn_of_link();
+
+    Result<Loaded> loaded = load(image, {options.program, options.verifier_log, options.dispatcher});
+    if (!loaded)
+        return std::unexpected(std::move(loaded.error()));
+    session.program_ = std::move(*loaded);
+    if (!session.program_.used_maps(MapKind::xskmap).empty())
+        session.choose_frame_size(settings.umem);
+    if (options.mode == Mode::skb && options.copy == CopyMode::zero_copy)
+        return std::unexpected(no_zero_copy_in_skb_mode(session.interface_, ""));
+    const CopyMode copy = options.mode == Mode::skb ? CopyMode::copy : options.copy;
+    if (Result<void> bound = session.bind_queues(settings, copy); !bound)
+        return std::unexpected(std::move(bound.error()));
+    if (Result<void> attached = session.attach_program(settings); !attached)
+        return std::unexpected(std::move(attached.error()));
+
+    // In skb mode the kernel copies, which a socket bound for zero-copy does not take.
+    const bool zero_copy = std::ranges::any_of(session.queues_, &Queue::zero_copy);
+    if (session.attachment_->mode() == Mode::skb && zero_copy) {
+        if (options.copy == CopyMode::zero_copy)
+            return std::unexpected(no_zero_copy_in_skb_mode(session.interface_, session.attachment_->fallback()));
+        if (Result<void> bound = session.bind_queues(settings, CopyMode::copy); !bound)
+            return std::unexpected(std::move(bound.error()));
+        if (Result<void> filled = session.fill_maps(); !filled)
+            return std::unexpected(std::move(filled.error()));
+    }
+
+    session.stop_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!session.stop_)
+        return std::unexpected(system_error("cannot start", "eventfd", errno));
+    for (const Queue &queue : session.queues_)
+        session.polled_.push_back({queue.fd(), POLLIN, 0});
+    session.polled_.push_back({session.stop_.get(), POLLIN, 0});
+    session.polled_.push_back({session.watch_.fd(), POLLIN, 0});
+    return session;
+}
+
+Result<Session::Wake> Session::wait(std::chrono::milliseconds timeout)
+{
+    const int ready =
+        poll(polled_.data(), polled_.size(), timeout.count() < 0 ? -1 : static_cast<int>(timeout.count()));
+    if (ready < 0 && errno != EINTR)
+        return std::unexpected(
+            system_error(fmt::format("cannot wait for packets of '{}'", interface_.name), "poll", errno));
+    if (ready <= 0)
+        return Wake::timeout;
+    const pollfd &stopped = polled_[queues_.size()];
+    if ((stopped.revents & POLLIN) != 0) {
+        std::uint64_t times = 0;
+        (void)!read(stop_.get(), &times, sizeof times);
+        return Wake::stop;
+    }
+    if ((polled_.back().revents & POLLIN) != 0) {
+        const LinkWatch::State before = std::exchange(link_, watch_.read());
+        if (link_ == LinkWatch::State::gone) {
+            Error error =
+                system_error(fmt::format("cannot receive from '{}'", interface_.name), "rtnetlink RTM_DELLINK", ENODEV);
+            error.cause = "the interface was removed, or moved to another network namespace";
+            error.remedy = "ip link show";
+            return std::unexpected(std::move(error));
+        }
+        if (link_ != before)
+            return link_ == LinkWatch::State::up ? Wake::up : Wake::down;
+    }
+    const std::span sockets(polled_.data(), queues_.size());
+    return std::ranges::any_of(sockets, [](const pollfd &entry) { return entry.revents != 0; }) ? Wake::packets
+                                                                                                : Wake::timeout;
+}
+
+void Session::stop() const
+{
+    const std::uint64_t once = 1;
+    (void)!write(stop_.get(), &once, sizeof once);
+}
+
+Result<void> Session::close()
+{
+    Result<void> detached;
+    if (attachment_)
+        detached = attachment_->detach();
+    attachment_.reset();
+    polled_.erase(polled_.begin(), polled_.begin() + static_cast<std::ptrdiff_t>(queues_.size()));
+    queues_.clear();
+    return detached;
+}
+
+} // namespace xdpf::runtime

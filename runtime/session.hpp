@@ -1,0 +1,92 @@
+// A program at work on an interface: loaded, sockets bound and in its XSKMAPs, attached. Destroying it undoes all that.
+#pragma once
+
+#include "runtime/attach.hpp"
+#include "runtime/load.hpp"
+#include "runtime/queue.hpp"
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <poll.h>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace xdpf::runtime {
+
+struct SessionOptions {
+    std::string interface;
+    std::string program; // its name; empty: the image's first
+    Mode mode = Mode::automatic;
+    bool dispatcher = false;           // share the interface through libxdp's dispatcher
+    std::vector<std::uint32_t> queues; // empty: all the interface has
+    CopyMode copy = CopyMode::automatic;
+    UmemOptions umem;
+    bool verifier_log = false;
+};
+
+class Session {
+public:
+    // In this order: load, bind the sockets, put them into the maps, attach. A program without an XSKMAP gets no
+    // sockets.
+    [[nodiscard]] static Result<Session> open(const Image &image, const SessionOptions &options);
+
+    [[nodiscard]] const Interface &interface() const { return interface_; } // as it was when opened
+    [[nodiscard]] Loaded &program() { return program_; }
+    [[nodiscard]] const Attachment &attachment() const { return *attachment_; }
+    [[nodiscard]] std::span<Queue> queues() { return queues_; }
+    // What a user should know although nothing failed: the interface is down, packets that will not fit, ...
+    [[nodiscard]] const std::vector<std::string> &warnings() const { return warnings_; }
+
+    enum class Wake : std::uint8_t {
+        packets, // at least one queue has some
+        stop,    // stop() was called
+        timeout,
+        down, // the interface was set down; packets come again when it is up
+        up,   // and here it is
+    };
+    // Waits for one of these; a negative timeout waits for ever. An interface that is gone is an error.
+    [[nodiscard]] Result<Wake> wait(std::chrono::milliseconds timeout);
+
+    // Ends a wait, now or the next one. Safe in signal handlers and from other threads.
+    void stop() const;
+    [[nodiscard]] int stop_fd() const { return stop_.get(); } // an eventfd; writing 8 bytes to it is a stop
+
+    // Hands every packet that is there to `on_packet(queue index, packet)`, without waiting; how many there were.
+    template <std::invocable<std::uint32_t, std::span<std::byte>> OnPacket> std::uint64_t receive(OnPacket &&on_packet)
+    {
+        std::uint64_t packets = 0;
+        for (Queue &queue : queues_) {
+            const Batch batch = queue.receive(Batch::capacity);
+            for (const std::span<std::byte> packet : batch)
+                on_packet(queue.index(), packet);
+            packets += batch.size();
+        }
+        return packets;
+    }
+
+    // Detaches and closes the sockets, and tells of failures, which destroying would swallow.
+    [[nodiscard]] Result<void> close();
+
+private:
+    Session() = default;
+    [[nodiscard]] Result<void> bind_queues(const SessionOptions &options, CopyMode copy);
+    [[nodiscard]] Result<void> fill_maps();
+    [[nodiscard]] Result<void> attach_program(const SessionOptions &options);
+    void choose_frame_size(UmemOptions &umem);
+    void warn_of_link();
+
+    Interface interface_;
+    Loaded program_;
+    std::vector<Queue> queues_;
+    std::optional<Attachment> attachment_; // after the sockets: detached first
+    Fd stop_;
+    LinkWatch watch_;
+    LinkWatch::State link_ = LinkWatch::State::up;
+    std::vector<pollfd> polled_; // the queues', stop_, watch_
+    std::vector<std::string> warnings_;
+};
+
+} // namespace xdpf::runtime
