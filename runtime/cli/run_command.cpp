@@ -1,0 +1,319 @@
+#include "runtime/cli/run_command.hpp"
+
+#include "runtime/run.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <unistd.h>
+
+namespace xdpf::cli {
+namespace {
+
+using namespace xdpf::runtime;
+using Seconds = std::chrono::duration<double>;
+
+std::atomic<int> stop_fd = -1;
+
+void on_signal(int)
+{
+    const std::uint64_t once = 1;
+    (void)!write(stop_fd.load(), &once, sizeof once);
+}
+
+// SIGINT and SIGTERM end the session's wait as long as this lives.
+class SignalStop {
+public:
+    explicit SignalStop(const Session &session)
+    {
+        stop_fd = session.stop_fd();
+        struct sigaction action {};
+        action.sa_handler = on_signal;
+        sigemptyset(&action.sa_mask);
+        for (std::size_t i = 0; i < signals.size(); ++i)
+            sigaction(signals[i], &action, &before_[i]);
+    }
+    SignalStop(const SignalStop &) = delete;
+    SignalStop &operator=(const SignalStop &) = delete;
+    ~SignalStop()
+    {
+        for (std::size_t i = 0; i < signals.size(); ++i)
+            sigaction(signals[i], &before_[i], nullptr);
+    }
+
+private:
+    static constexpr std::array<int, 2> signals = {SIGINT, SIGTERM};
+    std::array<struct sigaction, 2> before_{};
+};
+
+std::string rate(double per_second)
+{
+    if (per_second >= 1e6)
+        return fmt::format("{:.2f} M/s", per_second / 1e6);
+    if (per_second >= 1e4)
+        return fmt::format("{:.1f} k/s", per_second / 1e3);
+    return fmt::format("{:.0f}/s", per_second);
+}
+
+// The line that is rewritten in place on a terminal.
+class LiveLine {
+public:
+    void show(Seconds elapsed, std::span<const QueueCount> counts)
+    {
+        const double span = std::max(1e-3, (elapsed - shown_).count());
+        before_.resize(counts.size());
+        std::string text = fmt::format("{:6.1f} s ", elapsed.count());
+        std::uint64_t total = 0;
+        for (std::size_t i = 0; i < counts.size(); ++i) {
+            const auto fresh = static_cast<double>(counts[i].packets - before_[i]);
+            if (counts.size() <= 8)
+                text += fmt::format(" q{} {:>10}", counts[i].queue, rate(fresh / span));
+            before_[i] = counts[i].packets;
+            total += counts[i].packets;
+        }
+        const auto fresh = static_cast<double>(total - total_);
+        text += fmt::format("  all {:>10}  {} packets", rate(fresh / span), total);
+        total_ = total;
+        shown_ = elapsed;
+        fmt::print(stderr, "\r{}\033[K", text);
+        std::fflush(stderr);
+        any_ = true;
+    }
+    ~LiveLine()
+    {
+        if (any_)
+            fmt::print(stderr, "\r\033[K");
+    }
+
+private:
+    std::vector<std::uint64_t> before_;
+    std::uint64_t total_ = 0;
+    Seconds shown_{};
+    bool any_ = false;
+};
+
+void say_error(const Error &error, bool verifier_log)
+{
+    if (verifier_log && !error.log.empty())
+        fmt::print(stderr, "{}\n", error.log);
+    fmt::print(stderr, "{}\n", to_string(error));
+}
+
+void say_start(Session &session, const RunOptions &options)
+{
+    for (const std::string &warning : session.warnings())
+        fmt::print(stderr, "warning: {}\n", warning);
+    if (options.verifier_log)
+        fmt::print(stderr, "{}", session.program().verifier_log());
+    if (options.quiet)
+        return;
+    std::string sockets = "no AF_XDP sockets (the program has no XSKMAP)";
+    if (!session.queues().empty()) {
+        const bool zero_copy = session.queues().front().zero_copy();
+        std::vector<std::uint32_t> indices;
+        for (const Queue &queue : session.queues())
+            indices.push_back(queue.index());
+        sockets =
+            fmt::format("AF_XDP socket{} on queue{} {}, {}", indices.size() == 1 ? "" : "s",
+                        indices.size() == 1 ? "" : "s", fmt::join(indices, ", "), zero_copy ? "zero-copy" : "copy");
+    }
+    fmt::print(stderr, "{}: '{}' attached in {} mode{}, {}\n", session.interface().name, session.program().name(),
+               name_of(session.attachment().mode()), session.attachment().by_dispatcher() ? " by the dispatcher" : "",
+               sockets);
+    if (options.verbose)
+        fmt::print(stderr, "program id {}, {} instructions, interface index {}, MTU {}, {} receive queue(s)\n",
+                   session.program().program_id(), session.program().program().insns.size(), session.interface().index,
+                   session.interface().mtu, session.interface().receive_queues);
+}
+
+// The program ran on what the interface received; what did not come to a socket was passed, dropped or sent by the
+// program. Drivers count differently (some count before XDP, veth in skb mode after it), so no number is made of that.
+void print_summary(const Summary &summary, const RunOptions &options)
+{
+    const double seconds = std::max(1e-9, summary.elapsed.count());
+    fmt::print("received   {} packets, {} bytes in {:.3f} s ({})\n", summary.packets, summary.bytes, seconds,
+               rate(static_cast<double>(summary.packets) / seconds));
+    for (const QueueSummary &queue : summary.queues) {
+        if (summary.queues.size() > 1 || options.verbose)
+            fmt::print("  queue {:<3} {} packets, {} bytes, {}\n", queue.received.queue, queue.received.packets,
+                       queue.received.bytes, queue.zero_copy ? "zero-copy" : "copy");
+    }
+    QueueStatistics dropped;
+    for (const QueueSummary &queue : summary.queues) {
+        dropped.rx_dropped += queue.dropped.rx_dropped;
+        dropped.rx_invalid_descs += queue.dropped.rx_invalid_descs;
+        dropped.rx_ring_full += queue.dropped.rx_ring_full;
+        dropped.fill_ring_empty += queue.dropped.fill_ring_empty;
+    }
+    if (!summary.queues.empty()) {
+        fmt::print("lost       {} redirected packets (XDP_STATISTICS: rx ring full {}, fill ring empty {}, other {})\n",
+                   summary.socket_drops, dropped.rx_ring_full, dropped.fill_ring_empty, dropped.rx_dropped);
+        if (dropped.rx_invalid_descs != 0)
+            fmt::print("           {} invalid fill ring entries\n", dropped.rx_invalid_descs);
+    }
+    if (summary.interface)
+        fmt::print("interface  {} packets received, {} dropped (its own counters; verdicts are visible only through "
+                   "`count` in the program)\n",
+                   summary.interface->rx_packets, summary.interface->rx_dropped);
+}
+
+std::string json_text(std::string_view text)
+{
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\')
+            out += fmt::format("\\{}", c);
+        else if (static_cast<unsigned char>(c) < 0x20)
+            out += fmt::format("\\u{:04x}", c);
+        else
+            out += c;
+    }
+    return out + '"';
+}
+
+std::string json_error(const Error &error)
+{
+    return fmt::format(
+        R"({{"stage":{},"call":{},"errno":{},"message":{},"cause":{},"try":{},"file":{},"line":{},"text":{}}})",
+        json_text(error.stage), json_text(error.call), json_text(error.code == 0 ? "" : errno_name(error.code)),
+        json_text(error.message), json_text(error.cause), json_text(error.remedy), json_text(error.place.file),
+        error.place.line, json_text(error.place.text));
+}
+
+void print_json(const Summary &summary, const Session &session, Mode mode)
+{
+    std::string queues;
+    for (const QueueSummary &queue : summary.queues)
+        queues += fmt::format(
+            R"({}{{"queue":{},"packets":{},"bytes":{},"zero_copy":{},"rx_dropped":{},"rx_invalid_descs":{},"rx_ring_full":{},"fill_ring_empty":{}}})",
+            queues.empty() ? "" : ",", queue.received.queue, queue.received.packets, queue.received.bytes,
+            queue.zero_copy, queue.dropped.rx_dropped, queue.dropped.rx_invalid_descs, queue.dropped.rx_ring_full,
+            queue.dropped.fill_ring_empty);
+    std::string warnings;
+    for (const std::string &warning : session.warnings())
+        warnings += (warnings.empty() ? "" : ",") + json_text(warning);
+    std::string interface = "null";
+    if (summary.interface)
+        interface = fmt::format(R"({{"rx_packets":{},"rx_bytes":{},"rx_dropped":{}}})", summary.interface->rx_packets,
+                                summary.interface->rx_bytes, summary.interface->rx_dropped);
+    fmt::print(
+        R"({{"interface":{},"mode":"{}","seconds":{:.6f},"packets":{},"bytes":{},"lost":{},"queues":[{}],"interface_counters":{},"warnings":[{}],"error":{}}})"
+        "\n",
+        json_text(session.interface().name), name_of(mode), summary.elapsed.count(), summary.packets, summary.bytes,
+        summary.socket_drops, queues, interface, warnings,
+        summary.ended_by ? json_error(*summary.ended_by) : std::string("null"));
+}
+
+SessionOptions session_options(const RunOptions &options)
+{
+    SessionOptions session;
+    session.interface = options.interface;
+    session.program = options.program;
+    session.mode = options.mode;
+    session.dispatcher = options.dispatcher;
+    session.queues = options.queues;
+    session.copy = options.copy;
+    session.umem.frames = options.frames;
+    session.verifier_log = options.verifier_log;
+    return session;
+}
+
+Summary receive(Session &session, const RunOptions &options)
+{
+    LiveLine line;
+    RunCallbacks callbacks;
+    if (!options.quiet && !options.json && isatty(STDERR_FILENO) != 0)
+        callbacks.tick = [&line](Seconds elapsed, std::span<const QueueCount> counts) { line.show(elapsed, counts); };
+    if (!options.quiet)
+        callbacks.link = [&session](bool up) {
+            fmt::print(stderr, "\r{} is {}{}\n", session.interface().name, up ? "up" : "down",
+                       up ? "" : ": nothing arrives until it is up again");
+        };
+    return runtime::run(session, {options.count, options.duration}, callbacks);
+}
+
+int fail(const Error &error, const RunOptions &options)
+{
+    say_error(error, options.verifier_log);
+    if (options.json)
+        fmt::print("{{\"error\":{}}}\n", json_error(error));
+    return 1;
+}
+
+std::optional<std::uint32_t> whole_number(std::string_view text)
+{
+    std::uint32_t value = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return failed == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+} // namespace
+
+int run(const Image &image, const RunOptions &options)
+{
+    Result<Session> session = Session::open(image, session_options(options));
+    if (!session)
+        return fail(session.error(), options);
+    const SignalStop stop(*session);
+    say_start(*session, options);
+    const Mode mode = session->attachment().mode();
+    const Summary summary = receive(*session, options);
+    const Result<void> closed = session->close();
+
+    if (options.json)
+        print_json(summary, *session, mode);
+    else if (!options.quiet)
+        print_summary(summary, options);
+    if (summary.ended_by)
+        say_error(*summary.ended_by, false);
+    if (!closed)
+        say_error(closed.error(), false);
+    return summary.ended_by || !closed ? 1 : 0;
+}
+
+std::optional<std::vector<std::uint32_t>> parse_queues(std::string_view text)
+{
+    std::vector<std::uint32_t> queues;
+    if (text == "all")
+        return queues;
+    while (true) {
+        const std::size_t comma = text.find(',');
+        const std::string_view part = text.substr(0, comma);
+        const std::size_t dash = part.find('-');
+        const auto first = whole_number(part.substr(0, dash));
+        const auto last = dash == std::string_view::npos ? first : whole_number(part.substr(dash + 1));
+        if (!first || !last || *last < *first || *last - *first > 65535)
+            return std::nullopt;
+        for (std::uint32_t queue = *first; queue <= *last; ++queue)
+            queues.push_back(queue);
+        if (comma == std::string_view::npos)
+            return queues;
+        text.remove_prefix(comma + 1);
+    }
+}
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text)
+{
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    const std::string_view unit = text.substr(digits);
+    double value = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + digits, value);
+    if (digits == 0 || failed != std::errc() || end != text.data() + digits || value > 1e9)
+        return std::nullopt;
+    const double scale = unit == "ms"                  ? 1
+                         : unit.empty() || unit == "s" ? 1e3
+                         : unit == "m"                 ? 6e4
+                         : unit == "h"                 ? 36e5
+                                                       : 0;
+    if (scale == 0)
+        return std::nullopt;
+    return std::chrono::milliseconds(static_cast<std::int64_t>(value * scale));
+}
+
+} // namespace xdpf::cli
