@@ -52,7 +52,8 @@ void put_part(ByteWriter &out, std::span<const BtfExtSection> sections, std::vec
 
 BtfId BtfBuilder::add(ByteWriter record)
 {
-    const auto [place, is_new] = ids_.try_emplace(record.bytes(), BtfId(ids_.size() + 1));
+    const std::string key(reinterpret_cast<const char *>(record.bytes().data()), record.size());
+    const auto [place, is_new] = ids_.try_emplace(key, BtfId(ids_.size() + 1)); // id 0 is void
     if (is_new)
         types_.put(std::span(record.bytes()));
     return place->second;

@@ -8,9 +8,10 @@
 #include <linux/bpf.h>
 
 #include <cstdint>
-#include <map>
 #include <span>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace xdpf {
@@ -66,7 +67,7 @@ private:
 
     ByteWriter types_;
     StringTable strings_;
-    std::map<std::vector<std::byte>, BtfId> ids_; // by the type's record
+    std::unordered_map<std::string, BtfId> ids_; // by the bytes of the type's record
 };
 
 // A C identifier that is close to the text: "ipv4.src" gives "ipv4_src".
