@@ -100,8 +100,7 @@ Queue &Queue::operator=(Queue &&) noexcept = default;
 Queue::~Queue() = default;
 
 // One try, with a UMEM of its own: a socket that was refused leaves its UMEM half used.
-Result<std::unique_ptr<Queue::State>> Queue::bind(const Interface &interface, std::uint32_t queue,
-                                                  const QueueOptions &options)
+Result<Queue> Queue::bind(const Interface &interface, std::uint32_t queue, const QueueOptions &options)
 {
     Result<std::unique_ptr<Umem>> umem = Umem::create(options.umem);
     if (!umem)
@@ -124,18 +123,16 @@ Result<std::unique_ptr<Queue::State>> Queue::bind(const Interface &interface, st
     }
     state->fd = xsk_socket__fd(state->socket);
     state->zero_copy = bound_zero_copy(state->fd);
-    return state;
+    return Queue(std::move(state));
 }
 
 Result<Queue> Queue::open(const Interface &interface, std::uint32_t queue, const QueueOptions &options)
 {
     const auto give_up = std::chrono::steady_clock::now() + busy_patience;
     while (true) {
-        Result<std::unique_ptr<State>> state = bind(interface, queue, options);
-        if (state)
-            return Queue(std::move(*state));
-        if (state.error().code != EBUSY || std::chrono::steady_clock::now() >= give_up)
-            return std::unexpected(std::move(state.error()));
+        Result<Queue> bound = bind(interface, queue, options);
+        if (bound || bound.error().code != EBUSY || std::chrono::steady_clock::now() >= give_up)
+            return bound;
         std::this_thread::sleep_for(busy_pause);
     }
 }

@@ -54,8 +54,8 @@ private:
     friend class Batch;
     struct State;
     explicit Queue(std::unique_ptr<State> state);
-    [[nodiscard]] static Result<std::unique_ptr<State>> bind(const Interface &interface, std::uint32_t queue,
-                                                             const QueueOptions &options);
+    [[nodiscard]] static Result<Queue> bind(const Interface &interface, std::uint32_t queue,
+                                            const QueueOptions &options);
 
     std::unique_ptr<State> state_;
 };

@@ -197,7 +197,7 @@ void print_json(const Summary &summary, const Session &session, Mode mode)
             queue.dropped.fill_ring_empty);
     std::string warnings;
     for (const std::string &warning : session.warnings())
-        warnings += (warnings.empty() ? "" : ",") + json_text(warning);
+        warnings += fmt::format("{}{}", warnings.empty() ? "" : ",", json_text(warning));
     std::string interface = "null";
     if (summary.interface)
         interface = fmt::format(R"({{"rx_packets":{},"rx_bytes":{},"rx_dropped":{}}})", summary.interface->rx_packets,
