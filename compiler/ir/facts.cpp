@@ -1,0 +1,76 @@
+#include "compiler/ir/facts.hpp"
+
+#include <algorithm>
+
+namespace xdpf::ir {
+namespace {
+
+bool before(const Fact &fact, ValueId pointer) { return fact.pointer < pointer; }
+
+bool checks_null(const Program &program, const Terminator &end)
+{
+    return end.kind == Terminator::Kind::branch && !end.b.valid() && end.imm == 0 &&
+           (end.cond == Cond::eq || end.cond == Cond::ne) && program.values[end.a].kind == ValueKind::map_value;
+}
+
+} // namespace
+
+Fact Facts::about(ValueId pointer) const
+{
+    const auto at = std::lower_bound(facts_.begin(), facts_.end(), pointer, before);
+    return at != facts_.end() && at->pointer == pointer ? *at : Fact{pointer};
+}
+
+Fact &Facts::entry(ValueId pointer)
+{
+    const auto at = std::lower_bound(facts_.begin(), facts_.end(), pointer, before);
+    if (at != facts_.end() && at->pointer == pointer)
+        return *at;
+    return *facts_.insert(at, Fact{pointer});
+}
+
+void Facts::learn_present(ValueId pointer, std::uint64_t present)
+{
+    Fact &fact = entry(pointer);
+    fact.present = std::max(fact.present, present);
+}
+
+void Facts::learn_missing(ValueId pointer, std::uint64_t missing)
+{
+    Fact &fact = entry(pointer);
+    fact.missing = std::min(fact.missing, missing);
+}
+
+void Facts::meet(const Facts &other)
+{
+    std::erase_if(facts_, [&](Fact &fact) {
+        const Fact there = other.about(fact.pointer);
+        fact.present = std::min(fact.present, there.present);
+        fact.missing = std::max(fact.missing, there.missing);
+        return fact.present == 0 && fact.missing == UINT64_MAX;
+    });
+}
+
+Facts facts_along(const Program &program, const Terminator &end, std::size_t which, const Facts &known)
+{
+    Facts facts = known;
+    if (end.kind == Terminator::Kind::guard && which == 0)
+        facts.learn_present(end.a, end.imm);
+    else if (end.kind == Terminator::Kind::guard)
+        facts.learn_missing(end.a, end.imm);
+    else if (checks_null(program, end) && which == (end.cond == Cond::eq ? 1U : 0U))
+        facts.learn_present(end.a, 1);
+
+    const Edge &edge = end.edges[which];
+    const auto &params = program.blocks[edge.target].params;
+    for (std::size_t i = 0; i < params.size(); ++i) {
+        const Fact argument = facts.about(edge.args[i]);
+        if (argument.present != 0)
+            facts.learn_present(params[i], argument.present);
+        if (argument.missing != UINT64_MAX)
+            facts.learn_missing(params[i], argument.missing);
+    }
+    return facts;
+}
+
+} // namespace xdpf::ir

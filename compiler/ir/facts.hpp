@@ -1,0 +1,64 @@
+// What guards and null checks have shown about pointers by the time a block begins, on every path to it.
+//
+// A guard speaks about one value: another pointer to the same byte has its own guards, since that is how the kernel's
+// verifier sees it. Nothing inside a block changes what is known; only its end does.
+#pragma once
+
+#include "compiler/ir/graph.hpp"
+
+#include <optional>
+
+namespace xdpf::ir {
+
+struct Fact {
+    ValueId pointer;
+    std::uint64_t present = 0;          // packet: so many bytes are there; map value: 1 when it is not null
+    std::uint64_t missing = UINT64_MAX; // packet: this many bytes are not there
+    bool operator==(const Fact &) const = default;
+};
+
+class Facts {
+public:
+    // Nothing is known about a pointer that is not in here.
+    [[nodiscard]] Fact about(ValueId pointer) const;
+    void learn_present(ValueId pointer, std::uint64_t present);
+    void learn_missing(ValueId pointer, std::uint64_t missing);
+    // Keeps what both sides know.
+    void meet(const Facts &other);
+
+private:
+    Fact &entry(ValueId pointer);
+
+    std::vector<Fact> facts_; // in order of pointer
+};
+
+// What holds at the beginning of edge.target when it is reached through edges[which] of a block in which `known` holds.
+[[nodiscard]] Facts facts_along(const Program &program, const Terminator &end, std::size_t which, const Facts &known);
+
+// Calls visit(BlockId, const Facts &) for each reachable block in order. The visit may change the block's terminator:
+// what follows goes by the new one.
+template <class F> void walk_facts(const Program &program, F visit)
+{
+    IdVector<BlockId, std::optional<Facts>> incoming;
+    incoming.resize(program.blocks.size());
+    if (!program.blocks.empty())
+        incoming[BlockId(0)].emplace();
+    for (std::size_t i = 0; i < program.blocks.size(); ++i) {
+        if (!incoming[BlockId(i)])
+            continue;
+        const Facts known = std::move(*incoming[BlockId(i)]);
+        incoming[BlockId(i)].reset();
+        visit(BlockId(i), known);
+        const Terminator &end = program.blocks[BlockId(i)].end;
+        std::size_t which = 0;
+        for_each_edge(end, [&](const Edge &edge) {
+            Facts there = facts_along(program, end, which++, known);
+            if (std::optional<Facts> &present = incoming[edge.target])
+                present->meet(there);
+            else
+                present = std::move(there);
+        });
+    }
+}
+
+} // namespace xdpf::ir

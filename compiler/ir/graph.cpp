@@ -1,0 +1,82 @@
+#include "compiler/ir/graph.hpp"
+
+#include <utility>
+
+namespace xdpf::ir {
+
+IdSet<BlockId> reachable_blocks(const Program &program)
+{
+    IdSet<BlockId> reachable(program.blocks.size());
+    if (!program.blocks.empty())
+        reachable.insert(BlockId(0));
+    for (std::size_t i = 0; i < program.blocks.size(); ++i)
+        if (reachable.contains(BlockId(i)))
+            for_each_edge(program.blocks[BlockId(i)].end, [&](const Edge &edge) { reachable.insert(edge.target); });
+    return reachable;
+}
+
+IdVector<BlockId, std::uint32_t> count_incoming(const Program &program)
+{
+    const auto reachable = reachable_blocks(program);
+    IdVector<BlockId, std::uint32_t> counts;
+    counts.resize(program.blocks.size(), 0);
+    for (std::size_t i = 0; i < program.blocks.size(); ++i)
+        if (reachable.contains(BlockId(i)))
+            for_each_edge(program.blocks[BlockId(i)].end, [&](const Edge &edge) { ++counts[edge.target]; });
+    return counts;
+}
+
+Dominators::Dominators(const Program &program)
+{
+    const auto reachable = reachable_blocks(program);
+    parents_.resize(program.blocks.size());
+    first_.resize(program.blocks.size(), 0);
+    last_.resize(program.blocks.size(), 0);
+    for (std::size_t i = 0; i < program.blocks.size(); ++i) {
+        if (!reachable.contains(BlockId(i)))
+            continue;
+        for_each_edge(program.blocks[BlockId(i)].end, [&](const Edge &edge) {
+            BlockId &parent = parents_[edge.target];
+            parent = parent.valid() ? common(parent, BlockId(i)) : BlockId(i);
+        });
+    }
+    number_tree();
+}
+
+// A parent has a smaller number than its children, so the larger of the two moves up until they meet.
+BlockId Dominators::common(BlockId a, BlockId b) const
+{
+    while (a != b)
+        if (a > b)
+            a = parents_[a];
+        else
+            b = parents_[b];
+    return a;
+}
+
+void Dominators::number_tree()
+{
+    if (parents_.empty())
+        return;
+    IdVector<BlockId, std::vector<BlockId>> children;
+    children.resize(parents_.size());
+    for (std::size_t i = parents_.size(); i-- > 1;)
+        if (parents_[BlockId(i)].valid())
+            children[parents_[BlockId(i)]].push_back(BlockId(i));
+    std::uint32_t time = 0;
+    std::vector<BlockId> path{BlockId(0)}; // no recursion: a chain of rules is as deep as it is long
+    first_[BlockId(0)] = ++time;
+    while (!path.empty()) {
+        auto &open = children[path.back()];
+        if (open.empty()) {
+            last_[path.back()] = ++time;
+            path.pop_back();
+        } else {
+            path.push_back(open.back());
+            open.pop_back();
+            first_[path.back()] = ++time;
+        }
+    }
+}
+
+} // namespace xdpf::ir

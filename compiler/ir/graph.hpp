@@ -1,0 +1,47 @@
+// The shape of a program's control flow: who comes before whom. All of it needs edges that only go forward in block
+// order, as verify() demands, so one sweep in that order is enough.
+#pragma once
+
+#include "compiler/ir/id_set.hpp"
+#include "compiler/ir/ir.hpp"
+
+namespace xdpf::ir {
+
+// Calls visit(const Edge &) or visit(Edge &) for each edge that leaves.
+template <class End, class F> void for_each_edge(End &end, F visit)
+{
+    if (end.kind == Terminator::Kind::jump || has_two_edges(end))
+        visit(end.edges[0]);
+    if (has_two_edges(end))
+        visit(end.edges[1]);
+}
+
+// The blocks that a path from the entry comes to.
+[[nodiscard]] IdSet<BlockId> reachable_blocks(const Program &program);
+
+// For each block the number of edges into it from reachable blocks.
+[[nodiscard]] IdVector<BlockId, std::uint32_t> count_incoming(const Program &program);
+
+// Which blocks stand on every path to which others.
+class Dominators {
+public:
+    explicit Dominators(const Program &program);
+
+    // A block dominates itself. Unreachable blocks dominate nothing and are dominated by nothing.
+    [[nodiscard]] bool dominates(BlockId above, BlockId below) const
+    {
+        return first_[above] <= first_[below] && last_[below] <= last_[above] && first_[above] != 0;
+    }
+    // None for the entry and for unreachable blocks.
+    [[nodiscard]] BlockId parent(BlockId block) const { return parents_[block]; }
+
+private:
+    BlockId common(BlockId a, BlockId b) const;
+    void number_tree();
+
+    IdVector<BlockId, BlockId> parents_;
+    IdVector<BlockId, std::uint32_t> first_; // when a walk of the dominator tree enters the block; 0: never
+    IdVector<BlockId, std::uint32_t> last_;  // when it leaves it
+};
+
+} // namespace xdpf::ir

@@ -1,0 +1,477 @@
+// Three sweeps, each trusting what the one before has shown: the shape of the graph (nothing else can be asked of a
+// graph with wild edges), then definitions and kinds, then what must be known about pointers and slots.
+#include "compiler/ir/verify.hpp"
+#include "compiler/ir/bounds.hpp"
+#include "compiler/ir/facts.hpp"
+#include "compiler/ir/text.hpp"
+#include "compiler/ir/traits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace xdpf::ir {
+namespace {
+
+constexpr std::uint64_t max_packet_offset = 0xffff;
+constexpr std::uint32_t max_stack = 512;
+
+class Verifier {
+public:
+    Verifier(const Program &program, std::span<const MapSpec> maps) : program_(program), maps_(maps) {}
+
+    std::vector<std::string> run()
+    {
+        check_shape();
+        if (errors_.empty())
+            check_definitions();
+        if (errors_.empty())
+            check_knowledge();
+        return std::move(errors_);
+    }
+
+private:
+    template <class... Args> void fail(fmt::format_string<Args...> format, Args &&...args)
+    {
+        std::string where;
+        if (block_.valid())
+            where = fmt::format("b{}: ", block_.value);
+        if (inst_ != nullptr)
+            where += fmt::format("'{}': ", to_text(*inst_, maps_));
+        else if (end_ != nullptr)
+            where += fmt::format("'{}': ", to_text(*end_));
+        errors_.push_back(where + fmt::format(format, std::forward<Args>(args)...));
+    }
+
+    // Calls on_inst and on_end with the place set for messages.
+    template <class OnInst, class OnEnd> void in_block(BlockId id, OnInst on_inst, OnEnd on_end)
+    {
+        block_ = id;
+        for (const Inst &inst : program_.blocks[id].insts) {
+            inst_ = &inst;
+            on_inst(inst);
+        }
+        inst_ = nullptr;
+        end_ = &program_.blocks[id].end;
+        on_end(*end_);
+        end_ = nullptr;
+        block_ = {};
+    }
+
+    // ---- The graph ------------------------------------------------------------------------------------------------
+
+    void check_shape()
+    {
+        if (program_.blocks.empty())
+            return fail("the program has no blocks");
+        if (!program_.blocks[BlockId(0)].params.empty())
+            fail("the entry has parameters");
+        std::uint32_t stack = 0;
+        for (const Slot &slot : program_.slots)
+            stack += (slot.size + 7) / 8 * 8;
+        if (stack > max_stack)
+            fail("slots take {} bytes of the stack, more than {}", stack, max_stack);
+        for (std::size_t i = 0; i < program_.blocks.size(); ++i)
+            in_block(
+                BlockId(i), [&](const Inst &inst) { check_parts(inst); },
+                [&](const Terminator &end) { check_parts(end); });
+    }
+
+    bool is_value(ValueId value) const { return value.valid() && value.value < program_.values.size(); }
+    bool is_slot(SlotId slot) const { return slot.valid() && slot.value < program_.slots.size(); }
+
+    void check_parts(const Inst &inst)
+    {
+        const Shape shape = shape_of(inst.op);
+        const bool a = shape != Shape::constant && shape != Shape::nullary && shape != Shape::context &&
+                       shape != Shape::lookup && shape != Shape::update;
+        const bool b = shape == Shape::binary || shape == Shape::store_map || inst.op == Op::offset;
+        const bool map = shape == Shape::lookup || shape == Shape::update || shape == Shape::redirect;
+        const bool key = shape == Shape::lookup || shape == Shape::update || shape == Shape::store_slot;
+        if (is_value(inst.a) != a || is_value(inst.b) != b || inst.a.valid() != a || inst.b.valid() != b)
+            fail("operands are missing or too many");
+        if (is_value(inst.result) != has_result(inst.op))
+            fail("{}", has_result(inst.op) ? "the result is missing" : "gives no result");
+        if (map && (!inst.map.valid() || inst.map.value >= maps_.size()))
+            fail("there is no such map");
+        if ((key && !is_slot(inst.key)) || (shape == Shape::update && !is_slot(inst.value)))
+            fail("there is no such slot");
+        if (!std::has_single_bit(inst.width) || inst.width > 8)
+            fail("{} is no width of an access", inst.width);
+    }
+
+    void check_parts(const Terminator &end)
+    {
+        using enum Terminator::Kind;
+        if (end.kind == none)
+            return fail("the block has no terminator");
+        const bool a = end.kind == branch || end.kind == guard || (end.kind == return_ && end.a.valid());
+        const bool b = end.kind == guard || (end.kind == branch && end.b.valid());
+        if (is_value(end.a) != a || is_value(end.b) != b || end.a.valid() != a || end.b.valid() != b)
+            fail("operands are missing or too many");
+        for_each_edge(end, [&](const Edge &edge) { check_parts(edge); });
+    }
+
+    void check_parts(const Edge &edge)
+    {
+        if (!edge.target.valid() || edge.target.value >= program_.blocks.size())
+            return fail("an edge leads nowhere");
+        if (edge.target <= block_)
+            fail("the edge to b{} does not go forward", edge.target.value);
+        const auto &params = program_.blocks[edge.target].params;
+        if (edge.args.size() != params.size())
+            return fail("b{} takes {} values, not {}", edge.target.value, params.size(), edge.args.size());
+        for (std::size_t i = 0; i < params.size(); ++i) {
+            if (!is_value(edge.args[i]) || !is_value(params[i])) {
+                fail("an argument of b{} is no value", edge.target.value);
+                continue;
+            }
+            const ValueInfo &arg = program_.values[edge.args[i]];
+            const ValueInfo &param = program_.values[params[i]];
+            if (arg.kind != param.kind)
+                fail("b{} takes a {} as its parameter {}, not a {}", edge.target.value, text_of(param.kind), i + 1,
+                     text_of(arg.kind));
+            else if (param.kind == ValueKind::packet && arg.max > param.max)
+                fail("the pointer for parameter {} of b{} may be {} bytes into the packet, more than {}", i + 1,
+                     edge.target.value, arg.max, param.max);
+        }
+    }
+
+    // ---- Definitions and kinds ------------------------------------------------------------------------------------
+
+    void check_definitions()
+    {
+        defined_in_.resize(program_.values.size());
+        constants_.resize(program_.values.size(), nullptr);
+        reachable_ = reachable_blocks(program_);
+        pending_ = IdSet<ValueId>(program_.values.size());
+        for (std::size_t i = 0; i < program_.blocks.size(); ++i) {
+            const BlockId id(i);
+            for (const ValueId param : program_.blocks[id].params)
+                define(param, id);
+            for (const Inst &inst : program_.blocks[id].insts) {
+                if (inst.result.valid())
+                    define(inst.result, id);
+                if (inst.op == Op::constant)
+                    constants_[inst.result] = &inst;
+            }
+        }
+        const Dominators dominators(program_);
+        for (std::size_t i = 0; i < program_.blocks.size(); ++i)
+            if (reachable_.contains(BlockId(i)))
+                check_definitions(BlockId(i), dominators);
+    }
+
+    void define(ValueId value, BlockId block)
+    {
+        if (defined_in_[value].valid())
+            fail("b{}: value {} is defined twice", block.value, value.value);
+        defined_in_[value] = block;
+    }
+
+    void check_definitions(BlockId id, const Dominators &dominators)
+    {
+        for (const Inst &inst : program_.blocks[id].insts)
+            if (inst.result.valid())
+                pending_.insert(inst.result);
+        const auto check_use = [&](ValueId value) {
+            if (!defined_in_[value].valid())
+                fail("value {} is never defined", value.value);
+            else if (pending_.contains(value) || !dominators.dominates(defined_in_[value], id))
+                fail("value {} is not defined on every path to its use", value.value);
+        };
+        in_block(
+            id,
+            [&](const Inst &inst) {
+                for_each_use(inst, check_use);
+                if (inst.result.valid())
+                    pending_.erase(inst.result);
+                check_kinds(inst);
+            },
+            [&](const Terminator &end) {
+                for_each_use(end, check_use);
+                check_kinds(end);
+            });
+    }
+
+    ValueKind kind(ValueId value) const { return program_.values[value].kind; }
+
+    void want(ValueId value, ValueKind wanted)
+    {
+        if (kind(value) != wanted)
+            fail("value {} is a {} where a {} is needed", value.value, text_of(kind(value)), text_of(wanted));
+    }
+
+    void check_kinds(const Inst &inst)
+    {
+        using enum ValueKind;
+        if (inst.result.valid())
+            want(inst.result, result_kind(inst.op));
+        switch (shape_of(inst.op)) {
+        case Shape::constant:
+        case Shape::nullary:
+        case Shape::context:
+            break;
+        case Shape::load:
+            want(inst.a, packet);
+            break;
+        case Shape::unary:
+            want(inst.a, number);
+            break;
+        case Shape::binary:
+            want(inst.a, number);
+            want(inst.b, number);
+            check_constant(inst);
+            break;
+        case Shape::offset:
+            want(inst.a, packet);
+            if (inst.b.valid())
+                want(inst.b, number);
+            break;
+        case Shape::store_slot:
+            want(inst.a, number);
+            check_slot_store(inst);
+            break;
+        case Shape::load_map:
+            want(inst.a, map_value);
+            break;
+        case Shape::store_map:
+            want(inst.a, map_value);
+            want(inst.b, number);
+            if (inst.op == Op::atomic_add && (inst.width < 4 || inst.imm % inst.width != 0))
+                fail("an atomic addition has 4 or 8 bytes and is aligned");
+            break;
+        case Shape::lookup:
+        case Shape::update:
+            check_map_access(inst);
+            break;
+        case Shape::redirect:
+            want(inst.a, number);
+            if (!has(spec(inst).kind, map_trait::redirect))
+                fail("'{}' is no map to redirect into", spec(inst).name);
+            if (inst.imm > 3)
+                fail("the fallback {} is more than two bits", inst.imm);
+            break;
+        }
+    }
+
+    const MapSpec &spec(const Inst &inst) const { return maps_[inst.map.value]; }
+
+    void check_constant(const Inst &inst)
+    {
+        const Inst *const b = constants_[inst.b];
+        if (b == nullptr)
+            return;
+        if ((inst.op == Op::div || inst.op == Op::mod) && b->imm == 0)
+            fail("the divisor is 0");
+        if ((inst.op == Op::shl || inst.op == Op::shr) && b->imm > 63)
+            fail("a shift by {}", b->imm);
+    }
+
+    void check_slot_store(const Inst &inst)
+    {
+        const std::uint32_t size = program_.slots[inst.key].size;
+        if (inst.imm > size || size - inst.imm < inst.width)
+            fail("the store leaves the slot's {} bytes", size);
+        if (inst.imm % inst.width != 0)
+            fail("a store into the stack is not aligned");
+    }
+
+    void check_map_access(const Inst &inst)
+    {
+        const MapSpec &map = spec(inst);
+        if (has(map.kind, map_trait::redirect))
+            return fail("'{}' can only be redirected into", map.name);
+        if (program_.slots[inst.key].size < map.key.size)
+            fail("slot {} is smaller than a key of '{}'", inst.key.value, map.name);
+        if (inst.op == Op::update && program_.slots[inst.value].size < map.value.size)
+            fail("slot {} is smaller than a value of '{}'", inst.value.value, map.name);
+    }
+
+    void check_kinds(const Terminator &end)
+    {
+        using enum ValueKind;
+        switch (end.kind) {
+        case Terminator::Kind::branch:
+            if (kind(end.a) == map_value) {
+                if (end.b.valid() || end.imm != 0 || (end.cond != Cond::eq && end.cond != Cond::ne))
+                    fail("a pointer is compared with more than null");
+                break;
+            }
+            want(end.a, number);
+            if (end.b.valid())
+                want(end.b, number);
+            break;
+        case Terminator::Kind::guard:
+            want(end.a, packet);
+            want(end.b, packet_end);
+            break;
+        case Terminator::Kind::return_:
+            if (end.a.valid())
+                want(end.a, number);
+            break;
+        case Terminator::Kind::jump:
+        case Terminator::Kind::none:
+            break;
+        }
+    }
+
+    // ---- What must be known ---------------------------------------------------------------------------------------
+
+    void check_knowledge()
+    {
+        bounds_ = upper_bounds(program_);
+        find_value_sizes();
+        slot_starts_.resize(program_.slots.size());
+        std::uint32_t start = 0;
+        for (std::size_t i = 0; i < program_.slots.size(); ++i) {
+            slot_starts_[SlotId(i)] = start;
+            start += program_.slots[SlotId(i)].size;
+        }
+        written_.resize(program_.blocks.size());
+        written_[BlockId(0)].assign(start, false);
+        walk_facts(program_, [&](BlockId id, const Facts &facts) {
+            std::vector<bool> written = std::move(written_[id]);
+            in_block(
+                id, [&](const Inst &inst) { check_knowledge(inst, facts, written); },
+                [&](const Terminator &end) {
+                    check_guard(end);
+                    for_each_edge(end, [&](const Edge &edge) { pass_on(edge.target, written); });
+                });
+        });
+    }
+
+    // Bytes behind each pointer into a map's value; of a parameter, the fewest that an argument has.
+    void find_value_sizes()
+    {
+        value_sizes_.resize(program_.values.size(), UINT64_MAX);
+        for (const Block &block : program_.blocks) {
+            for (const Inst &inst : block.insts)
+                if (inst.op == Op::lookup)
+                    value_sizes_[inst.result] = spec(inst).value.size;
+            for_each_edge(block.end, [&](const Edge &edge) {
+                const auto &params = program_.blocks[edge.target].params;
+                for (std::size_t i = 0; i < params.size(); ++i)
+                    value_sizes_[params[i]] = std::min(value_sizes_[params[i]], value_sizes_[edge.args[i]]);
+            });
+        }
+    }
+
+    void pass_on(BlockId target, const std::vector<bool> &written)
+    {
+        std::vector<bool> &there = written_[target];
+        if (there.empty())
+            there = written;
+        for (std::size_t i = 0; i < written.size(); ++i)
+            there[i] = there[i] && written[i];
+    }
+
+    void check_knowledge(const Inst &inst, const Facts &facts, std::vector<bool> &written)
+    {
+        switch (shape_of(inst.op)) {
+        case Shape::load: {
+            const std::uint64_t present = facts.about(inst.a).present;
+            if (inst.imm > present || present - inst.imm < inst.width)
+                fail("{} bytes are guarded on every path, {} needed", present, inst.imm + inst.width);
+            break;
+        }
+        case Shape::load_map:
+        case Shape::store_map:
+            if (facts.about(inst.a).present == 0)
+                fail("the pointer may be null");
+            if (const std::uint64_t size = value_sizes_[inst.a]; inst.imm > size || size - inst.imm < inst.width)
+                fail("the access leaves the value's {} bytes", size);
+            break;
+        case Shape::offset:
+            check_offset(inst);
+            break;
+        case Shape::store_slot:
+            std::fill_n(written.begin() + static_cast<std::ptrdiff_t>(slot_starts_[inst.key] + inst.imm), inst.width,
+                        true);
+            break;
+        case Shape::lookup:
+            check_written(inst.key, spec(inst).key.size, written);
+            break;
+        case Shape::update:
+            check_written(inst.key, spec(inst).key.size, written);
+            check_written(inst.value, spec(inst).value.size, written);
+            break;
+        default:
+            break;
+        }
+    }
+
+    void check_written(SlotId slot, std::uint32_t size, const std::vector<bool> &written)
+    {
+        for (std::uint32_t i = 0; i < size; ++i)
+            if (!written[slot_starts_[slot] + i])
+                return fail("byte {} of slot {} may not have been written", i, slot.value);
+    }
+
+    void check_offset(const Inst &inst)
+    {
+        const std::uint64_t base = program_.values[inst.a].max;
+        const std::uint64_t max = program_.values[inst.result].max;
+        if (inst.op == Op::rebase) {
+            if (!std::has_single_bit(inst.imm + 1))
+                fail("{} is no mask", inst.imm);
+            if (base > inst.imm)
+                fail("the pointer may be {} bytes into the packet, more than the mask keeps", base);
+            if (max < inst.imm)
+                fail("the result's bound {} is too low", max);
+            return;
+        }
+        if (bounds_[inst.b] > inst.imm)
+            fail("the distance is bounded by {}, not by {}", bounds_[inst.b], inst.imm);
+        if (max < base || max - base < inst.imm)
+            fail("the result's bound {} is too low", max);
+    }
+
+    void check_guard(const Terminator &end)
+    {
+        if (end.kind != Terminator::Kind::guard)
+            return;
+        const std::uint64_t max = program_.values[end.a].max;
+        if (max > max_packet_offset || end.imm > max_packet_offset - max)
+            fail("the pointer may be {} bytes into the packet; with the guard's {} that is more than {}", max, end.imm,
+                 max_packet_offset);
+    }
+
+    const Program &program_;
+    std::span<const MapSpec> maps_;
+    std::vector<std::string> errors_;
+
+    BlockId block_; // the place, for messages
+    const Inst *inst_ = nullptr;
+    const Terminator *end_ = nullptr;
+
+    IdVector<ValueId, BlockId> defined_in_;
+    IdVector<ValueId, const Inst *> constants_;
+    IdSet<ValueId> pending_; // results of the block being checked that are still to come
+    IdSet<BlockId> reachable_;
+    IdVector<ValueId, std::uint64_t> bounds_;
+    IdVector<ValueId, std::uint64_t> value_sizes_;
+    IdVector<SlotId, std::uint32_t> slot_starts_;
+    IdVector<BlockId, std::vector<bool>> written_; // by block: which bytes of all slots are written when it begins
+};
+
+} // namespace
+
+std::vector<std::string> verify(const Program &program, std::span<const MapSpec> maps)
+{
+    return Verifier(program, maps).run();
+}
+
+std::vector<std::string> verify(const Program &program, const Module &module) { return verify(program, module.maps); }
+
+std::vector<std::string> verify(const Module &module)
+{
+    std::vector<std::string> all;
+    for (const Program &program : module.programs)
+        for (const std::string &finding : verify(program, module))
+            all.push_back(fmt::format("{}: {}", program.name, finding));
+    return all;
+}
+
+} // namespace xdpf::ir

@@ -1,0 +1,31 @@
+// Whether a program is sound, and is one that the kernel's verifier takes. Run after lowering and after every pass in
+// debug and test builds; what it finds is a bug of ours, not the user's.
+//
+// It asks for:
+//  - an entry without parameters, a terminator on every block, edges that go forward and pass what the target takes;
+//  - one definition for each value, before every use on every path, and operands of the right kind;
+//  - packet loads only of bytes that a guard of that very pointer has shown on every path; distances that the kernel
+//  can
+//    bound, and pointer distance and guard together at most 0xffff (MAX_PACKET_OFF, kernel/bpf/verifier.c);
+//  - map values touched only where a comparison with 0 has shown that they are there, and within their size;
+//  - slots written in full before a lookup or update reads them, with aligned stores (the kernel checks the stack's
+//    alignment on every machine), 512 bytes together (MAX_BPF_STACK);
+//  - no constant shift of 64 or more, no constant divisor of 0.
+// Unreachable blocks are looked at for their shape alone; simplify_cfg removes them.
+#pragma once
+
+#include "compiler/ir/ir.hpp"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace xdpf::ir {
+
+// Empty: all is well. One sentence for each finding, with block and instruction.
+[[nodiscard]] std::vector<std::string> verify(const Program &program, std::span<const MapSpec> maps);
+[[nodiscard]] std::vector<std::string> verify(const Program &program, const Module &module);
+// All programs; each finding begins with the program's name.
+[[nodiscard]] std::vector<std::string> verify(const Module &module);
+
+} // namespace xdpf::ir
