@@ -1,0 +1,40 @@
+// The IR of a program to the kernel's BPF instructions.
+#pragma once
+
+#include "compiler/bpf/assembler.hpp"
+#include "compiler/image.hpp"
+#include "compiler/ir/ir.hpp"
+
+#include <expected>
+
+namespace xdpf::bpf {
+
+// What the kernel accepts (kernel/bpf/verifier.c).
+constexpr std::size_t max_insns = 1'000'000;
+constexpr std::size_t max_stack = 512;            // bytes, MAX_BPF_STACK
+constexpr std::size_t max_pending_branches = 8192; // on one path; BPF_COMPLEXITY_LIMIT_JMP_SEQ
+
+// A limit that the program does not keep; the IR itself is taken to be right (ir::verify()).
+struct CodegenError {
+    enum class Kind : std::uint8_t {
+        too_many_insns,
+        stack_too_large,
+        too_many_branches, // pending on one path when the verifier walks it
+        jump_too_far,      // with Options::far_jumps == FarJumps::refuse
+    };
+    Kind kind{};
+    std::uint64_t amount = 0; // what the program has
+    std::uint64_t limit = 0;  // what the kernel allows
+    std::string program;
+    Span span;                // the program's
+};
+
+struct Options {
+    FarJumps far_jumps = FarJumps::relax;
+};
+
+// `sources` may be null: then the program has no line entries.
+[[nodiscard]] std::expected<ProgramImage, CodegenError> generate(const ir::Program &program, const Sources *sources,
+                                                                 const Options &options = {});
+
+} // namespace xdpf::bpf

@@ -1,0 +1,144 @@
+#include "compiler/bpf/lifetime.hpp"
+
+#include <algorithm>
+#include <ranges>
+
+namespace xdpf::bpf {
+namespace {
+
+class Sweep {
+public:
+    explicit Sweep(const MachineProgram &program)
+        : program_(program), lifetimes_(program.registers), open_(program.registers, 0), live_in_(program.blocks.size())
+    {
+        for (const MachineBlock &block : program.blocks)
+            place_ += static_cast<std::uint32_t>(block.insts.size()) + 1;
+    }
+
+    std::vector<Lifetime> run()
+    {
+        for (std::size_t i = program_.blocks.size(); i-- > 0;)
+            block(i);
+        for (Lifetime &lifetime : lifetimes_)
+            std::ranges::reverse(lifetime);
+        return std::move(lifetimes_);
+    }
+
+private:
+    void read(VReg reg)
+    {
+        if (reg == no_reg || reg == frame_pointer || open_[reg] != 0)
+            return;
+        open_[reg] = 2 * place_ + 1;
+        live_.push_back(reg);
+    }
+    void write(VReg reg, bool also_read)
+    {
+        if (open_[reg] == 0)
+            add(reg, 2 * place_ + 1, 2 * place_ + 2);
+        else if (!also_read)
+            close(reg, 2 * place_ + 1);
+    }
+    void close(VReg reg, std::uint32_t begin)
+    {
+        add(reg, begin, open_[reg]);
+        open_[reg] = 0;
+        live_.erase(std::ranges::find(live_, reg));
+    }
+    // From the last segment to the first.
+    void add(VReg reg, std::uint32_t begin, std::uint32_t end)
+    {
+        Lifetime &lifetime = lifetimes_[reg];
+        if (!lifetime.empty() && lifetime.back().begin <= end)
+            lifetime.back().begin = begin;
+        else
+            lifetime.push_back({begin, end});
+    }
+
+    void block(std::size_t index)
+    {
+        const MachineBlock &from = program_.blocks[index];
+        const std::uint32_t behind = 2 * place_;
+        live_.clear();
+        for_each_target(from.end, [&](std::uint32_t target) {
+            for (const VReg reg : live_in_[target])
+                if (open_[reg] == 0) {
+                    open_[reg] = behind;
+                    live_.push_back(reg);
+                }
+        });
+        --place_;
+        if (from.end.kind == MachineEnd::Kind::branch) {
+            read(from.end.a);
+            read(from.end.b);
+        } else if (from.end.kind == MachineEnd::Kind::exit) {
+            read(0);
+        }
+        for (const MachineInst &inst : from.insts | std::views::reverse) {
+            --place_;
+            instruction(inst);
+        }
+        live_in_[index] = live_;
+        for (const VReg reg : live_) {
+            add(reg, 2 * place_, open_[reg]);
+            open_[reg] = 0;
+        }
+    }
+
+    void instruction(const MachineInst &inst)
+    {
+        if (is_call(inst)) {
+            for (VReg reg = 0; reg <= 5; ++reg)
+                write(reg, false);
+            for (VReg reg = 1; reg <= inst.args; ++reg)
+                read(reg);
+            return;
+        }
+        const Access access = access_of(inst);
+        if (access.writes_dst)
+            write(inst.dst, access.reads_dst);
+        if (access.reads_dst)
+            read(inst.dst);
+        if (access.reads_src)
+            read(inst.src);
+    }
+
+    const MachineProgram &program_;
+    std::vector<Lifetime> lifetimes_;
+    std::vector<std::uint32_t> open_; // by register: end of the segment being made, 0: not live
+    std::vector<VReg> live_;
+    std::vector<std::vector<VReg>> live_in_;
+    std::uint32_t place_ = 0;
+};
+
+} // namespace
+
+std::vector<Lifetime> lifetimes_of(const MachineProgram &program) { return Sweep(program).run(); }
+
+bool overlap(const Lifetime &a, const Lifetime &b)
+{
+    const Lifetime &few = a.size() < b.size() ? a : b;
+    const Lifetime &many = a.size() < b.size() ? b : a;
+    return std::ranges::any_of(few, [&](const Segment &segment) {
+        const auto next = std::ranges::upper_bound(many, segment.begin, {}, &Segment::end);
+        return next != many.end() && next->begin < segment.end;
+    });
+}
+
+Lifetime merged(const Lifetime &a, const Lifetime &b)
+{
+    Lifetime out;
+    out.reserve(a.size() + b.size());
+    std::ranges::merge(a, b, std::back_inserter(out), {}, &Segment::begin, &Segment::begin);
+    std::size_t last = 0;
+    for (std::size_t i = 1; i < out.size(); ++i) {
+        if (out[i].begin == out[last].end)
+            out[last].end = out[i].end;
+        else
+            out[++last] = out[i];
+    }
+    out.resize(out.empty() ? 0 : last + 1);
+    return out;
+}
+
+} // namespace xdpf::bpf
