@@ -1,0 +1,14 @@
+// From parsed files to the typed program.
+#pragma once
+
+#include "compiler/base/diagnostic.hpp"
+#include "compiler/sema/modules.hpp"
+#include "compiler/sema/typed.hpp"
+
+namespace xdpf::sema {
+
+// Names resolved, types checked, tests built. Errors go to `diagnostics`; what is returned then is incomplete and only
+// good for looking at.
+[[nodiscard]] Unit analyze(const Modules &modules, Sources &sources, Diagnostics &diagnostics);
+
+} // namespace xdpf::sema

@@ -1,0 +1,85 @@
+#include "compiler/sema/analyzer.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace xdpf::sema {
+namespace {
+
+// Names the language itself gives a meaning to, wherever a value can stand.
+constexpr std::array<std::string_view, 4> reserved{"packet", "rx_queue", "iface", "payload"};
+constexpr std::size_t longest_kernel_name = 15; // BPF_OBJ_NAME_LEN of <linux/bpf.h> less the NUL
+
+} // namespace
+
+bool Analyzer::declare(const ast::Name &name, Symbol symbol)
+{
+    if (std::ranges::find(reserved, name.text) != reserved.end()) {
+        diagnostics_.report(Kind::reserved_name, name.span, name.text);
+        return false;
+    }
+    if (std::holds_alternative<MapId>(symbol.what) && name.text.size() > longest_kernel_name)
+        diagnostics_.report(Kind::bad_name, name.span, name.text,
+                            fmt::format("the kernel takes {} characters, this has {}", longest_kernel_name, name.text.size()));
+    const auto [at, added] = symbols_.emplace(name.text, symbol);
+    if (!added)
+        diagnostics_.report(Kind::redefined, name.span, name.text).note(at->second.span, "first here");
+    return added;
+}
+
+void Analyzer::declare_all()
+{
+    for (const auto &module : modules_.files) {
+        for (const auto &decl : module->ast.decls) {
+            if (const auto *header = std::get_if<ast::Header>(&decl.node)) {
+                if (declare(header->name, {unit_.headers.next(), header->name.span})) {
+                    unit_.headers.add({.name = header->name.text, .span = header->name.span});
+                    header_sources_.add({&module->ast, header});
+                }
+            } else if (const auto *map = std::get_if<ast::Map>(&decl.node)) {
+                if (declare(map->name, {unit_.maps.next(), map->name.span})) {
+                    unit_.maps.add({.name = map->name.text, .span = map->name.span});
+                    map_sources_.add({&module->ast, map});
+                }
+            } else if (const auto *constant = std::get_if<ast::Const>(&decl.node)) {
+                declare(constant->name, {ConstSymbol{&module->ast, constant}, constant->name.span});
+            }
+        }
+    }
+}
+
+Symbol *Analyzer::find(std::string_view name)
+{
+    const auto found = symbols_.find(std::string(name));
+    return found == symbols_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> Analyzer::names() const
+{
+    std::vector<std::string> out{"packet", "rx_queue", "iface"};
+    for (const auto &[name, symbol] : symbols_)
+        out.push_back(name);
+    std::ranges::sort(out);
+    return out;
+}
+
+std::vector<std::string> Analyzer::header_names() const
+{
+    std::vector<std::string> out;
+    for (const auto &header : unit_.headers)
+        out.push_back(header.name);
+    std::ranges::sort(out);
+    return out;
+}
+
+std::vector<std::string> Analyzer::field_names(HeaderId id) const
+{
+    std::vector<std::string> out;
+    for (const auto &field : unit_.headers[id].fields)
+        out.push_back(field.name);
+    if (unit_.headers[id].chain)
+        out.push_back(unit_.headers[id].chain->name);
+    return out;
+}
+
+} // namespace xdpf::sema

@@ -1,0 +1,383 @@
+#include "compiler/sema/analyzer.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace xdpf::sema {
+namespace {
+
+std::uint32_t bits_for(u128 value)
+{
+    const auto high = static_cast<std::uint64_t>(value >> 64);
+    const auto low = static_cast<std::uint64_t>(value);
+    return static_cast<std::uint32_t>(high != 0 ? 128 - std::countl_zero(high) : 64 - std::countl_zero(low));
+}
+
+std::optional<Arithmetic> arithmetic(ast::BinaryOp op)
+{
+    switch (op) {
+    case ast::BinaryOp::add: return Arithmetic::add;
+    case ast::BinaryOp::subtract: return Arithmetic::subtract;
+    case ast::BinaryOp::multiply: return Arithmetic::multiply;
+    case ast::BinaryOp::divide: return Arithmetic::divide;
+    case ast::BinaryOp::modulo: return Arithmetic::modulo;
+    case ast::BinaryOp::bit_and: return Arithmetic::bit_and;
+    case ast::BinaryOp::bit_or: return Arithmetic::bit_or;
+    case ast::BinaryOp::bit_xor: return Arithmetic::bit_xor;
+    case ast::BinaryOp::shift_left: return Arithmetic::shift_left;
+    case ast::BinaryOp::shift_right: return Arithmetic::shift_right;
+    default: return std::nullopt;
+    }
+}
+
+std::uint64_t fold(Arithmetic op, std::uint64_t a, std::uint64_t b)
+{
+    switch (op) {
+    case Arithmetic::add: return a + b;
+    case Arithmetic::subtract: return a - b;
+    case Arithmetic::multiply: return a * b;
+    case Arithmetic::divide: return b == 0 ? 0 : a / b;
+    case Arithmetic::modulo: return b == 0 ? a : a % b;
+    case Arithmetic::bit_and: return a & b;
+    case Arithmetic::bit_or: return a | b;
+    case Arithmetic::bit_xor: return a ^ b;
+    case Arithmetic::shift_left: return a << (b & 63);
+    case Arithmetic::shift_right: return a >> (b & 63);
+    }
+    return 0;
+}
+
+// Most bits a result needs.
+std::uint32_t result_bits(Arithmetic op, std::uint32_t a, std::uint32_t b, std::optional<u128> right)
+{
+    const auto shift = right ? static_cast<std::uint32_t>(*right) : 64;
+    switch (op) {
+    case Arithmetic::add: return std::min(64U, std::max(a, b) + 1);
+    case Arithmetic::multiply: return std::min(64U, a + b);
+    case Arithmetic::bit_and: return std::min(a, b);
+    case Arithmetic::bit_or:
+    case Arithmetic::bit_xor: return std::max(a, b);
+    case Arithmetic::divide:
+    case Arithmetic::modulo: return a;
+    case Arithmetic::shift_left: return std::min(64U, a + shift);
+    case Arithmetic::shift_right: return right && a > shift ? a - shift : a;
+    case Arithmetic::subtract: return 64;
+    }
+    return 64;
+}
+
+} // namespace
+
+std::string describe(ValueType type, std::uint32_t bits)
+{
+    switch (type) {
+    case ValueType::number: return bits == 64 ? "a number" : fmt::format("a number of {} bits", bits);
+    case ValueType::mac: return "a MAC address";
+    case ValueType::ipv4: return "an IPv4 address";
+    case ValueType::ipv6: return "an IPv6 address";
+    case ValueType::bytes: return fmt::format("{} raw bytes", bits / 8);
+    }
+    return {};
+}
+
+u128 largest(std::uint32_t bits) { return bits >= 128 ? ~u128(0) : (u128(1) << bits) - 1; }
+
+std::string Analyzer::describe(ExprId id) const
+{
+    const Expr &expr = unit_.exprs[id];
+    if (std::holds_alternative<Constant>(expr.node) && expr.type == ValueType::number)
+        return "a number";
+    return sema::describe(expr.type, expr.bits);
+}
+
+ExprId Analyzer::add_constant(std::uint64_t value, Span span)
+{
+    return add(Expr{ValueType::number, std::max(1U, bits_for(value)), Constant{value}, span});
+}
+
+std::optional<u128> Analyzer::constant_of(ExprId id) const
+{
+    const auto *constant = std::get_if<Constant>(&unit_.exprs[id].node);
+    return constant ? std::optional(constant->value) : std::nullopt;
+}
+
+std::optional<ExprId> Analyzer::value(ast::ExprId id, const Scope &scope)
+{
+    const ast::Expr &expr = scope[id];
+    if (const auto *literal = std::get_if<ast::Literal>(&expr.node)) {
+        const auto read = read_literal(*literal, expr.span, diagnostics_);
+        if (!read)
+            return std::nullopt;
+        if (read->prefix) {
+            diagnostics_.report(Kind::not_a_value, expr.span, "a prefix").suggest("a prefix stands behind 'in': ipv4.src in 10.0.0.0/8");
+            return std::nullopt;
+        }
+        const auto bits = read->type == ValueType::number ? std::max(1U, bits_for(read->first)) : bits_of(read->type);
+        return add(Expr{read->type, bits, Constant{read->first}, expr.span});
+    }
+    if (const auto *string = std::get_if<ast::String>(&expr.node))
+        return add(Expr{ValueType::bytes, static_cast<std::uint32_t>(string->value.size() * 8), BytesConstant{string->value}, expr.span});
+    if (const auto *identifier = std::get_if<ast::Identifier>(&expr.node))
+        return identifier_value(*identifier, expr.span, scope);
+    if (std::holds_alternative<ast::Member>(expr.node))
+        return member_value(id, scope);
+    if (std::holds_alternative<ast::Slice>(expr.node) || std::holds_alternative<ast::Index>(expr.node))
+        return slice_value(expr, scope);
+    if (const auto *unary = std::get_if<ast::Unary>(&expr.node))
+        return unary_value(*unary, expr.span, scope);
+    if (const auto *binary = std::get_if<ast::Binary>(&expr.node))
+        return binary_value(*binary, expr.span, scope);
+    if (const auto *call = std::get_if<ast::Call>(&expr.node)) {
+        diagnostics_.report(Kind::unknown_function, call->callee.span, call->callee.text);
+        return std::nullopt;
+    }
+    const bool range = std::holds_alternative<ast::Range>(expr.node);
+    diagnostics_.report(Kind::not_a_value, expr.span, range ? "a range" : "a set").suggest("sets and ranges stand behind 'in'");
+    return std::nullopt;
+}
+
+std::optional<ExprId> Analyzer::identifier_value(const ast::Identifier &node, Span span, const Scope &scope)
+{
+    if (scope.self.valid())
+        if (find_field(scope.self, node.text))
+            return field_value({scope.self}, node.text, span, span);
+    if (node.text == "rx_queue" || node.text == "iface")
+        return add(Expr{ValueType::number, 32, node.text == "iface" ? Metadata::iface : Metadata::rx_queue, span});
+    Symbol *symbol = find(node.text);
+    if (symbol == nullptr) {
+        auto candidates = scope.self.valid() ? field_names(scope.self) : names();
+        diagnostics_.report(Kind::unknown_name, span, node.text).suggest(did_you_mean(node.text, candidates));
+        return std::nullopt;
+    }
+    if (auto *constant = std::get_if<ConstSymbol>(&symbol->what)) {
+        if (constant->in_use) {
+            diagnostics_.report(Kind::const_cycle, span, node.text);
+            return std::nullopt;
+        }
+        constant->in_use = true;
+        const auto result = value(constant->decl->value, {constant->file});
+        constant->in_use = false;
+        if (result && !constant_of(*result) && !std::holds_alternative<BytesConstant>(unit_.exprs[*result].node)) {
+            diagnostics_.report(Kind::not_constant, constant->file->exprs[constant->decl->value].span);
+            return std::nullopt;
+        }
+        if (result)
+            unit_.exprs[*result].span = span;
+        return result;
+    }
+    const bool header = std::holds_alternative<HeaderId>(symbol->what);
+    auto &report = diagnostics_.report(Kind::not_a_value, span, header ? "a header" : "a map");
+    if (header) {
+        const auto &fields = unit_.headers[std::get<HeaderId>(symbol->what)].fields;
+        if (!fields.empty())
+            report.suggest(fmt::format("name one of its fields, e.g. {}.{}", node.text, fields.front().name));
+    }
+    return std::nullopt;
+}
+
+std::optional<std::size_t> Analyzer::find_field(HeaderId header, std::string_view name) const
+{
+    const auto &fields = unit_.headers[header].fields;
+    const auto found = std::ranges::find(fields, name, &Field::name);
+    return found == fields.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - fields.begin()));
+}
+
+// vlan, vlan[1]: nothing (with a message unless `quiet`) where it names no header.
+std::optional<HeaderRef> Analyzer::header_ref(ast::ExprId id, const Scope &scope, bool quiet)
+{
+    const ast::Expr &expr = scope[id];
+    const auto *index = std::get_if<ast::Index>(&expr.node);
+    const ast::Expr &base = index != nullptr ? scope[index->base] : expr;
+    const auto *name = std::get_if<ast::Identifier>(&base.node);
+    const Symbol *symbol = name != nullptr ? find(name->text) : nullptr;
+    const auto *header = symbol != nullptr ? std::get_if<HeaderId>(&symbol->what) : nullptr;
+    if (header == nullptr) {
+        if (!quiet && name != nullptr)
+            diagnostics_.report(Kind::unknown_header, base.span, name->text).suggest(did_you_mean(name->text, header_names()));
+        else if (!quiet)
+            diagnostics_.report(Kind::unknown_header, base.span, sources_.text(base.span));
+        return std::nullopt;
+    }
+    HeaderRef ref{*header};
+    const Header &what = unit_.headers[*header];
+    if (index == nullptr) {
+        if (scope.any_index >= 0 && what.is_link() && (!scope.any_header->valid() || *scope.any_header == *header)) {
+            *scope.any_header = *header;
+            ref.index = static_cast<std::uint8_t>(scope.any_index);
+        }
+        return ref;
+    }
+    const auto number = index->indices.size() == 1 ? constant(index->indices[0], scope) : std::nullopt;
+    if (!number)
+        return std::nullopt;
+    if (!what.is_link()) {
+        diagnostics_.report(Kind::not_in_chain, expr.span, what.name).suggest(fmt::format("write {} alone", what.name));
+        return std::nullopt;
+    }
+    const unsigned limit = what.ways.empty() ? 0 : unit_.headers[what.ways[0].parent].chain->limit;
+    if (*number >= limit) {
+        diagnostics_.report(Kind::link_index, expr.span, limit, what.name, limit - 1);
+        return std::nullopt;
+    }
+    ref.index = static_cast<std::uint8_t>(*number);
+    return ref;
+}
+
+std::optional<ExprId> Analyzer::field_value(HeaderRef ref, const std::string &name, Span name_span, Span span)
+{
+    const Header &header = unit_.headers[ref.header];
+    if (header.chain && header.chain->name == name)
+        return add(Expr{ValueType::number, header.fields[header.chain->selector].bits, ChainEnd{ref.header}, span});
+    if (const auto field = find_field(ref.header, name))
+        return add(Expr{header.fields[*field].type, header.fields[*field].bits, FieldValue{ref, *field}, span});
+    diagnostics_.report(Kind::unknown_field, name_span, header.name, name).suggest(did_you_mean(name, field_names(ref.header)));
+    return std::nullopt;
+}
+
+// packet.length, udp.dport, vlan[1].id, tcp.flags.syn
+std::optional<ExprId> Analyzer::member_value(ast::ExprId id, const Scope &scope)
+{
+    std::string name;
+    Span name_span;
+    ast::ExprId base = id;
+    while (const auto *member = std::get_if<ast::Member>(&scope[base].node)) {
+        name = name.empty() ? member->member.text : member->member.text + "." + name;
+        name_span = name_span.valid() ? join(member->member.span, name_span) : member->member.span;
+        base = member->base;
+    }
+    const Span span = scope[id].span;
+    if (const auto *identifier = std::get_if<ast::Identifier>(&scope[base].node)) {
+        if (identifier->text == "packet") {
+            if (name == "length")
+                return add(Expr{ValueType::number, 16, Metadata::packet_length, span});
+            diagnostics_.report(Kind::unknown_member, name_span, "packet", name).suggest("packet.length, or bytes: packet[12:2]");
+            return std::nullopt;
+        }
+        if (scope.self.valid() && find_field(scope.self, identifier->text + "." + name))
+            return field_value({scope.self}, identifier->text + "." + name, span, span);
+        if (const Symbol *symbol = find(identifier->text); symbol != nullptr && !std::holds_alternative<HeaderId>(symbol->what)) {
+            diagnostics_.report(Kind::unknown_member, name_span, identifier->text, name);
+            return std::nullopt;
+        }
+    }
+    const auto ref = header_ref(base, scope);
+    if (!ref)
+        return std::nullopt;
+    if (name == "payload") {
+        diagnostics_.report(Kind::not_a_value, span, "a payload")
+            .suggest(fmt::format("say which bytes of it: {}[0:4]", sources_.text(span)));
+        return std::nullopt;
+    }
+    return field_value(*ref, name, name_span, span);
+}
+
+// packet[12:2], packet[12], udp.payload[0:4]
+std::optional<ExprId> Analyzer::slice_value(const ast::Expr &expr, const Scope &scope)
+{
+    const auto *slice = std::get_if<ast::Slice>(&expr.node);
+    const auto *index = std::get_if<ast::Index>(&expr.node);
+    const ast::Expr &base = scope[slice != nullptr ? slice->base : index->base];
+    Slice out;
+    if (const auto *member = std::get_if<ast::Member>(&base.node); member != nullptr && member->member.text == "payload") {
+        out.behind = header_ref(member->base, scope);
+        if (!out.behind)
+            return std::nullopt;
+    } else if (const auto *name = std::get_if<ast::Identifier>(&base.node); name == nullptr || name->text != "packet") {
+        const bool header = name != nullptr && header_ref(slice != nullptr ? slice->base : index->base, scope, true).has_value();
+        diagnostics_.report(Kind::not_a_value, expr.span, header ? "a header" : "no packet or payload")
+            .suggest("bytes are taken from the packet or a payload: packet[12:2], udp.payload[0:4]");
+        return std::nullopt;
+    }
+    const auto offset = slice != nullptr ? constant(slice->offset, scope) : index->indices.size() == 1 ? constant(index->indices[0], scope) : std::nullopt;
+    const auto length = slice != nullptr ? constant(slice->length, scope) : std::optional<std::uint64_t>(1);
+    if (!offset || !length)
+        return std::nullopt;
+    constexpr std::uint64_t longest = 64;
+    constexpr std::uint64_t farthest = 4096;
+    if (*length == 0 || *length > longest || *offset > farthest) {
+        diagnostics_.report(Kind::bad_slice, expr.span, *length, *offset,
+                            fmt::format("it takes 1 to {} bytes, from byte {} at most", longest, farthest));
+        return std::nullopt;
+    }
+    out.offset = static_cast<std::uint32_t>(*offset);
+    out.length = static_cast<std::uint32_t>(*length);
+    const auto type = *length <= 8 ? ValueType::number : ValueType::bytes;
+    return add(Expr{type, out.length * 8, out, expr.span});
+}
+
+std::optional<ExprId> Analyzer::number_value(ast::ExprId id, const Scope &scope)
+{
+    const auto result = value(id, scope);
+    if (!result)
+        return std::nullopt;
+    if (unit_.exprs[*result].type != ValueType::number) {
+        diagnostics_.report(Kind::not_a_number, scope[id].span, describe(*result));
+        return std::nullopt;
+    }
+    return result;
+}
+
+std::optional<ExprId> Analyzer::unary_value(const ast::Unary &node, Span span, const Scope &scope)
+{
+    if (node.op == ast::UnaryOp::logical_not) {
+        diagnostics_.report(Kind::not_a_value, span, "a condition");
+        return std::nullopt;
+    }
+    if (node.op == ast::UnaryOp::any) {
+        if (scope.any_index >= 0)
+            return value(node.operand, scope);
+        diagnostics_.report(Kind::any_without_link, span).suggest("write: any vlan.id in 100..199");
+        return std::nullopt;
+    }
+    const auto operand = number_value(node.operand, scope);
+    if (!operand)
+        return std::nullopt;
+    const auto op = node.op == ast::UnaryOp::negate ? UnaryArithmetic::negate : UnaryArithmetic::complement;
+    if (const auto constant = constant_of(*operand)) {
+        const auto number = static_cast<std::uint64_t>(*constant);
+        return add_constant(op == UnaryArithmetic::negate ? 0 - number : ~number, span);
+    }
+    return add(Expr{ValueType::number, 64, Unary{op, *operand}, span});
+}
+
+std::optional<ExprId> Analyzer::binary_value(const ast::Binary &node, Span span, const Scope &scope)
+{
+    const auto op = arithmetic(node.op);
+    if (!op) {
+        diagnostics_.report(Kind::not_a_value, span, "a condition").suggest("a one-bit field or a condition stands alone, without a comparison");
+        return std::nullopt;
+    }
+    const auto left = number_value(node.left, scope);
+    const auto right = number_value(node.right, scope);
+    if (!left || !right)
+        return std::nullopt;
+    const auto a = constant_of(*left);
+    const auto b = constant_of(*right);
+    if (b && *b == 0 && (*op == Arithmetic::divide || *op == Arithmetic::modulo)) {
+        diagnostics_.report(Kind::division_by_zero, scope[node.right].span);
+        return std::nullopt;
+    }
+    if (b && *b > 63 && (*op == Arithmetic::shift_left || *op == Arithmetic::shift_right)) {
+        diagnostics_.report(Kind::shift_too_far, scope[node.right].span, static_cast<std::uint64_t>(*b));
+        return std::nullopt;
+    }
+    if (a && b)
+        return add_constant(fold(*op, static_cast<std::uint64_t>(*a), static_cast<std::uint64_t>(*b)), span);
+    const auto bits = result_bits(*op, unit_.exprs[*left].bits, unit_.exprs[*right].bits, b);
+    return add(Expr{ValueType::number, bits, Binary{*op, *left, *right}, span});
+}
+
+std::optional<std::uint64_t> Analyzer::constant(ast::ExprId id, const Scope &scope)
+{
+    const auto result = number_value(id, scope);
+    if (!result)
+        return std::nullopt;
+    const auto number = constant_of(*result);
+    if (!number) {
+        diagnostics_.report(Kind::not_constant, scope[id].span);
+        return std::nullopt;
+    }
+    return static_cast<std::uint64_t>(*number);
+}
+
+} // namespace xdpf::sema

@@ -1,0 +1,170 @@
+#include "compiler/sema/modules.hpp"
+
+#include "grammar/parse.hpp"
+#include "stdlib/stdlib.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+namespace xdpf::sema {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view stdlib_prefix = "<stdlib>/";
+constexpr std::string_view prelude = "prelude";
+
+struct Text {
+    std::string path; // unique: finds modules that were read before
+    std::string text;
+};
+
+const stdlib::Module *stdlib_module(std::string_view name)
+{
+    const auto all = stdlib::modules();
+    const auto found = std::ranges::find(all, name, &stdlib::Module::name);
+    return found == all.end() ? nullptr : &*found;
+}
+
+class Loader {
+public:
+    Loader(Sources &sources, Diagnostics &diagnostics) : sources_(sources), diagnostics_(diagnostics) {}
+
+    void load(Text source, bool is_main)
+    {
+        state_[source.path] = State::open;
+        open_.push_back(source.path);
+        const FileId id = sources_.add(source.path, std::move(source.text));
+        auto ast = parse(sources_, id, diagnostics_);
+        if (is_main)
+            import_prelude();
+        if (ast) {
+            for (const auto &decl : ast->decls)
+                if (const auto *import = std::get_if<ast::Import>(&decl.node))
+                    follow(*import, open_.back());
+            modules.files.push_back(std::make_unique<Module>(Module{std::move(*ast), is_main}));
+        }
+        state_[open_.back()] = State::done;
+        open_.pop_back();
+    }
+
+    std::optional<Text> read(const fs::path &path, Span span)
+    {
+        std::error_code error;
+        const auto size = fs::file_size(path, error);
+        if (error) {
+            diagnostics_.report(Kind::cannot_read, span, path.string(), error.message());
+            return std::nullopt;
+        }
+        if (size > max_source_size) {
+            diagnostics_.report(Kind::file_too_large, span, path.string(), size, max_source_size);
+            return std::nullopt;
+        }
+        std::ifstream in(path, std::ios::binary);
+        std::string text(size, '\0');
+        if (!in || !in.read(text.data(), static_cast<std::streamsize>(size))) {
+            diagnostics_.report(Kind::cannot_read, span, path.string(), std::strerror(errno));
+            return std::nullopt;
+        }
+        return Text{path.lexically_normal().string(), std::move(text)};
+    }
+
+    Modules modules;
+
+private:
+    enum class State : std::uint8_t { open, done };
+
+    void import_prelude()
+    {
+        const auto *module = stdlib_module(prelude);
+        load({std::string(stdlib_prefix) + std::string(prelude), std::string(module->text)}, false);
+    }
+
+    void follow(const ast::Import &import, std::string from) // a copy: open_ grows meanwhile
+    {
+        const auto source = find(import, from);
+        if (!source)
+            return;
+        const auto known = state_.find(source->path);
+        if (known == state_.end())
+            load(*source, false);
+        else if (known->second == State::open)
+            report_cycle(import, source->path);
+    }
+
+    std::optional<Text> find(const ast::Import &import, const std::string &from)
+    {
+        std::vector<std::string> looked;
+        if (!from.starts_with(stdlib_prefix)) {
+            fs::path path = fs::path(from).parent_path() / import.path;
+            if (path.extension() != ".xdpf")
+                path += ".xdpf";
+            std::error_code error;
+            if (fs::exists(path, error))
+                return read(path, import.path_span);
+            looked.push_back(fmt::format("'{}'", path.lexically_normal().string()));
+        }
+        if (const auto *module = stdlib_module(import.path))
+            return Text{std::string(stdlib_prefix) + import.path, std::string(module->text)};
+        looked.emplace_back("the standard library");
+        std::vector<std::string> names;
+        for (const auto &module : stdlib::modules())
+            names.emplace_back(module.name);
+        const auto near = nearest(import.path, names);
+        diagnostics_.report(Kind::import_missing, import.path_span, import.path)
+            .suggest(near.empty() ? fmt::format("looked in {}", fmt::join(looked, " and "))
+                                  : fmt::format("did you mean '{}'?", near));
+        return std::nullopt;
+    }
+
+    void report_cycle(const ast::Import &import, const std::string &path)
+    {
+        const auto start = std::ranges::find(open_, path);
+        std::vector<std::string> way(start, open_.end());
+        std::ranges::transform(way, way.begin(), [](const auto &name) { return fmt::format("'{}'", name); });
+        diagnostics_.report(Kind::import_cycle, import.path_span, path, fmt::join(way, " and "))
+            .suggest("move what both need into a file of its own");
+    }
+
+    Sources &sources_;
+    Diagnostics &diagnostics_;
+    std::map<std::string, State> state_;
+    std::vector<std::string> open_;
+};
+
+Modules load(Text source, Loader &loader)
+{
+    const auto name = fs::path(source.path).stem().string();
+    loader.load(std::move(source), true);
+    loader.modules.name = name;
+    return std::move(loader.modules);
+}
+
+} // namespace
+
+Modules load_text(std::string path, std::string text, Sources &sources, Diagnostics &diagnostics)
+{
+    Loader loader(sources, diagnostics);
+    if (text.size() > max_source_size) {
+        diagnostics.report(Kind::file_too_large, {}, path, text.size(), max_source_size);
+        return {};
+    }
+    return load({std::move(path), std::move(text)}, loader);
+}
+
+Modules load_file(const fs::path &path, Sources &sources, Diagnostics &diagnostics)
+{
+    Loader loader(sources, diagnostics);
+    auto text = loader.read(path, {});
+    if (!text)
+        return {};
+    return load(std::move(*text), loader);
+}
+
+} // namespace xdpf::sema
