@@ -94,10 +94,13 @@ private:
             access_map(inst);
             break;
         case Shape::lookup:
-            values_[inst.result] = handle(maps_.lookup(inst.map, slots_[inst.key]));
+            if (holds(inst, inst.key, maps_.spec(inst.map).key.size))
+                values_[inst.result] = handle(maps_.lookup(inst.map, slots_[inst.key]));
             break;
         case Shape::update:
-            maps_.update(inst.map, slots_[inst.key], slots_[inst.value]);
+            if (holds(inst, inst.key, maps_.spec(inst.map).key.size) &&
+                holds(inst, inst.value, maps_.spec(inst.map).value.size))
+                maps_.update(inst.map, slots_[inst.key], slots_[inst.value]);
             break;
         case Shape::redirect:
             redirect(inst);
@@ -123,6 +126,14 @@ private:
         if (values_[inst.b] > inst.imm)
             fail(inst, fmt::format("the distance is {}, more than was promised", values_[inst.b]));
         values_[inst.result] = values_[inst.a] + values_[inst.b];
+    }
+
+    bool holds(const Inst &inst, SlotId slot, std::size_t size)
+    {
+        if (slots_[slot].size() >= size)
+            return true;
+        fail(inst, "the slot is too small");
+        return false;
     }
 
     std::uint64_t handle(MapStore::Value value)
