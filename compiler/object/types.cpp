@@ -36,7 +36,8 @@ BtfId add_array_of(BtfBuilder &btf, BtfId element, std::uint32_t count)
 
 BtfId add_field(BtfBuilder &btf, const LayoutField &field)
 {
-    if (field.format == FieldFormat::number)
+    // A big-endian number is shown as its bytes: tools would print it in the machine's order.
+    if (field.format == FieldFormat::number && !field.big_endian)
         return add_unsigned(btf, field.size);
     return add_array_of(btf, add_unsigned(btf, 1), field.size);
 }

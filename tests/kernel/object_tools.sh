@@ -36,7 +36,7 @@ case $1 in
     cat > "$work/tools.xdpf" << 'SOURCE'
 defmap xsks    : xskmap[64]
 defmap senders : hash<ipv4.src -> counter>[1024]
-defmap ports   : percpu_array<u32 -> counter>[4]
+defmap ports   : percpu_array<counter>[4]
 defmap blocked : lpm_trie<ipv4.src>[16]
 
 defprogram tools {
