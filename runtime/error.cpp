@@ -18,8 +18,11 @@ struct Capability {
     unsigned bit;
     std::string_view name;
 };
-constexpr std::array<Capability, 3> needed = {
-    {{CAP_BPF, "CAP_BPF"}, {CAP_NET_ADMIN, "CAP_NET_ADMIN"}, {CAP_NET_RAW, "CAP_NET_RAW"}}};
+// CAP_PERFMON is for the verifier: without it, it takes less arithmetic on pointers.
+constexpr std::array<Capability, 4> needed = {{{CAP_BPF, "CAP_BPF"},
+                                               {CAP_PERFMON, "CAP_PERFMON"},
+                                               {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+                                               {CAP_NET_RAW, "CAP_NET_RAW"}}};
 
 // Effective capabilities as a bit set, from /proc (no libcap needed).
 std::uint64_t effective_capabilities()
@@ -46,10 +49,11 @@ std::string executable()
 std::string missing_capabilities()
 {
     const std::uint64_t have = effective_capabilities();
-    const bool admin = (have >> CAP_SYS_ADMIN & 1) != 0; // implies CAP_BPF in the kernel's checks
+    const bool admin = (have >> CAP_SYS_ADMIN & 1) != 0; // stands in for the first two
     std::string missing;
     for (const Capability &capability : needed) {
-        if ((have >> capability.bit & 1) != 0 || (capability.bit == CAP_BPF && admin))
+        if ((have >> capability.bit & 1) != 0 ||
+            (admin && (capability.bit == CAP_BPF || capability.bit == CAP_PERFMON)))
             continue;
         missing += missing.empty() ? "" : ", ";
         missing += capability.name;
@@ -83,12 +87,12 @@ Error system_error(std::string stage, std::string call, int code)
         const std::string missing = missing_capabilities();
         if (!missing.empty()) {
             error.cause = fmt::format("this process lacks {}", missing);
-            error.remedy = fmt::format("sudo setcap cap_bpf,cap_net_admin,cap_net_raw=ep {}   (or run it with sudo)",
-                                       executable());
+            error.remedy =
+                fmt::format("sudo setcap cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw=ep {}   (or run it with sudo)",
+                            executable());
         } else if (code == EPERM) {
-            error.cause =
-                "the kernel forbids it although CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW are there: a container's "
-                "seccomp filter, lockdown, or kernel.unprivileged_bpf_disabled inside a user namespace";
+            error.cause = "the kernel forbids it although the capabilities are there: a container's "
+                          "seccomp filter, lockdown, or kernel.unprivileged_bpf_disabled inside a user namespace";
             error.remedy = "cat /sys/kernel/security/lockdown; grep Seccomp /proc/self/status; cat /proc/self/uid_map";
         }
     }

@@ -59,16 +59,23 @@ Error rejected(const ProgramImage &program, int code, std::string log)
     error.place = std::move(rejection.place);
     if (!rejection.message.empty())
         error.message = fmt::format("the kernel's verifier rejects the program: {}", rejection.message);
-    error.cause.clear();
-    error.remedy = "xdpf run --verifier-log …   (shows the verifier's whole log)";
+    // EACCES is the verifier speaking; only where it says so has that to do with capabilities.
+    if (rejection.message.find("!root") == std::string::npos) {
+        error.cause.clear();
+        error.remedy = "xdpf run --verifier-log …   (shows the verifier's whole log)";
+    }
     error.log = std::move(log);
     return error;
 }
 
-// Which map the kernel would not make, from libbpf's words: "Error in bpf_create_map_xattr(name): ..." or similar.
-Error not_loaded(const ProgramImage &program, int code, const LibraryLog &said)
+// libbpf's last words name the map that the kernel would not make.
+Error not_loaded(const ProgramImage &program, int code, const LibraryLog &said, int offload_to)
 {
     Error error = system_error(fmt::format("cannot load '{}'", program.name), "bpf", code);
+    if (offload_to != 0 && code != EPERM) {
+        error.cause = "only a few cards run BPF programs themselves (nfp), and none of them knows XSKMAPs";
+        error.remedy = "the same command with --mode=native";
+    }
     if (error.cause.empty())
         error.cause = said.last_line();
     if (code == ENOMEM)
@@ -147,6 +154,12 @@ Result<Loaded> load(const Image &image, const LoadOptions &options)
     if (!loaded || options.for_dispatcher)
         return loaded;
 
+    if (options.offload_to != 0) {
+        bpf_program__set_ifindex(loaded->handle_, static_cast<std::uint32_t>(options.offload_to));
+        bpf_map *map = nullptr;
+        bpf_object__for_each_map(map, loaded->object())
+            bpf_map__set_ifindex(map, static_cast<std::uint32_t>(options.offload_to));
+    }
     const LibraryLog said;
     // Its pages stay untouched unless the kernel writes to them.
     const std::unique_ptr<char[]> log(new char[log_size]);
@@ -159,7 +172,7 @@ Result<Loaded> load(const Image &image, const LoadOptions &options)
     if (result < 0) {
         const bool verifier = !text.empty() && result != -EPERM;
         return std::unexpected(verifier ? rejected(loaded->program_, -result, std::move(text))
-                                        : not_loaded(loaded->program_, -result, said));
+                                        : not_loaded(loaded->program_, -result, said, options.offload_to));
     }
     if (options.verifier_log)
         loaded->verifier_log_ = std::move(text);

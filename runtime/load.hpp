@@ -17,6 +17,7 @@ namespace xdpf::runtime {
 struct LoadOptions {
     std::string program;       // its name; empty: the image's first
     bool verifier_log = false; // keep the verifier's log of a success, too
+    int offload_to = 0;        // index of an interface whose card is to run the program; 0: the kernel runs it
     // Only open the object: libxdp's dispatcher loads it while attaching, as an extension program. Map and program
     // descriptors are there after that.
     bool for_dispatcher = false;

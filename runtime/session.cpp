@@ -1,5 +1,7 @@
 #include "runtime/session.hpp"
 
+#include "runtime/attached.hpp"
+
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
@@ -35,6 +37,17 @@ Result<std::vector<std::uint32_t>> chosen_queues(const Interface &interface, std
                               interface.receive_queues == 1 ? " is" : "s are");
     error.remedy = fmt::format("ethtool -l {}   (or --queues=all)", interface.name);
     return std::unexpected(std::move(error));
+}
+
+// The socket that has a queue belongs, as a rule, to the process that attached a program there.
+void say_who_has_it(Error &error, const Interface &interface)
+{
+    const AttachedProgram there = error.code == EBUSY ? find_attached(interface) : AttachedProgram();
+    if (there.id == 0)
+        return;
+    error.cause += fmt::format("; {}", describe(there));
+    if (there.pid != 0)
+        error.remedy = fmt::format("{}, or other --queues", how_to_remove(there, interface));
 }
 
 Error no_zero_copy_in_skb_mode(const Interface &interface, const std::string &why)
@@ -84,8 +97,10 @@ Result<void> Session::bind_queues(const SessionOptions &options, CopyMode copy)
     queues_.reserve(wanted->size());
     for (const std::uint32_t index : *wanted) {
         Result<Queue> queue = Queue::open(interface_, index, settings);
-        if (!queue)
+        if (!queue) {
+            say_who_has_it(queue.error(), interface_);
             return std::unexpected(std::move(queue.error()));
+        }
         queues_.push_back(std::move(*queue));
     }
     return {};
@@ -151,7 +166,10 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
     session.link_ = session.interface_.up ? LinkWatch::State::up : LinkWatch::State::down;
     session.warn_of_link();
 
-    Result<Loaded> loaded = load(image, {options.program, options.verifier_log, options.dispatcher});
+    Result<Loaded> loaded = load(image, {.program = options.program,
+                                         .verifier_log = options.verifier_log,
+                                         .offload_to = options.mode == Mode::offload ? session.interface_.index : 0,
+                                         .for_dispatcher = options.dispatcher});
     if (!loaded)
         return std::unexpected(std::move(loaded.error()));
     session.program_ = std::move(*loaded);
