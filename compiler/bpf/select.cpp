@@ -19,6 +19,7 @@ bool fits_imm(std::uint64_t number) { return std::in_range<std::int32_t>(static_
 struct Home {
     VReg reg = no_reg;      // none: a constant
     std::uint64_t imm = 0;  // the constant, or what is to be added to the register
+    bool known = false;
 };
 
 // The order of emission: after a block comes the edge that is likely, as far as every edge may go forward only. A block
@@ -204,7 +205,7 @@ private:
     const ValueFacts &facts(ValueId value) const { return facts_.values[value]; }
     const Home &home(ValueId value) const
     {
-        assert(homes_[value].reg != no_reg || facts(value).constant);
+        assert(homes_[value].known);
         return homes_[value];
     }
     std::optional<std::uint64_t> constant_of(ValueId value) const
@@ -311,7 +312,7 @@ private:
     {
         const Home base = home(inst.a);
         if (const auto number = constant_of(inst.b))
-            return {base.reg, base.imm + *number};
+            return {base.reg, base.imm + *number, true};
         const VReg dst = fresh();
         if (facts(inst.b).visible > inst.imm) {
             const VReg bounded = fresh();
@@ -323,7 +324,7 @@ private:
             move(dst, base.reg);
             alu(Alu::add, dst, home(inst.b).reg);
         }
-        return {dst, base.imm};
+        return {dst, base.imm, true};
     }
 
     void rebase(const Inst &inst, VReg dst)
@@ -384,6 +385,7 @@ private:
         else if (has_result(inst.op))
             result.reg = fresh();
         body(inst, result.reg);
+        result.known = true;
         if (inst.result.valid())
             homes_[inst.result] = result;
     }
@@ -484,8 +486,8 @@ private:
                 homes_[param] = home(edge.args[i]);
                 continue;
             }
-            if (homes_[param].reg == no_reg)
-                homes_[param].reg = fresh();
+            if (!homes_[param].known)
+                homes_[param] = {fresh(), 0, true};
             copy(homes_[param].reg, edge.args[i]);
         }
     }

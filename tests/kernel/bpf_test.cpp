@@ -1,0 +1,100 @@
+// What the back end makes is taken by the kernel's verifier and does what the IR means.
+#include "compiler/bpf/codegen.hpp"
+#include "compiler/bpf/disassemble.hpp"
+#include "compiler/bpf/interpret.hpp"
+#include "compiler/ir/interpret.hpp"
+#include "compiler/ir/text.hpp"
+#include "compiler/ir/verify.hpp"
+
+#include "tests/kernel/bpf_kernel.hpp"
+#include "tests/kernel/bpf_programs.hpp"
+#include "tests/skip.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <random>
+
+using namespace xdpf;
+
+namespace {
+
+using Packet = std::vector<std::byte>;
+
+ir::Module parse(std::string_view text)
+{
+    auto module = ir::from_text(text);
+    REQUIRE_MESSAGE(module.has_value(), module.error());
+    const auto findings = ir::verify(*module);
+    REQUIRE_MESSAGE(findings.empty(), findings.front());
+    return std::move(*module);
+}
+
+ir::MapStore store_of(const ir::Module &module)
+{
+    ir::MapStore maps(module.maps);
+    for (std::size_t i = 0; i < module.maps.size(); ++i)
+        if (has(module.maps[i].kind, map_trait::redirect))
+            maps.clear_slots(MapId(i)); // there are no sockets in the kernel's either
+    return maps;
+}
+
+Packet random_packet(std::mt19937_64 &random)
+{
+    Packet packet(14 + random() % 140);
+    for (std::byte &byte : packet)
+        byte = static_cast<std::byte>(random() % 3 == 0 ? random() % 4 : random());
+    return packet;
+}
+
+// IR interpreter, bytecode interpreter and kernel on the same packets, one after the other with the same maps.
+void check(const ir::Module &module, std::span<const Packet> packets)
+{
+    const auto image = bpf::generate(module.programs[0], nullptr);
+    REQUIRE_MESSAGE(image.has_value(), "limit " << static_cast<int>(image.error().kind));
+    const std::string text = ir::to_text(module) + bpf::disassemble(*image, module.maps);
+    const testing::KernelProgram kernel(*image, module.maps);
+    REQUIRE_MESSAGE(kernel.loaded(), kernel.log() << "\n" << text);
+    ir::MapStore ir_maps = store_of(module);
+    ir::MapStore bpf_maps = store_of(module);
+    ir::Interpreter interpreter(module.programs[0], ir_maps);
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+        Packet packet = packets[i];
+        const auto meant = interpreter.run(packet);
+        REQUIRE_MESSAGE(meant.has_value(), meant.error() << "\n" << text);
+        const auto outcome = bpf::interpret(*image, bpf_maps, packet);
+        REQUIRE_MESSAGE(outcome.has_value(), outcome.error() << "\n" << text);
+        const auto verdict = kernel.run(packet);
+        REQUIRE(verdict.has_value());
+        REQUIRE_MESSAGE(outcome->verdict == meant->verdict, "bytecode, packet " << i << "\n" << text);
+        REQUIRE_MESSAGE(*verdict == meant->verdict, "kernel, packet " << i << "\n" << text);
+    }
+}
+
+std::uint64_t setting(const char *name, std::uint64_t otherwise)
+{
+    const char *text = std::getenv(name);
+    return text != nullptr ? std::strtoull(text, nullptr, 0) : otherwise;
+}
+
+} // namespace
+
+// XDPF_SEED and XDPF_PROGRAMS: from which number on, and how many.
+TEST_CASE("random programs mean the same in IR, bytecode and kernel")
+{
+    XDPF_NEEDS_ROOT();
+    const std::uint64_t first = setting("XDPF_SEED", 1);
+    const std::uint64_t count = setting("XDPF_PROGRAMS", 500);
+    for (std::uint64_t seed = first; seed < first + count; ++seed) {
+        CAPTURE(seed);
+        const ir::Module module = testing::random_module(seed);
+        const auto findings = ir::verify(module);
+        REQUIRE_MESSAGE(findings.empty(), findings.front() << "\n" << ir::to_text(module));
+        std::mt19937_64 random(seed);
+        std::vector<Packet> packets;
+        for (int i = 0; i < 12; ++i)
+            packets.push_back(random_packet(random));
+        check(module, packets);
+    }
+}
