@@ -80,9 +80,25 @@ struct Unary {
 
 // `path` does not occur here: see the head of this file.
 enum class BinaryOp : std::uint8_t {
-    logical_or, logical_and,
-    equal, not_equal, less, less_equal, greater, greater_equal, in,
-    add, subtract, multiply, divide, modulo, bit_and, bit_or, bit_xor, shift_left, shift_right,
+    logical_or,
+    logical_and,
+    equal,
+    not_equal,
+    less,
+    less_equal,
+    greater,
+    greater_equal,
+    in,
+    add,
+    subtract,
+    multiply,
+    divide,
+    modulo,
+    bit_and,
+    bit_or,
+    bit_xor,
+    shift_left,
+    shift_right,
 };
 
 struct Binary {
@@ -169,11 +185,11 @@ struct Const {
 
 struct Field {
     Name name;
-    std::optional<Type> type;              // none for `end of`
-    std::optional<Name> end_of;            // protocol : end of type at most 2
-    std::optional<ExprId> at_most;         //
-    std::optional<ExprId> default_value;   // what a packet of a test gets: ttl : u8 = 64
-    std::vector<Field> parts;              // flags : u8 { cwr : u1  ece : u1 … }
+    std::optional<Type> type;            // none for `end of`
+    std::optional<Name> end_of;          // protocol : end of type at most 2
+    std::optional<ExprId> at_most;       //
+    std::optional<ExprId> default_value; // what a packet of a test gets: ttl : u8 = 64
+    std::vector<Field> parts;            // flags : u8 { cwr : u1  ece : u1 … }
 };
 
 struct Header {
@@ -194,8 +210,8 @@ struct Attribute {
 struct Map {
     Name name;
     Name kind;
-    std::vector<Type> types;      // none, <K>, <V> or <K -> V>, as the kind has it
-    bool arrow = false;           // <K -> V> was written
+    std::vector<Type> types; // none, <K>, <V> or <K -> V>, as the kind has it
+    bool arrow = false;      // <K -> V> was written
     std::optional<ExprId> entries;
     std::vector<Attribute> attributes;
 };
@@ -214,8 +230,8 @@ struct Layer {
 
 struct PacketStatement {
     Span span;
-    std::vector<Layer> layers;        // ethernet / ipv4 / udp, or
-    std::optional<std::string> hex;   // hex "0011…", digits and white space
+    std::vector<Layer> layers;      // ethernet / ipv4 / udp, or
+    std::optional<std::string> hex; // hex "0011…", digits and white space
 };
 
 // with rx_queue = 2, with blocklist = {10.0.0.0/8}
@@ -252,6 +268,7 @@ struct File {
     IdVector<ExprId, Expr> exprs;
     IdVector<ActionId, Action> actions;
     IdVector<RuleId, Rule> rules;
+    std::vector<Name> damaged; // declarations with syntax errors: parts of them, or all, may be missing above
 };
 
 } // namespace xdpf::ast

@@ -1,0 +1,117 @@
+#include "grammar/syntax_message.hpp"
+
+#include "grammar/lexis.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace xdpf {
+namespace {
+
+struct Habit {
+    std::string_view token; // as other languages have it
+    std::string_view help;
+};
+
+constexpr std::array habits{
+    Habit{"=", "a comparison is written '=='"},
+    Habit{"=>", "an arrow is written '->'"},
+    Habit{"&&", "write 'and'"},
+    Habit{"||", "write 'or'"},
+    Habit{"!", "write 'not'"},
+    Habit{"//", "a comment begins with '#'"},
+    Habit{"/*", "a comment begins with '#'"},
+    Habit{"'", "strings stand in double quotes"},
+    Habit{"::", "members follow a dot: udp.dport"},
+};
+
+bool expects(const std::vector<Expected> &expected, std::string_view label)
+{
+    return std::ranges::any_of(expected, [&](const Expected &one) { return one.label == label; });
+}
+
+bool is_comparison(std::string_view token)
+{
+    constexpr std::array<std::string_view, 7> all{"==", "!=", "<", "<=", ">", ">=", "in"};
+    return std::ranges::find(all, token) != all.end();
+}
+
+std::string lower(std::string_view word)
+{
+    std::string out(word);
+    std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
+    return out;
+}
+
+std::string help_with_word(std::string_view word, const std::vector<Expected> &expected)
+{
+    constexpr std::size_t longest_keyword = 16;
+    if (word.size() > longest_keyword)
+        return {};
+    std::vector<std::string> candidates;
+    for (const auto &one : expected)
+        if (!one.word.empty() && one.word != word)
+            candidates.emplace_back(one.word);
+    if (const auto near = nearest(lower(word), candidates); !near.empty())
+        return fmt::format("did you mean '{}'?", near);
+    if (lexis::is_reserved(word) && (expects(expected, "a name") || expects(expected, "an expression")))
+        return fmt::format("'{}' is a keyword and cannot be a name", word);
+    return {};
+}
+
+std::string help_with_operator(std::string_view token, const std::vector<Expected> &expected)
+{
+    if (is_comparison(token) && expects(expected, "'->'"))
+        return "comparisons do not chain: write a < b and b < c";
+    if (token == "not" && expects(expected, "'->'"))
+        return "'not' stands in front: not a in b";
+    if ((token == "=" && expects(expected, "'->'")) || token != "=")
+        for (const auto &habit : habits)
+            if (habit.token == token)
+                return std::string(habit.help);
+    if (token == "-" && (expects(expected, "':'") || expects(expected, "'{'")) && !expects(expected, "'->'"))
+        return "names are made of letters, digits and '_'";
+    if (token == "}" && expects(expected, "a declaration"))
+        return "this '}' closes nothing";
+    if (token == ";" && expects(expected, "'match'"))
+        return "nothing stands between rules";
+    return {};
+}
+
+} // namespace
+
+std::string list_expected(const std::vector<Expected> &expected)
+{
+    std::vector<std::string_view> labels;
+    for (const auto &one : expected)
+        if (!one.label.empty() && std::ranges::find(labels, one.label) == labels.end())
+            labels.push_back(one.label);
+    std::string out;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        if (i != 0)
+            out += i + 1 == labels.size() ? " or " : ", ";
+        out += labels[i];
+    }
+    return out;
+}
+
+std::string syntax_help(std::string_view text, const std::vector<Expected> &expected, std::string_view example)
+{
+    const char *end = text.data() + text.size();
+    const auto token = lexis::token_at(text.data(), end);
+    if (token.empty())
+        return "the file ends here";
+    if (auto help = help_with_operator(token, expected); !help.empty())
+        return help;
+    if (const auto word = lexis::word_at(text.data(), end); !word.empty())
+        if (auto help = help_with_word(word, expected); !help.empty())
+            return help;
+    if (lexis::is_digit(token[0]) && expects(expected, "a name"))
+        return "a name begins with a letter or '_'";
+    if ((token == "(" || token == "[") && expects(expected, "a set"))
+        return "a set is written {22, 80}";
+    return example.empty() ? std::string() : fmt::format("for example: {}", example);
+}
+
+} // namespace xdpf
