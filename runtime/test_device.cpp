@@ -24,20 +24,26 @@ namespace {
 constexpr std::uint32_t stand_in_index = 0x7e00'0000;
 constexpr std::uint32_t peer_offset = 0x0100'0000;
 
-ifinfomsg up_with(std::uint32_t index)
+ifinfomsg link_with(std::uint32_t index)
 {
     ifinfomsg info{};
     info.ifi_index = static_cast<int>(index);
-    info.ifi_flags = IFF_UP;
-    info.ifi_change = IFF_UP;
     return info;
 }
 
 int remove_link(int fd, std::uint32_t index)
 {
     netlink::Request request(RTM_DELLINK, 0);
-    ifinfomsg info{};
-    info.ifi_index = static_cast<int>(index);
+    request.add_struct(link_with(index));
+    return netlink::ask(fd, request);
+}
+
+int set_up(int fd, const std::string &name)
+{
+    netlink::Request request(RTM_NEWLINK, 0);
+    ifinfomsg info = link_with(if_nametoindex(name.c_str()));
+    info.ifi_flags = IFF_UP;
+    info.ifi_change = IFF_UP;
     request.add_struct(info);
     return netlink::ask(fd, request);
 }
@@ -60,7 +66,7 @@ Result<void> make_veth(const VethOptions &options)
     if (!fd)
         return std::unexpected(std::move(fd.error()));
     netlink::Request request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-    request.add_struct(up_with(options.index));
+    request.add_struct(link_with(options.index));
     request.attribute(IFLA_IFNAME, std::string_view(options.name));
     request.attribute(IFLA_NUM_RX_QUEUES, options.queues);
     request.attribute(IFLA_NUM_TX_QUEUES, options.queues);
@@ -68,12 +74,19 @@ Result<void> make_veth(const VethOptions &options)
     request.attribute(IFLA_INFO_KIND, std::string_view("veth"));
     const std::size_t data = request.open(IFLA_INFO_DATA);
     const std::size_t peer = request.open(VETH_INFO_PEER);
-    request.add_struct(up_with(options.peer_index));
+    request.add_struct(link_with(options.peer_index));
     request.attribute(IFLA_IFNAME, std::string_view(options.peer));
+    request.attribute(IFLA_NUM_RX_QUEUES, options.peer_queues);
+    request.attribute(IFLA_NUM_TX_QUEUES, options.peer_queues);
     request.close(peer);
     request.close(data);
     request.close(info);
-    if (const int code = netlink::ask(fd->get(), request); code != 0)
+    int code = netlink::ask(fd->get(), request);
+    // Not while making them: an end cannot be up before it has its other end.
+    for (const std::string &name : {options.name, options.peer})
+        if (code == 0)
+            code = set_up(fd->get(), name);
+    if (code != 0)
         return std::unexpected(
             system_error(fmt::format("cannot make the veth pair '{}' with {} queues", options.name, options.queues),
                          "rtnetlink RTM_NEWLINK", code));
@@ -108,7 +121,11 @@ Result<std::uint32_t> TestDevices::with_queue(std::uint32_t wanted, std::uint32_
     }
     const std::uint32_t queues = std::min(max_queues, std::bit_ceil(std::max(16U, queue + 1)));
     const std::uint32_t peer_index = index ^ peer_offset;
-    Result<void> made = make_veth({fmt::format("t{}", index), fmt::format("p{}", index), index, peer_index, queues});
+    Result<void> made = make_veth({.name = fmt::format("t{}", index),
+                                   .peer = fmt::format("p{}", index),
+                                   .index = index,
+                                   .peer_index = peer_index,
+                                   .queues = queues});
     if (!made)
         return std::unexpected(std::move(made.error()));
     const LibraryLog said;

@@ -16,7 +16,8 @@ struct VethOptions {
     std::string peer;
     std::uint32_t index = 0; // 0: the kernel chooses
     std::uint32_t peer_index = 0;
-    std::uint32_t queues = 1; // of `name`, for receiving; at most 4096
+    std::uint32_t queues = 1; // of `name`, for receiving and sending; at most 4096
+    std::uint32_t peer_queues = 1;
 };
 // A veth pair in the calling thread's namespace, both ends up.
 [[nodiscard]] Result<void> make_veth(const VethOptions &options);

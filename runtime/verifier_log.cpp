@@ -1,10 +1,13 @@
 #include "runtime/verifier_log.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <vector>
 
 namespace xdpf::runtime {
@@ -51,6 +54,19 @@ bool is_statistics(std::string_view line)
     return std::ranges::any_of(starts, [&](std::string_view start) { return line.starts_with(start); });
 }
 
+// The complaint may take two lines, behind the last instruction: what is wrong, and what is known of the register.
+std::string closing_words(std::span<const std::string_view> lines)
+{
+    std::string words;
+    for (const std::string_view line : lines.last(std::min<std::size_t>(2, lines.size()))) {
+        if (is_statistics(line) || instruction_of(line))
+            words.clear();
+        else
+            words += fmt::format("{}{}", words.empty() ? "" : "; ", line);
+    }
+    return words;
+}
+
 SourcePlace place_of_instruction(const ProgramImage &program, std::uint32_t insn)
 {
     const auto after = std::ranges::upper_bound(program.lines, insn, {}, &LineEntry::insn);
@@ -92,8 +108,7 @@ Rejection read_rejection(std::string_view log, const ProgramImage &program)
     std::size_t end = lines.size();
     while (end > 0 && (is_statistics(lines[end - 1]) || instruction_of(lines[end - 1])))
         --end;
-    if (end > 0)
-        rejection.message = lines[end - 1];
+    rejection.message = closing_words(std::span(lines).first(end));
 
     std::optional<std::uint32_t> insn;
     for (const std::string_view line : lines | std::views::take(end) | std::views::reverse) {

@@ -11,7 +11,7 @@ namespace xdpf::runtime {
 
 struct Rejection {
     SourcePlace place;   // line 0: only the text, or nothing, is known
-    std::string message; // the verifier's last sentence
+    std::string message; // the verifier's last one or two sentences
 };
 
 // Kernels from 6.10 on print "; TEXT @ file:line" before the instructions of a line, older ones "; TEXT". Where the log
