@@ -7,12 +7,14 @@
 #include "compiler/ir/verify.hpp"
 
 #include "tests/kernel/bpf_kernel.hpp"
-#include "tests/kernel/bpf_programs.hpp"
 #include "tests/skip.hpp"
+#include "tests/unit/bpf/random_programs.hpp"
+#include "tests/unit/bpf/sample_programs.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -97,4 +99,31 @@ TEST_CASE("random programs mean the same in IR, bytecode and kernel")
             packets.push_back(random_packet(random));
         check(module, packets);
     }
+}
+
+TEST_CASE("written programs mean the same in IR, bytecode and kernel")
+{
+    XDPF_NEEDS_ROOT();
+    std::mt19937_64 random(7);
+    for (const std::string_view text : testing::sample_programs) {
+        const ir::Module module = parse(text);
+        std::vector<Packet> packets;
+        for (int i = 0; i < 40; ++i)
+            packets.push_back(random_packet(random));
+        for (std::size_t size = 14; size < 80; ++size)
+            packets.push_back(testing::udp_packet(5 + size % 11, size));
+        check(module, packets);
+    }
+}
+
+// A chain of rules so long that jumps to its end need 32 bits.
+TEST_CASE("the kernel takes far jumps")
+{
+    XDPF_NEEDS_ROOT();
+    const ir::Module module = testing::rule_chain(7900);
+    const auto image = bpf::generate(module.programs[0], nullptr);
+    REQUIRE(image.has_value());
+    CHECK(std::ranges::any_of(image->insns, [](Insn insn) { return insn.code == (BPF_JMP32 | BPF_JA); }));
+    std::mt19937_64 random(3);
+    check(module, std::vector{random_packet(random), testing::udp_packet(5, 60)});
 }

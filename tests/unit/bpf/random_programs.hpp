@@ -1,4 +1,6 @@
-#include "tests/kernel/bpf_programs.hpp"
+// Random programs of the IR, right by construction: guards before loads, bounded distances, maps, calls, many live
+// values, edges that set parameters.
+#pragma once
 
 #include "compiler/ir/traits.hpp"
 
@@ -7,13 +9,13 @@
 #include <random>
 
 namespace xdpf::testing {
-namespace {
+namespace random_detail {
 
 using namespace ir;
 
-constexpr std::uint64_t furthest = 4000; // bytes from the packet's start, so that guards stay far from the kernel's limit
+inline constexpr std::uint64_t furthest = 4000; // bytes from the packet's start, so that guards stay far from the kernel's limit
 
-MapSpec map(std::string name, MapKind kind, std::uint32_t key, std::uint32_t value, std::uint32_t entries)
+inline MapSpec map(std::string name, MapKind kind, std::uint32_t key, std::uint32_t value, std::uint32_t entries)
 {
     MapSpec spec;
     spec.name = std::move(name);
@@ -386,15 +388,16 @@ private:
     std::uint64_t branches_left_;
 };
 
-} // namespace
+} // namespace random_detail
 
-Module random_module(std::uint64_t seed)
+// The same for the same seed. Its maps: 0 an xskmap, 1 an array of 4, 2 a hash of 64; values of 16 bytes.
+inline ir::Module random_module(std::uint64_t seed)
 {
-    Module module;
-    module.maps.push_back(map("xsks", MapKind::xskmap, 4, 4, 64));
-    module.maps.push_back(map("elements", MapKind::array, 4, 16, 4));
-    module.maps.push_back(map("entries", MapKind::hash, 8, 16, 64));
-    module.programs.push_back(Generator(seed).run());
+    ir::Module module;
+    module.maps.push_back(random_detail::map("xsks", MapKind::xskmap, 4, 4, 64));
+    module.maps.push_back(random_detail::map("elements", MapKind::array, 4, 16, 4));
+    module.maps.push_back(random_detail::map("entries", MapKind::hash, 8, 16, 64));
+    module.programs.push_back(random_detail::Generator(seed).run());
     return module;
 }
 

@@ -1,0 +1,191 @@
+#include "compiler/bpf/codegen.hpp"
+
+#include "compiler/bpf/disassemble.hpp"
+#include "compiler/bpf/interpret.hpp"
+#include "compiler/ir/text.hpp"
+#include "compiler/ir/verify.hpp"
+#include "tests/unit/bpf/random_programs.hpp"
+#include "tests/unit/bpf/sample_programs.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+using namespace xdpf;
+
+namespace {
+
+ir::Module parse(std::string_view text)
+{
+    auto module = ir::from_text(text);
+    REQUIRE_MESSAGE(module.has_value(), module.error());
+    const auto findings = ir::verify(*module);
+    REQUIRE_MESSAGE(findings.empty(), findings.front());
+    return std::move(*module);
+}
+
+ProgramImage generate(const ir::Module &module)
+{
+    auto image = bpf::generate(module.programs[0], nullptr);
+    REQUIRE(image.has_value());
+    return std::move(*image);
+}
+
+std::string text_of(std::string_view program)
+{
+    const ir::Module module = parse(program);
+    return bpf::disassemble(generate(module), module.maps);
+}
+
+// One block that loads %3 and goes on as told; "yes" returns 1, "no" 2.
+std::string with_field(std::string_view load, std::string_view rest)
+{
+    return text_of(fmt::format("program test {{\nb0():\n  %1 = packet_start\n  %2 = packet_end\n"
+                               "  guard %1 + 20 <= %2 ? b1() : b3()\nb1():\n  %3 = {}\n  {}\n"
+                               "b2():\n  return 1\nb3():\n  return 2\n}}\n",
+                               load, rest));
+}
+
+bool contains(const std::string &text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+void same_in_both(const ir::Module &module, std::span<const std::vector<std::byte>> packets)
+{
+    const ProgramImage image = generate(module);
+    ir::MapStore ir_maps(module.maps);
+    ir::MapStore bpf_maps(module.maps);
+    ir::Interpreter interpreter(module.programs[0], ir_maps);
+    for (std::vector<std::byte> packet : packets) {
+        const auto meant = interpreter.run(packet);
+        const auto outcome = bpf::interpret(image, bpf_maps, packet);
+        REQUIRE_MESSAGE(meant.has_value(), meant.error());
+        REQUIRE_MESSAGE(outcome.has_value(), outcome.error() << bpf::disassemble(image, module.maps));
+        CHECK(outcome->verdict == meant->verdict);
+        CHECK(outcome->redirect == meant->redirect);
+    }
+    for (MapId map(0); map.value < module.maps.size(); ++map.value)
+        if (!has(module.maps[map.value].kind, map_trait::redirect))
+            CHECK(ir_maps.entries(map) == bpf_maps.entries(map));
+}
+
+} // namespace
+
+TEST_CASE("redirecting everything is what an expert writes")
+{
+    CHECK(text_of(testing::redirect_all) == "program redirect_all\n"
+                                            "      r2 = *(u32 *)(r1 +16)\n"
+                                            "      r1 = map[xsks]\n"
+                                            "      r3 = 2\n"
+                                            "      call bpf_redirect_map#51\n"
+                                            "      exit\n");
+}
+
+TEST_CASE("a UDP filter is no longer than the C compiler's")
+{
+    CHECK(generate(parse(testing::udp_strict)).insns.size() <= 28); // clang 19 -O2 on the same filter
+}
+
+TEST_CASE("comparisons for equality swap the constant, others the field")
+{
+    CHECK(contains(with_field("load.be16 %1 + 12", "if %3 == 0x800 ? b2() : b3()"), "!= 8 goto"));
+    CHECK(!contains(with_field("load.be16 %1 + 12", "if %3 == 0x800 ? b2() : b3()"), "be16"));
+    CHECK(contains(with_field("load.be16 %1 + 12", "if %3 >= 0x600 ? b2() : b3()"), "be16"));
+    CHECK(contains(with_field("load.be32 %1 + 0", "%4 = 0xff000000\n  %5 = and %3, %4\n  if %5 == 0xa000000 ? b2() : b3()"),
+                   "!= 10 goto"));
+}
+
+TEST_CASE("constants with the sign bit are compared in 32 bits")
+{
+    CHECK(contains(with_field("load.le32 %1 + 0", "if %3 == 0x80000001 ? b2() : b3()"), "if w"));
+    CHECK(contains(with_field("load.le32 %1 + 0", "if %3 & 0x80000000 ? b2() : b3()"), "if w"));
+    CHECK(contains(with_field("load.le32 %1 + 0", "if %3 == 0x7fffffff ? b2() : b3()"), "if r"));
+    CHECK(!contains(with_field("load.le64 %1 + 0", "if %3 == 0x80000001 ? b2() : b3()"), "if w"));
+    CHECK(contains(with_field("load.le64 %1 + 0", "if %3 == 0x123456789 ? b2() : b3()"), "0x123456789 ll"));
+}
+
+TEST_CASE("a distance that the verifier cannot bound gets a mask")
+{
+    const auto offset = [](std::string_view way) {
+        return with_field("load.u8 %1 + 0",
+                          fmt::format("{}\n  guard %5 + 4 <= %2 ? b2() : b3()", way));
+    };
+    CHECK(!contains(offset("%5 = offset %1 + %3 max 255"), "&="));
+    const std::string swapped = with_field(
+        "load.be16 %1 + 0", "%4 = 8\n  %6 = shr %3, %4\n  %5 = offset %1 + %6 max 255\n  guard %5 + 4 <= %2 ? b2() : b3()");
+    CHECK(contains(swapped, "&= 255"));
+}
+
+TEST_CASE("more values than registers, across calls")
+{
+    const ir::Module module = parse(testing::pressure);
+    std::vector<std::vector<std::byte>> packets;
+    for (std::size_t i = 0; i < 20; ++i) {
+        packets.emplace_back(55 + i);
+        for (std::size_t at = 0; at < packets.back().size(); ++at)
+            packets.back()[at] = static_cast<std::byte>(at * 37 + i * 11);
+    }
+    CHECK(contains(bpf::disassemble(generate(module), module.maps), "*(u64 *)(r10 -8) = r"));
+    same_in_both(module, packets);
+}
+
+TEST_CASE("random programs mean the same in IR and bytecode")
+{
+    for (std::uint64_t seed = 100'000; seed < 100'300; ++seed) {
+        CAPTURE(seed);
+        const ir::Module module = testing::random_module(seed);
+        std::vector<std::vector<std::byte>> packets;
+        for (std::size_t i = 0; i < 8; ++i) {
+            packets.emplace_back(14 + (seed * 7 + i * 29) % 120);
+            for (std::size_t at = 0; at < packets.back().size(); ++at)
+                packets.back()[at] = static_cast<std::byte>(seed * 31 + at * at * (i + 3));
+        }
+        same_in_both(module, packets);
+    }
+}
+
+TEST_CASE("line entries follow the source, in units of instructions")
+{
+    Sources sources;
+    const FileId file = sources.add("f.xdpf", "match udp\n  -> xsk\n\ndefault -> pass\n");
+    ir::Module module = parse(testing::udp_strict);
+    ir::Program &program = module.programs[0];
+    program.span = {file, 0, 9};
+    for (ir::Block &block : program.blocks) {
+        for (ir::Inst &inst : block.insts)
+            inst.span = inst.op == ir::Op::redirect || inst.op == ir::Op::context ? Span{file, 12, 18} : Span{file, 6, 9};
+        block.end.span = {file, 6, 9};
+    }
+    program.blocks[ir::BlockId(5)].end.span = {file, 12, 18};
+    program.blocks[ir::BlockId(6)].insts.clear();
+    program.blocks[ir::BlockId(6)].end.span = {file, 20, 35};
+    const auto image = bpf::generate(program, &sources);
+    REQUIRE(image.has_value());
+    REQUIRE(image->lines.size() == 3);
+    CHECK(image->lines[0].insn == 0);
+    CHECK(image->lines[0].line == 1);
+    CHECK(image->lines[1].line == 2);
+    CHECK(image->lines[1].column == 3);
+    CHECK(image->lines[1].text == "  -> xsk");
+    CHECK(image->insns[image->lines[1].insn].off == 16); // rx_queue_index
+    CHECK(image->lines[2].line == 4);
+    CHECK(image->lines[2].insn == image->insns.size() - 2);
+}
+
+TEST_CASE("limits of the kernel are errors as data")
+{
+    const auto branches = bpf::generate(testing::rule_chain(8300).programs[0], nullptr);
+    REQUIRE(!branches.has_value());
+    CHECK(branches.error().kind == bpf::CodegenError::Kind::too_many_branches);
+    CHECK(branches.error().program == "chain");
+
+    const auto far = bpf::generate(testing::rule_chain(7000).programs[0], nullptr, {.far_jumps = bpf::FarJumps::refuse});
+    REQUIRE(!far.has_value());
+    CHECK(far.error().kind == bpf::CodegenError::Kind::jump_too_far);
+
+    ir::Module module = parse(testing::pressure);
+    ir::Program &program = module.programs[0];
+    program.slots[ir::SlotId(0)].size = 520;
+    const auto stack = bpf::generate(program, nullptr);
+    REQUIRE(!stack.has_value());
+    CHECK(stack.error().kind == bpf::CodegenError::Kind::stack_too_large);
+}
