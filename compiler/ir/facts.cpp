@@ -43,12 +43,12 @@ void Facts::learn_missing(ValueId pointer, std::uint64_t missing)
 
 void Facts::meet(const Facts &other)
 {
-    std::erase_if(facts_, [&](Fact &fact) {
+    for (Fact &fact : facts_) {
         const Fact there = other.about(fact.pointer);
         fact.present = std::min(fact.present, there.present);
         fact.missing = std::max(fact.missing, there.missing);
-        return fact.present == 0 && fact.missing == UINT64_MAX;
-    });
+    }
+    std::erase_if(facts_, [](const Fact &fact) { return fact == Fact{fact.pointer}; });
 }
 
 Facts facts_along(const Program &program, const Terminator &end, std::size_t which, const Facts &known)

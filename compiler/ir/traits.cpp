@@ -95,6 +95,11 @@ bool writes_packet(Op op)
     return true;
 }
 
+bool is_commutative(Op op)
+{
+    return op == Op::add || op == Op::mul || op == Op::bit_and || op == Op::bit_or || op == Op::bit_xor;
+}
+
 std::uint64_t swap_bytes(std::uint64_t number, unsigned width)
 {
     std::uint64_t swapped = 0;

@@ -28,6 +28,9 @@ namespace xdpf::ir {
 // Changes packet bytes or moves the packet's ends, so that loads before and after may differ.
 [[nodiscard]] bool writes_packet(Op op);
 
+// a op b is b op a.
+[[nodiscard]] bool is_commutative(Op op);
+
 // The largest number that fits into that many bytes (1 to 8).
 [[nodiscard]] constexpr std::uint64_t max_of_width(unsigned width)
 {

@@ -19,7 +19,10 @@ constexpr std::uint32_t max_stack = 512;
 
 class Verifier {
 public:
-    Verifier(const Program &program, std::span<const MapSpec> maps) : program_(program), maps_(maps) {}
+    Verifier(const Program &program, std::span<const MapSpec> maps, Stage stage)
+        : program_(program), maps_(maps), stage_(stage)
+    {
+    }
 
     std::vector<std::string> run()
     {
@@ -161,6 +164,8 @@ private:
         for (std::size_t i = 0; i < program_.blocks.size(); ++i)
             if (reachable_.contains(BlockId(i)))
                 check_definitions(BlockId(i), dominators);
+            else if (stage_ == Stage::for_the_kernel)
+                fail("b{} is unreachable", i);
     }
 
     void define(ValueId value, BlockId block)
@@ -261,7 +266,7 @@ private:
     void check_constant(const Inst &inst)
     {
         const Inst *const b = constants_[inst.b];
-        if (b == nullptr)
+        if (b == nullptr || stage_ != Stage::for_the_kernel)
             return;
         if ((inst.op == Op::div || inst.op == Op::mod) && b->imm == 0)
             fail("the divisor is 0");
@@ -440,6 +445,7 @@ private:
 
     const Program &program_;
     std::span<const MapSpec> maps_;
+    Stage stage_;
     std::vector<std::string> errors_;
 
     BlockId block_; // the place, for messages
@@ -458,18 +464,21 @@ private:
 
 } // namespace
 
-std::vector<std::string> verify(const Program &program, std::span<const MapSpec> maps)
+std::vector<std::string> verify(const Program &program, std::span<const MapSpec> maps, Stage stage)
 {
-    return Verifier(program, maps).run();
+    return Verifier(program, maps, stage).run();
 }
 
-std::vector<std::string> verify(const Program &program, const Module &module) { return verify(program, module.maps); }
+std::vector<std::string> verify(const Program &program, const Module &module, Stage stage)
+{
+    return verify(program, module.maps, stage);
+}
 
-std::vector<std::string> verify(const Module &module)
+std::vector<std::string> verify(const Module &module, Stage stage)
 {
     std::vector<std::string> all;
     for (const Program &program : module.programs)
-        for (const std::string &finding : verify(program, module))
+        for (const std::string &finding : verify(program, module, stage))
             all.push_back(fmt::format("{}: {}", program.name, finding));
     return all;
 }

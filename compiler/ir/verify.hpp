@@ -9,9 +9,9 @@
 //    bound, and pointer distance and guard together at most 0xffff (MAX_PACKET_OFF, kernel/bpf/verifier.c);
 //  - map values touched only where a comparison with 0 has shown that they are there, and within their size;
 //  - slots written in full before a lookup or update reads them, with aligned stores (the kernel checks the stack's
-//    alignment on every machine), 512 bytes together (MAX_BPF_STACK);
-//  - no constant shift of 64 or more, no constant divisor of 0.
-// Unreachable blocks are looked at for their shape alone; simplify_cfg removes them.
+//    alignment on every machine), 512 bytes together (MAX_BPF_STACK)
+// and, of a program that goes to the kernel, no unreachable block (of these nothing but the shape is checked), no
+// constant shift of 64 or more, no constant divisor of 0: the kernel refuses them, the passes remove them.
 #pragma once
 
 #include "compiler/ir/ir.hpp"
@@ -22,10 +22,14 @@
 
 namespace xdpf::ir {
 
+enum class Stage : bool { on_the_way, for_the_kernel };
+
 // Empty: all is well. One sentence for each finding, with block and instruction.
-[[nodiscard]] std::vector<std::string> verify(const Program &program, std::span<const MapSpec> maps);
-[[nodiscard]] std::vector<std::string> verify(const Program &program, const Module &module);
+[[nodiscard]] std::vector<std::string> verify(const Program &program, std::span<const MapSpec> maps,
+                                              Stage stage = Stage::on_the_way);
+[[nodiscard]] std::vector<std::string> verify(const Program &program, const Module &module,
+                                              Stage stage = Stage::on_the_way);
 // All programs; each finding begins with the program's name.
-[[nodiscard]] std::vector<std::string> verify(const Module &module);
+[[nodiscard]] std::vector<std::string> verify(const Module &module, Stage stage = Stage::on_the_way);
 
 } // namespace xdpf::ir

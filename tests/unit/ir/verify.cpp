@@ -8,12 +8,18 @@ using namespace xdpf::ir;
 
 namespace {
 
-std::string findings(const Module &module) { return fmt::format("{}", fmt::join(verify(module), "\n")); }
-std::string findings(std::string_view blocks) { return findings(read_blocks(blocks)); }
-
-bool finds(std::string_view blocks, std::string_view what)
+std::string findings(const Module &module, Stage stage = Stage::on_the_way)
 {
-    const std::string found = findings(blocks);
+    return fmt::format("{}", fmt::join(verify(module, stage), "\n"));
+}
+std::string findings(std::string_view blocks, Stage stage = Stage::on_the_way)
+{
+    return findings(read_blocks(blocks), stage);
+}
+
+bool finds(std::string_view blocks, std::string_view what, Stage stage = Stage::on_the_way)
+{
+    const std::string found = findings(blocks, stage);
     INFO(found);
     const bool hit = found.find(what) != std::string::npos;
     CHECK(hit);
@@ -215,9 +221,14 @@ TEST_CASE("maps are used for what they are")
     finds("b0(): %1 = 0 %2 = redirect @xsks[%1] else 4 return %2", "more than two bits");
 }
 
-TEST_CASE("constants that the kernel refuses")
+TEST_CASE("what passes remove before the kernel sees it")
 {
-    finds("b0(): %1 = 64 %2 = shl %1, %1 return %2", "a shift by 64");
-    finds("b0(): %1 = 0 %2 = div %1, %1 return %2", "the divisor is 0");
-    finds("b0(): %1 = 0 %2 = mod %1, %1 return %2", "the divisor is 0");
+    const auto refuses = [](std::string_view blocks, std::string_view what) {
+        finds(blocks, what, Stage::for_the_kernel);
+        CHECK(findings(blocks) == "");
+    };
+    refuses("b0(): %1 = 64 %2 = shl %1, %1 return %2", "a shift by 64");
+    refuses("b0(): %1 = 0 %2 = div %1, %1 return %2", "the divisor is 0");
+    refuses("b0(): %1 = 0 %2 = mod %1, %1 return %2", "the divisor is 0");
+    refuses("b0(): return 1 b1(): return 2", "b1 is unreachable");
 }

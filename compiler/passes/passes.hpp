@@ -1,0 +1,31 @@
+// The passes, one a file. Each takes any sound program.
+#pragma once
+
+#include "compiler/ir/ir.hpp"
+
+namespace xdpf::passes {
+
+// Computes what can be computed now, simplifies arithmetic, decides branches. Leaves constants as right-hand operands
+// and comparisons with constants in the branch itself.
+void fold(ir::Program &program);
+
+// Removes unreachable blocks (the kernel's verifier refuses dead code), skips blocks that only jump, joins a block to
+// the only one that jumps to it, makes a branch with two equal edges a jump, drops parameters that are always the same.
+void simplify_cfg(ir::Program &program);
+
+// Computes things once. Packet pointers are shared wherever the first stands on every path, so that a guard of one is a
+// guard of all. Numbers are shared within a block only: a field that is kept in a register from rule to rule makes the
+// kernel's verifier walk each path apart, since no two of its states are alike any more.
+void share_values(ir::Program &program);
+
+// Drops guards whose answer is known, and widens a guard to the next one on the same pointer where both fail alike.
+void merge_guards(ir::Program &program);
+
+// Turns big-endian loads that are only compared for equality (also behind a mask), or only stored big-endian, into
+// little-endian ones, with the constants swapped instead.
+void choose_byte_order(ir::Program &program);
+
+// Drops results nobody uses, parameters nobody reads, slots nobody looks up with.
+void remove_dead_code(ir::Program &program);
+
+} // namespace xdpf::passes

@@ -1,0 +1,60 @@
+#include "compiler/passes/pipeline.hpp"
+#include "compiler/ir/text.hpp"
+#include "compiler/ir/verify.hpp"
+#include "compiler/passes/passes.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+namespace xdpf::passes {
+namespace {
+
+constexpr std::array passes{
+    Pass{"fold", fold},
+    Pass{"simplify_cfg", simplify_cfg},
+    Pass{"share_values", share_values},
+    Pass{"merge_guards", merge_guards}, // needs one value for one pointer, and straight chains of blocks
+    Pass{"simplify_cfg", simplify_cfg}, // blocks whose guard went
+    Pass{"share_values", share_values}, // blocks that became one
+    Pass{"fold", fold},                 // the last one: from here on nothing becomes constant
+    Pass{"simplify_cfg", simplify_cfg},
+    Pass{"remove_dead_code", remove_dead_code}, // so that a load has no uses but the real ones
+    Pass{"choose_byte_order", choose_byte_order},
+    Pass{"remove_dead_code", remove_dead_code}, // constants that were swapped
+    Pass{"simplify_cfg", simplify_cfg},
+};
+
+void check(const ir::Program &program, const ir::Module &module, std::string_view after,
+           ir::Stage stage = ir::Stage::on_the_way)
+{
+    const auto findings = ir::verify(program, module, stage);
+    if (findings.empty())
+        return;
+    fmt::print(stderr, "The IR of '{}' is broken after {}: {}\n{}", program.name, after, fmt::join(findings, "\n"),
+               ir::to_text(program, module.maps));
+    std::abort();
+}
+
+} // namespace
+
+std::span<const Pass> pipeline() { return passes; }
+
+void optimize(ir::Module &module, Checks checks)
+{
+    for (ir::Program &program : module.programs) {
+        if (checks == Checks::on)
+            check(program, module, "lowering");
+        for (const Pass &pass : passes) {
+            pass.run(program);
+            if (checks == Checks::on)
+                check(program, module, pass.name);
+        }
+        if (checks == Checks::on)
+            check(program, module, "all passes", ir::Stage::for_the_kernel);
+    }
+}
+
+} // namespace xdpf::passes

@@ -1,0 +1,134 @@
+// Value numbering in block order. Every value has a number; two values with one number are always equal. Whether the
+// later one may be replaced is another question, see may_share().
+#include "compiler/ir/traits.hpp"
+#include "compiler/passes/passes.hpp"
+#include "compiler/passes/rewrite.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace xdpf::passes {
+namespace {
+
+using namespace ir;
+
+// What is computed: the operation with its operands' numbers.
+struct Key {
+    Op op;
+    std::uint8_t width;
+    Order order;
+    ContextField field;
+    std::uint32_t a;
+    std::uint32_t b;
+    std::uint64_t imm;
+    std::uint64_t packet_state; // of loads: how often the packet has been written to, as far as that can be told
+    bool operator==(const Key &) const = default;
+};
+
+struct KeyHash {
+    std::size_t operator()(const Key &key) const
+    {
+        std::uint64_t hash = static_cast<std::uint64_t>(key.op) | std::uint64_t{key.width} << 8 |
+                             static_cast<std::uint64_t>(key.order) << 16 | static_cast<std::uint64_t>(key.field) << 24;
+        for (const std::uint64_t part : {std::uint64_t{key.a}, std::uint64_t{key.b}, key.imm, key.packet_state})
+            hash = (hash ^ part) * 0x9e3779b97f4a7c15 + (hash >> 29);
+        return hash;
+    }
+};
+
+class Sharing {
+public:
+    explicit Sharing(Program &program) : program_(program), dominators_(program), replacements_(program)
+    {
+        numbers_.resize(program.values.size());
+        for (std::size_t i = 0; i < program.values.size(); ++i)
+            numbers_[ValueId(i)] = static_cast<std::uint32_t>(i);
+        for (const Block &block : program.blocks)
+            for (const Inst &inst : block.insts)
+                packet_is_written_ = packet_is_written_ || writes_packet(inst.op);
+    }
+
+    void run()
+    {
+        std::vector<Inst> kept;
+        for (std::size_t i = 0; i < program_.blocks.size(); ++i) {
+            Block &block = program_.blocks[BlockId(i)];
+            // With writers about, nothing is known of what happened on the way here.
+            packet_state_ += packet_is_written_;
+            kept.clear();
+            for (Inst &inst : block.insts) {
+                replacements_.apply(inst);
+                packet_state_ += writes_packet(inst.op);
+                if (!is_pure(inst.op) || !shared(inst, BlockId(i)))
+                    kept.push_back(inst);
+            }
+            block.insts.swap(kept);
+            replacements_.apply(block.end);
+        }
+        replacements_.apply(program_);
+    }
+
+private:
+    struct Leader {
+        ValueId value;
+        BlockId block;
+    };
+
+    // Whether an equal value stands for this one from now on.
+    bool shared(const Inst &inst, BlockId block)
+    {
+        // Of equal values in different branches only the last few are worth a look.
+        constexpr std::size_t enough = 8;
+        std::vector<Leader> &leaders = leaders_[key_of(inst)];
+        const std::size_t first = leaders.size() - std::min(leaders.size(), enough);
+        for (std::size_t i = leaders.size(); i-- > first;) {
+            if (!dominators_.dominates(leaders[i].block, block))
+                continue;
+            numbers_[inst.result] = numbers_[leaders[i].value];
+            if (!may_share(leaders[i], inst, block))
+                break;
+            replacements_.replace(inst.result, leaders[i].value);
+            return true;
+        }
+        leaders.push_back({inst.result, block});
+        return false;
+    }
+
+    bool may_share(const Leader &leader, const Inst &inst, BlockId block) const
+    {
+        const ValueInfo &info = program_.values[inst.result];
+        if (info.kind == ValueKind::number)
+            return leader.block == block;
+        return program_.values[leader.value].max <= info.max;
+    }
+
+    Key key_of(const Inst &inst) const
+    {
+        Key key{inst.op, 0, Order::little, inst.field, number(inst.a), number(inst.b), inst.imm, 0};
+        if (inst.op == Op::load) {
+            key.width = inst.width;
+            key.order = inst.width == 1 ? Order::little : inst.order;
+        }
+        if (inst.op == Op::load || shape_of(inst.op) == Shape::nullary)
+            key.packet_state = packet_state_;
+        if (is_commutative(inst.op) && key.a > key.b)
+            std::swap(key.a, key.b);
+        return key;
+    }
+
+    std::uint32_t number(ValueId value) const { return value.valid() ? numbers_[value] : ValueId::none; }
+
+    Program &program_;
+    Dominators dominators_;
+    Replacements replacements_;
+    IdVector<ValueId, std::uint32_t> numbers_;
+    std::unordered_map<Key, std::vector<Leader>, KeyHash> leaders_;
+    bool packet_is_written_ = false;
+    std::uint64_t packet_state_ = 0;
+};
+
+} // namespace
+
+void share_values(Program &program) { Sharing(program).run(); }
+
+} // namespace xdpf::passes

@@ -1,0 +1,167 @@
+#include "compiler/passes/passes.hpp"
+#include "compiler/passes/rewrite.hpp"
+
+#include <optional>
+
+namespace xdpf::passes {
+namespace {
+
+using namespace ir;
+
+bool same(const Edge &a, const Edge &b) { return a.target == b.target && a.args == b.args; }
+
+// A branch between two equal edges.
+void decide_equal_edges(Program &program)
+{
+    for (Block &block : program.blocks)
+        if (has_two_edges(block.end) && same(block.end.edges[0], block.end.edges[1]))
+            decide(block.end, 0);
+}
+
+// Whether a block only jumps on, and its parameters only serve that jump.
+bool only_jumps(const Block &block, const IdVector<ValueId, std::uint32_t> &uses)
+{
+    if (!block.insts.empty() || block.end.kind != Terminator::Kind::jump)
+        return false;
+    for (const ValueId param : block.params) {
+        std::uint32_t here = 0;
+        for (const ValueId arg : block.end.edges[0].args)
+            here += arg == param;
+        if (uses[param] != here)
+            return false;
+    }
+    return true;
+}
+
+// The edge that has the effect of `edge` followed by `jump`, the end of its target.
+Edge follow(const Edge &edge, const std::vector<ValueId> &params, const Edge &jump)
+{
+    Edge result = jump;
+    for (ValueId &arg : result.args)
+        for (std::size_t i = 0; i < params.size(); ++i)
+            if (arg == params[i]) {
+                arg = edge.args[i];
+                break;
+            }
+    return result;
+}
+
+// From the last block on, so that a chain of jumps is skipped as a whole.
+void skip_jumps(Program &program)
+{
+    const auto uses = count_uses(program);
+    IdSet<BlockId> skipped(program.blocks.size());
+    for (std::size_t i = 0; i < program.blocks.size(); ++i)
+        if (only_jumps(program.blocks[BlockId(i)], uses))
+            skipped.insert(BlockId(i));
+    for (std::size_t i = program.blocks.size(); i-- > 0;)
+        for_each_edge(program.blocks[BlockId(i)].end, [&](Edge &edge) {
+            const Block &target = program.blocks[edge.target];
+            if (skipped.contains(edge.target))
+                edge = follow(edge, target.params, target.end.edges[0]);
+        });
+}
+
+// A parameter that gets the same value along every edge is that value. It stands before the block on every path, since
+// each argument does.
+void drop_uniform_params(Program &program)
+{
+    const auto reachable = reachable_blocks(program);
+    struct Incoming {
+        std::vector<std::optional<ValueId>> values; // by parameter; none: more than one
+        bool any = false;
+    };
+    IdVector<BlockId, Incoming> incoming;
+    incoming.resize(program.blocks.size());
+    Replacements replacements(program);
+    const auto arrive = [&](const Edge &edge) {
+        Incoming &there = incoming[edge.target];
+        for (std::size_t i = 0; i < edge.args.size(); ++i) {
+            const ValueId arg = replacements.find(edge.args[i]);
+            if (!there.any)
+                there.values.emplace_back(arg);
+            else if (there.values[i] != arg)
+                there.values[i].reset();
+        }
+        there.any = true;
+    };
+    IdVector<BlockId, std::vector<bool>> dropped;
+    dropped.resize(program.blocks.size());
+    for (std::size_t i = 0; i < program.blocks.size(); ++i) {
+        const BlockId id(i);
+        if (!reachable.contains(id))
+            continue;
+        const auto &params = program.blocks[id].params;
+        dropped[id].resize(params.size(), false);
+        for (std::size_t p = 0; p < params.size(); ++p) {
+            if (!incoming[id].values[p])
+                continue;
+            replacements.replace(params[p], *incoming[id].values[p]);
+            dropped[id][p] = true;
+        }
+        for_each_edge(program.blocks[id].end, arrive);
+    }
+    const auto prune = [](std::vector<ValueId> &list, const std::vector<bool> &drop) {
+        std::size_t at = 0;
+        std::erase_if(list, [&](ValueId) { return drop[at++]; });
+    };
+    for (std::size_t i = 0; i < program.blocks.size(); ++i) {
+        if (!reachable.contains(BlockId(i)))
+            continue;
+        prune(program.blocks[BlockId(i)].params, dropped[BlockId(i)]);
+        for_each_edge(program.blocks[BlockId(i)].end, [&](Edge &edge) { prune(edge.args, dropped[edge.target]); });
+    }
+    replacements.apply(program);
+}
+
+// Takes the block behind a jump into the block that jumps, where nobody else goes there. From the last block on, so
+// that a long chain is moved a piece at a time, from its end.
+void join_blocks(Program &program)
+{
+    const auto incoming = count_incoming(program);
+    Replacements replacements(program);
+    for (std::size_t i = program.blocks.size(); i-- > 0;) {
+        Block &block = program.blocks[BlockId(i)];
+        if (block.end.kind != Terminator::Kind::jump || incoming[block.end.edges[0].target] != 1)
+            continue;
+        const Edge edge = block.end.edges[0];
+        Block &target = program.blocks[edge.target];
+        for (std::size_t p = 0; p < target.params.size(); ++p)
+            replacements.replace(target.params[p], edge.args[p]);
+        block.insts.insert(block.insts.end(), target.insts.begin(), target.insts.end());
+        block.end = std::move(target.end);
+        target = {};
+        target.end.kind = Terminator::Kind::return_; // unreachable from now on
+    }
+    replacements.apply(program);
+}
+
+void remove_unreachable(Program &program)
+{
+    const auto reachable = reachable_blocks(program);
+    IdVector<BlockId, BlockId> moved;
+    moved.resize(program.blocks.size());
+    IdVector<BlockId, Block> kept;
+    for (std::size_t i = 0; i < program.blocks.size(); ++i)
+        if (reachable.contains(BlockId(i)))
+            moved[BlockId(i)] = kept.add(std::move(program.blocks[BlockId(i)]));
+    for (Block &block : kept)
+        for_each_edge(block.end, [&](Edge &edge) { edge.target = moved[edge.target]; });
+    program.blocks = std::move(kept);
+}
+
+} // namespace
+
+void simplify_cfg(Program &program)
+{
+    remove_unreachable(program);
+    drop_uniform_params(program);
+    skip_jumps(program);
+    decide_equal_edges(program);
+    remove_unreachable(program);
+    drop_uniform_params(program); // the skipped jumps were edges too
+    join_blocks(program);
+    remove_unreachable(program);
+}
+
+} // namespace xdpf::passes

@@ -1,0 +1,104 @@
+// Random programs do the same before and after the passes: verdict, redirect target, the rule that decided, maps.
+#include "compiler/ir/interpret.hpp"
+#include "compiler/ir/text.hpp"
+#include "compiler/ir/verify.hpp"
+#include "compiler/passes/pipeline.hpp"
+#include "tests/unit/passes/random_program.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+using namespace xdpf;
+using namespace xdpf::ir;
+
+namespace {
+
+// Everything that can be told from outside about a program that saw a few packets, one after the other.
+std::string observe(const Module &module, std::uint32_t seed)
+{
+    std::mt19937 random(seed);
+    MapStore maps(module.maps);
+    if (seed % 2 == 0) {
+        maps.clear_slots(MapId(0));
+        maps.fill(MapId(0), 1);
+    }
+    Interpreter interpreter(module.programs[0], maps);
+    std::string seen;
+    for (int n = 0; n < 12; ++n) {
+        std::vector<std::byte> packet(random() % 40);
+        for (std::byte &byte : packet)
+            byte = std::byte(random() % 3 == 0 ? random() : random() % 9);
+        const auto result = interpreter.run(packet, {static_cast<std::uint32_t>(random() % 5), 1});
+        if (!result)
+            return "trap: " + result.error();
+        seen += fmt::format("{} by {}", result->verdict, result->decided_by.begin);
+        if (result->redirect)
+            seen += fmt::format(" to {}", result->redirect->key);
+        seen += "; ";
+    }
+    for (std::size_t i = 0; i < module.maps.size(); ++i)
+        for (const auto &[key, value] : maps.entries(MapId(i))) {
+            for (const std::byte byte : key)
+                seen += fmt::format("{:02x}", std::to_integer<int>(byte));
+            seen += "=";
+            for (const std::byte byte : value)
+                seen += fmt::format("{:02x}", std::to_integer<int>(byte));
+            seen += " ";
+        }
+    return seen;
+}
+
+std::string findings(const Module &module, Stage stage = Stage::on_the_way)
+{
+    return fmt::format("{}", fmt::join(verify(module, stage), "\n"));
+}
+
+constexpr std::uint32_t programs = 3000;
+
+} // namespace
+
+TEST_CASE("random programs are sound, run, and go through text")
+{
+    for (std::uint32_t seed = 0; seed < programs; ++seed) {
+        const Module module = RandomProgram(seed).make();
+        const std::string text = to_text(module);
+        INFO("seed " << seed << "\n" << text);
+        REQUIRE(findings(module) == "");
+        REQUIRE(!observe(module, seed).starts_with("trap"));
+        const auto again = from_text(text);
+        REQUIRE(again.has_value());
+        REQUIRE(to_text(*again) == text);
+    }
+}
+
+TEST_CASE("no pass changes what a program does")
+{
+    for (std::uint32_t seed = 0; seed < programs; ++seed) {
+        Module module = RandomProgram(seed).make();
+        const std::string expected = observe(module, seed);
+        for (const passes::Pass &pass : passes::pipeline()) {
+            const std::string before = to_text(module);
+            pass.run(module.programs[0]);
+            INFO("seed " << seed << " pass " << pass.name << "\nbefore:\n" << before << "after:\n" << to_text(module));
+            REQUIRE(findings(module) == "");
+            REQUIRE(observe(module, seed) == expected);
+        }
+        INFO("seed " << seed << "\n" << to_text(module));
+        REQUIRE(findings(module, Stage::for_the_kernel) == "");
+    }
+}
+
+TEST_CASE("each pass keeps the meaning of any sound program, not only of what comes before it in the list")
+{
+    for (std::uint32_t seed = programs; seed < programs + 500; ++seed) {
+        for (const passes::Pass &pass : passes::pipeline()) {
+            Module module = RandomProgram(seed).make();
+            const std::string expected = observe(module, seed);
+            const std::string before = to_text(module);
+            pass.run(module.programs[0]);
+            INFO("seed " << seed << " pass " << pass.name << "\nbefore:\n" << before << "after:\n" << to_text(module));
+            REQUIRE(findings(module) == "");
+            REQUIRE(observe(module, seed) == expected);
+        }
+    }
+}
