@@ -241,7 +241,7 @@ std::optional<ExprId> Analyzer::member_value(ast::ExprId id, const Scope &scope)
     Span name_span;
     ast::ExprId base = id;
     while (const auto *member = std::get_if<ast::Member>(&scope[base].node)) {
-        name = name.empty() ? member->member.text : member->member.text + "." + name;
+        name = name.empty() ? member->member.text : fmt::format("{}.{}", member->member.text, name);
         name_span = name_span.valid() ? join(member->member.span, name_span) : member->member.span;
         base = member->base;
     }
@@ -253,8 +253,8 @@ std::optional<ExprId> Analyzer::member_value(ast::ExprId id, const Scope &scope)
             diagnostics_.report(Kind::unknown_member, name_span, "packet", name).suggest("packet.length, or bytes: packet[12:2]");
             return std::nullopt;
         }
-        if (scope.self.valid() && find_field(scope.self, identifier->text + "." + name))
-            return field_value({scope.self}, identifier->text + "." + name, span, span);
+        if (scope.self.valid() && find_field(scope.self, fmt::format("{}.{}", identifier->text, name)))
+            return field_value({scope.self}, fmt::format("{}.{}", identifier->text, name), span, span);
         if (const Symbol *symbol = find(identifier->text); symbol != nullptr && !std::holds_alternative<HeaderId>(symbol->what)) {
             diagnostics_.report(Kind::unknown_member, name_span, identifier->text, name);
             return std::nullopt;

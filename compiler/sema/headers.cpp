@@ -199,9 +199,10 @@ void Analyzer::build_relations(HeaderId id, const ast::File &file, const ast::He
     if (decl.on)
         if (const auto condition = predicate(*decl.on, {&file}))
             add_way(id, *condition, file.exprs[*decl.on].span);
-    Header &header = unit_.headers[id];
-    if (header.is_link() && (header.ways.size() != 1 || !header.ways[0].through_chain) && !diagnostics_.has_errors())
-        diagnostics_.report(Kind::bad_header, decl.name.span, header.name, "'then' is for links of a chain: 'on' must name the end of one");
+    const Header &header = unit_.headers[id];
+    const bool link = header.ways.size() == 1 && header.ways[0].through_chain && std::holds_alternative<InSet>(unit_.preds[header.ways[0].condition].node);
+    if (header.is_link() && !link && !diagnostics_.has_errors())
+        diagnostics_.report(Kind::bad_header, decl.name.span, header.name, "'then' is for links of a chain: 'on' compares the end of one with constants");
     build_size(id);
 }
 

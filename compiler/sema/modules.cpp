@@ -62,8 +62,8 @@ public:
             diagnostics_.report(Kind::cannot_read, span, path.string(), error.message());
             return std::nullopt;
         }
-        if (size > max_source_size) {
-            diagnostics_.report(Kind::file_too_large, span, path.string(), size, max_source_size);
+        if (size > max_source_bytes) {
+            diagnostics_.report(Kind::file_too_large, span, path.string(), size, max_source_bytes);
             return std::nullopt;
         }
         std::ifstream in(path, std::ios::binary);
@@ -151,8 +151,8 @@ Modules load(Text source, Loader &loader)
 Modules load_text(std::string path, std::string text, Sources &sources, Diagnostics &diagnostics)
 {
     Loader loader(sources, diagnostics);
-    if (text.size() > max_source_size) {
-        diagnostics.report(Kind::file_too_large, {}, path, text.size(), max_source_size);
+    if (text.size() > max_source_bytes) {
+        diagnostics.report(Kind::file_too_large, {}, path, text.size(), max_source_bytes);
         return {};
     }
     return load({std::move(path), std::move(text)}, loader);

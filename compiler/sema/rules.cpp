@@ -31,7 +31,7 @@ std::string program_name(std::string name)
         if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9'))
             c = '_';
     if (name.empty() || (name[0] >= '0' && name[0] <= '9'))
-        name.insert(0, "_");
+        name = fmt::format("_{}", name);
     return name.substr(0, longest_program_name);
 }
 

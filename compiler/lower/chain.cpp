@@ -1,0 +1,285 @@
+// Walks the links behind a base header: at most `limit` of them, unrolled. Ways that come to the same link number with
+// the same facts found meet again, so the code grows with the limit and not with the number of combinations.
+#include "compiler/lower/emitter.hpp"
+
+#include <algorithm>
+
+namespace xdpf::lowering {
+namespace {
+
+struct Step {
+    unsigned level = 0; // links behind us
+    Place place;        // of what comes next
+    ir::ValueId selector;
+    std::map<std::uint32_t, unsigned> seen; // by link header that facts ask for: how many so far
+};
+
+} // namespace
+
+class ChainWalk {
+public:
+    ChainWalk(Emitter &emitter, sema::HeaderId base, NodeId node, const Knowledge &known)
+        : e_(emitter), base_(base), node_(node), chain_(*e_.unit_.headers[base].chain)
+    {
+        for (std::size_t i = 0; i < e_.unit_.headers.size(); ++i)
+            if (e_.unit_.headers[sema::HeaderId(i)].is_link() && e_.unit_.headers[sema::HeaderId(i)].ways[0].parent == base)
+                links_.push_back(sema::HeaderId(i));
+        find_facts(known);
+        std::uint32_t longest = 0;
+        for (const auto link : links_)
+            longest = std::max(longest, e_.unit_.headers[link].max_size);
+        const auto &header = e_.unit_.headers[base];
+        reach_ = header.max_position + header.max_size + longest * chain_.limit;
+    }
+
+    void run(const Knowledge &known)
+    {
+        const Entry &entry = known.entry(e_.facts_.find({Fact::Kind::present, base_}));
+        const auto &header = e_.unit_.headers[base_];
+        if (header.payload_when) {
+            const auto holds = e_.new_block();
+            e_.test(*header.payload_when, {.known = &known, .self = base_, .self_start = entry.start}, e_.to(holds), fail({}, known));
+            e_.start(holds);
+        }
+        const auto selector = e_.field(header, header.fields[chain_.selector], entry.start);
+        level({0, entry.end, selector, {}}, known);
+        while (!pending_.empty()) {
+            auto next = std::move(pending_.back());
+            pending_.pop_back();
+            e_.start(next.block);
+            level(next.step, next.known);
+        }
+    }
+
+private:
+    struct Pending {
+        ir::BlockId block;
+        Step step;
+        Knowledge known;
+    };
+    // Links that are read in the same way and that no fact tells apart.
+    struct Group {
+        std::vector<sema::HeaderId> links;
+        std::vector<sema::Interval> selectors;
+    };
+
+    void find_facts(const Knowledge &known)
+    {
+        FactSet asked;
+        for (std::size_t i = 0; i < e_.facts_.size(); ++i)
+            if (e_.graph_.needs[node_.value].contains(FactId(i)))
+                asked.insert(FactId(i));
+        for (std::size_t i = 0; i < e_.facts_.size(); ++i) {
+            const Fact &fact = e_.facts_[FactId(i)];
+            if (!asked.contains(FactId(i)) || known[FactId(i)] != Truth::unknown)
+                continue;
+            const bool own_link = fact.kind == Fact::Kind::present && std::ranges::find(links_, fact.header) != links_.end();
+            const bool about_base = fact.header == base_ && (fact.kind == Fact::Kind::link_count || fact.kind == Fact::Kind::link_is);
+            if (!own_link && !about_base)
+                continue;
+            tracked_.push_back(FactId(i));
+            if (own_link)
+                told_apart_[fact.header.value] = std::max(told_apart_[fact.header.value], fact.number + 1);
+            if (fact.kind == Fact::Kind::link_is)
+                told_apart_.try_emplace(fact.other.value, 0);
+        }
+    }
+
+    void level(const Step &step, const Knowledge &known)
+    {
+        std::vector<Group> groups = grouped();
+        std::vector<sema::Interval> all;
+        for (const auto &group : groups)
+            all.insert(all.end(), group.selectors.begin(), group.selectors.end());
+        std::ranges::sort(all, {}, &sema::Interval::first);
+        const auto most = e_.program_.values[step.selector].max;
+        const bool full = step.level == chain_.limit;
+        const auto is_link = full ? ir::BlockId() : e_.new_block();
+        e_.test_intervals(step.selector, all, most, full ? fail(step, known) : e_.to(is_link), done(step, known));
+        if (full)
+            return;
+        e_.start(is_link);
+        for (std::size_t i = 0; i < groups.size(); ++i) {
+            if (i + 1 == groups.size()) {
+                link(groups[i], step, known);
+                break;
+            }
+            const auto matches = e_.new_block();
+            const auto next = e_.new_block();
+            e_.test_intervals(step.selector, groups[i].selectors, most, e_.to(matches), e_.to(next));
+            e_.start(matches);
+            link(groups[i], step, known);
+            e_.start(next);
+        }
+    }
+
+    void link(const Group &group, Step step, Knowledge known)
+    {
+        const sema::HeaderId id = group.links.front();
+        const sema::Header &header = e_.unit_.headers[id];
+        const Place place = step.place;
+        const Place end = e_.check_header(id, place, known, fail(step, known));
+        if (const auto seen = told_apart_.find(id.value); seen != told_apart_.end()) {
+            const auto number = step.seen[id.value];
+            const auto fact = e_.facts_.find({Fact::Kind::present, id, number});
+            if (fact.valid() && is_tracked(fact))
+                known.entry(fact) = {Truth::yes, place, end, {}};
+            step.seen[id.value] = std::min(number + 1, seen->second);
+        }
+        for (const FactId tracked : tracked_) {
+            const Fact &fact = e_.facts_[tracked];
+            if (fact.kind == Fact::Kind::link_is && fact.number == step.level)
+                fact.other == id ? known.affirm(tracked) : known.deny(tracked);
+        }
+        if (header.payload_when) {
+            const auto holds = e_.new_block();
+            e_.test(*header.payload_when, {.known = &known, .self = id, .self_start = place}, e_.to(holds), fail(step, known));
+            e_.start(holds);
+        }
+        step.selector = e_.field(header, header.fields[*header.then], place);
+        step.place = end;
+        ++step.level;
+        e_.jump(to_level(step, known));
+    }
+
+    [[nodiscard]] bool is_tracked(FactId fact) const { return std::ranges::find(tracked_, fact) != tracked_.end(); }
+
+    ir::Edge to_level(Step step, Knowledge known)
+    {
+        if (step.place.base != e_.packet_start_)
+            step.place = e_.materialised(step.place);
+        std::string key = fmt::format("{} {} {}", step.level, step.place.base == e_.packet_start_ ? 'S' : 'P', step.place.delta);
+        for (const auto &[link, count] : step.seen)
+            key += fmt::format(" {}={}", link, count);
+        key += e_.key_of(node_, known);
+        const auto [at, is_new] = blocks_.try_emplace(key);
+        ir::Block unused;
+        ir::Edge edge;
+        bind(step, unused, &edge);
+        e_.bind_params(known, unused, &edge);
+        if (is_new) {
+            at->second = e_.new_block();
+            bind(step, e_.program_.blocks[at->second], nullptr);
+            e_.bind_params(known, e_.program_.blocks[at->second], nullptr);
+            pending_.push_back({at->second, step, std::move(known)});
+        }
+        edge.target = at->second;
+        return edge;
+    }
+
+    void bind(Step &step, ir::Block &block, ir::Edge *edge)
+    {
+        for (ir::ValueId *value : {&step.place.base, &step.selector}) {
+            if (*value == e_.packet_start_)
+                continue;
+            if (edge != nullptr) {
+                edge->args.push_back(*value);
+                continue;
+            }
+            auto info = e_.program_.values[*value];
+            if (info.kind == ir::ValueKind::packet)
+                info.max = reach_;
+            *value = e_.program_.add_value(info.kind, info.max);
+            block.params.push_back(*value);
+        }
+    }
+
+    // The chain has ended well: everything about it is known. Where no fact tells its lengths apart, they meet again.
+    ir::Edge done(const Step &step, Knowledge known)
+    {
+        settle(step, known, true);
+        const auto chain = e_.facts_.find({Fact::Kind::chain_end, base_});
+        Entry &entry = known.entry(chain);
+        entry = {Truth::yes, step.place, {}, step.selector};
+        if (!tracked_.empty())
+            return e_.go(node_, known);
+        const auto here = e_.block_;
+        const auto meet = e_.new_block();
+        e_.start(meet);
+        entry.start = e_.materialised(step.place);
+        e_.program_.values[entry.start.base].max = reach_;
+        e_.jump(e_.go(node_, known));
+        e_.start(here);
+        return e_.to(meet);
+    }
+
+    // A link too many, one cut short, or nothing behind the last: what links were there stays known.
+    ir::Edge fail(const Step &step, Knowledge known)
+    {
+        settle(step, known, false);
+        known.deny(e_.facts_.find({Fact::Kind::chain_end, base_}));
+        return e_.go(node_, known);
+    }
+
+    void settle(const Step &step, Knowledge &known, bool ended)
+    {
+        for (const FactId tracked : tracked_) {
+            if (known[tracked] != Truth::unknown)
+                continue;
+            const Fact &fact = e_.facts_[tracked];
+            if (fact.kind == Fact::Kind::link_count && ended && fact.number == step.level)
+                known.affirm(tracked);
+            else
+                known.deny(tracked);
+        }
+    }
+
+    std::vector<Group> grouped() const
+    {
+        std::vector<Group> out;
+        std::map<std::string, std::size_t> recipes;
+        for (const auto link : links_) {
+            const auto &condition = e_.unit_.preds[e_.unit_.headers[link].ways[0].condition].node;
+            const auto &intervals = std::get<sema::InSet>(condition).intervals;
+            const auto key = told_apart_.contains(link.value) ? fmt::format("only {}", link.value) : recipe(link);
+            const auto [at, is_new] = recipes.try_emplace(key, out.size());
+            if (is_new)
+                out.emplace_back();
+            Group &group = out[at->second];
+            group.links.push_back(link);
+            group.selectors.insert(group.selectors.end(), intervals.begin(), intervals.end());
+            std::ranges::sort(group.selectors, {}, &sema::Interval::first);
+        }
+        return out;
+    }
+
+    // How a link is read, so that those read alike share their code.
+    std::string recipe(sema::HeaderId id) const
+    {
+        const sema::Header &header = e_.unit_.headers[id];
+        if (header.where || header.payload_when)
+            return fmt::format("only {}", id.value);
+        const auto &then = header.fields[*header.then];
+        return fmt::format("{} {}:{} {}", header.fixed_size, then.bit_offset, then.bits, header.size ? recipe(header, *header.size) : "");
+    }
+
+    std::string recipe(const sema::Header &header, sema::ExprId id) const
+    {
+        const auto &node = e_.unit_.exprs[id].node;
+        if (const auto *constant = std::get_if<sema::Constant>(&node))
+            return fmt::format("{}", static_cast<std::uint64_t>(constant->value));
+        if (const auto *field = std::get_if<sema::FieldValue>(&node))
+            return fmt::format("[{}:{}]", header.fields[field->field].bit_offset, header.fields[field->field].bits);
+        if (const auto *binary = std::get_if<sema::Binary>(&node))
+            return fmt::format("({} {} {})", recipe(header, binary->left), static_cast<int>(binary->op), recipe(header, binary->right));
+        return fmt::format("?{}", id.value);
+    }
+
+    Emitter &e_;
+    sema::HeaderId base_;
+    NodeId node_;
+    const sema::Chain &chain_;
+    std::vector<sema::HeaderId> links_;
+    std::vector<FactId> tracked_;
+    std::map<std::uint32_t, unsigned> told_apart_; // link header, and how many of it facts ask for
+    std::uint64_t reach_ = 0;                      // no farther than this does the chain's end lie, in bytes
+    std::unordered_map<std::string, ir::BlockId> blocks_;
+    std::vector<Pending> pending_;
+};
+
+void Emitter::walk_chain(sema::HeaderId base, NodeId node, const Knowledge &known)
+{
+    ChainWalk(*this, base, node, known).run(known);
+}
+
+} // namespace xdpf::lowering

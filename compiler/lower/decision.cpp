@@ -1,0 +1,91 @@
+#include "compiler/lower/decision.hpp"
+
+namespace xdpf::lowering {
+namespace {
+
+// Built from the end: each part knows where it goes on before it is made.
+class Builder {
+public:
+    Builder(const sema::Unit &unit, Facts &facts) : unit_(unit), facts_(facts) {}
+
+    NodeId rules(const std::vector<sema::Rule> &list, NodeId otherwise)
+    {
+        for (std::size_t i = list.size(); i-- > 0;)
+            otherwise = rule(list[i], otherwise);
+        return otherwise;
+    }
+
+    NodeId add(Node node)
+    {
+        FactSet needs;
+        for (const FactId fact : node.asks)
+            needs.insert(fact);
+        for (const NodeId next : {node.yes, node.no})
+            if (next.valid())
+                needs.insert(graph.needs[next.value]);
+        graph.needs.push_back(std::move(needs));
+        return graph.nodes.add(std::move(node));
+    }
+
+    DecisionGraph graph;
+
+private:
+    NodeId rule(const sema::Rule &rule, NodeId otherwise)
+    {
+        NodeId then;
+        if (const auto *action = std::get_if<sema::Action>(&rule.body))
+            then = this->action(*action, rule.head, otherwise);
+        else
+            then = rules(std::get<std::vector<sema::Rule>>(rule.body), otherwise);
+        return rule.predicate ? test(*rule.predicate, then, otherwise) : then;
+    }
+
+    NodeId action(const sema::Action &action, Span head, NodeId otherwise)
+    {
+        NodeId next = otherwise;
+        if (action.decision) {
+            Node node{.kind = Node::Kind::decide, .decision = &*action.decision, .span = head};
+            if (action.decision->key)
+                facts_.asked_by(*action.decision->key, node.asks);
+            next = add(std::move(node));
+        }
+        for (std::size_t i = action.steps.size(); i-- > 0;) {
+            Node node{.kind = Node::Kind::count, .yes = next, .count = &action.steps[i], .span = action.steps[i].span};
+            if (action.steps[i].key)
+                facts_.asked_by(*action.steps[i].key, node.asks);
+            next = add(std::move(node));
+        }
+        return next;
+    }
+
+    NodeId test(sema::PredId id, NodeId yes, NodeId no)
+    {
+        const sema::Pred &pred = unit_.preds[id];
+        if (const auto *both = std::get_if<sema::And>(&pred.node))
+            return test(both->left, test(both->right, yes, no), no);
+        if (const auto *either = std::get_if<sema::Or>(&pred.node))
+            return test(either->left, yes, test(either->right, yes, no));
+        if (const auto *negated = std::get_if<sema::Not>(&pred.node))
+            return test(negated->operand, no, yes);
+        if (const auto *truth = std::get_if<sema::Truth>(&pred.node))
+            return truth->value ? yes : no;
+        Node node{.kind = Node::Kind::test, .test = id, .yes = yes, .no = no, .span = pred.span};
+        facts_.asked_by(pred, node.asks);
+        return add(std::move(node));
+    }
+
+    const sema::Unit &unit_;
+    Facts &facts_;
+};
+
+} // namespace
+
+DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &program, Facts &facts)
+{
+    Builder builder(unit, facts);
+    const NodeId nothing_matched = builder.add({.kind = Node::Kind::decide, .span = program.span});
+    builder.graph.root = builder.rules(program.rules, nothing_matched);
+    return std::move(builder.graph);
+}
+
+} // namespace xdpf::lowering

@@ -1,0 +1,171 @@
+#include "compiler/lower/emitter.hpp"
+
+#include <algorithm>
+
+namespace xdpf::lowering {
+namespace {
+
+const sema::InSet *set_test(const sema::Unit &unit, sema::PredId id) { return std::get_if<sema::InSet>(&unit.preds[id].node); }
+
+// Both conditions look at the same selector.
+bool same_selector(const sema::Unit &unit, const sema::InSet &a, const sema::InSet &b)
+{
+    const auto &left = unit.exprs[a.value].node;
+    const auto &right = unit.exprs[b.value].node;
+    if (const auto *field = std::get_if<sema::FieldValue>(&left)) {
+        const auto *other = std::get_if<sema::FieldValue>(&right);
+        return other != nullptr && other->header == field->header && other->field == field->field;
+    }
+    const auto *end = std::get_if<sema::ChainEnd>(&left);
+    const auto *other = std::get_if<sema::ChainEnd>(&right);
+    return end != nullptr && other != nullptr && end->base == other->base;
+}
+
+bool disjoint(const sema::InSet &a, const sema::InSet &b)
+{
+    return std::ranges::none_of(a.intervals, [&](const auto &x) {
+        return std::ranges::any_of(b.intervals, [&](const auto &y) { return x.first <= y.last && y.first <= x.last; });
+    });
+}
+
+} // namespace
+
+// What else can stand at the same place, is still asked for, and rules each other out: found by one look at the
+// selector, so that a packet that is one of them is known not to be the others.
+std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::siblings(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted,
+                                                                      std::size_t way, NodeId node, const Knowledge &known) const
+{
+    std::vector<std::pair<sema::HeaderId, std::size_t>> out{{wanted, way}};
+    const auto *selector = set_test(unit_, unit_.headers[wanted].ways[way].condition);
+    if (selector == nullptr)
+        return out;
+    FactSet asked;
+    for (std::size_t i = 0; i < facts_.size(); ++i)
+        if (graph_.needs[node.value].contains(FactId(i)))
+            keep(FactId(i), known, asked);
+    for (std::size_t i = 0; i < facts_.size(); ++i) {
+        const Fact &fact = facts_[FactId(i)];
+        const sema::Header &header = unit_.headers[fact.header];
+        if (fact.kind != Fact::Kind::present || header.is_link() || fact.header == wanted || !asked.contains(FactId(i)) || known[FactId(i)] != Truth::unknown)
+            continue;
+        for (std::size_t w = 0; w < header.ways.size(); ++w) {
+            const auto open = facts_.find({Fact::Kind::way_open, fact.header, static_cast<unsigned>(w)});
+            const auto *other = set_test(unit_, header.ways[w].condition);
+            if (header.ways[w].parent != parent || header.ways[w].through_chain != through_chain || known[open] == Truth::no || other == nullptr)
+                continue;
+            const bool exclusive = same_selector(unit_, *selector, *other) && std::ranges::all_of(out, [&](const auto &known_sibling) {
+                return disjoint(*set_test(unit_, unit_.headers[known_sibling.first].ways[known_sibling.second].condition), *other);
+            });
+            if (exclusive) {
+                out.emplace_back(fact.header, w);
+                break;
+            }
+        }
+    }
+    return out;
+}
+
+void Emitter::decode_site(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted, std::size_t way, NodeId node, const Knowledge &known)
+{
+    const Entry &entry = known.entry(facts_.find(through_chain ? Fact{Fact::Kind::chain_end, parent} : Fact{Fact::Kind::present, parent}));
+    const Place place = through_chain ? entry.start : entry.end;
+    const sema::Header &header = unit_.headers[parent];
+    if (header.payload_when && !through_chain) {
+        Knowledge closed = known;
+        close_ways(parent, node, closed);
+        const auto holds = new_block();
+        test(*header.payload_when, {.known = &known, .self = parent, .self_start = entry.start}, to(holds), go(node, closed));
+        start(holds);
+    }
+    const auto group = siblings(parent, through_chain, wanted, way, node, known);
+    Knowledge none = known;
+    for (const auto &[id, w] : group)
+        none.deny(facts_.find({Fact::Kind::way_open, id, static_cast<unsigned>(w)}));
+    const Env env{.known = &known, .chain = through_chain ? parent : sema::HeaderId(), .selector = entry.selector};
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        const auto &[id, w] = group[i];
+        const auto matches = new_block();
+        const bool last = i + 1 == group.size();
+        const auto next = last ? ir::BlockId() : new_block();
+        test(unit_.headers[id].ways[w].condition, env, to(matches), last ? go(node, none) : to(next));
+        start(matches);
+        decode_header(id, w, place, node, none);
+        if (!last)
+            start(next);
+    }
+}
+
+// Nothing stands behind `parent`: every way from it is closed.
+void Emitter::close_ways(sema::HeaderId parent, NodeId, Knowledge &known) const
+{
+    for (std::size_t i = 0; i < facts_.size(); ++i) {
+        const Fact &fact = facts_[FactId(i)];
+        if (fact.kind == Fact::Kind::way_open && unit_.headers[fact.header].ways[fact.number].parent == parent)
+            known.deny(FactId(i));
+    }
+}
+
+// The selector has named the header; `known` says so for its siblings. Ends the block.
+void Emitter::decode_header(sema::HeaderId id, std::size_t way, Place place, NodeId node, const Knowledge &known)
+{
+    Knowledge absent = known;
+    if (unit_.headers[id].ways.empty())
+        absent.deny(facts_.find({Fact::Kind::present, id}));
+    else
+        absent.deny(facts_.find({Fact::Kind::way_open, id, static_cast<unsigned>(way)}));
+    const Place end = check_header(id, place, known, go(node, absent));
+    Knowledge present = known;
+    affirm_header(id, way, place, end, present);
+    jump(go(node, present));
+}
+
+void Emitter::affirm_header(sema::HeaderId id, std::size_t way, Place first, Place end, Knowledge &known) const
+{
+    const auto fact = facts_.find({Fact::Kind::present, id});
+    known.entry(fact) = {Truth::yes, first, end, {}};
+    for (std::size_t w = 0; w < unit_.headers[id].ways.size(); ++w) {
+        const auto reached = facts_.find({Fact::Kind::reached_by, id, static_cast<unsigned>(w)});
+        if (!reached.valid())
+            continue;
+        if (w == way)
+            known.affirm(reached);
+        else
+            known.deny(reached);
+    }
+}
+
+// Guards the header, asks its condition, computes its size. Goes on in a block where all of it is there; returns the
+// place behind it.
+Place Emitter::check_header(sema::HeaderId id, Place place, const Knowledge &known, const ir::Edge &absent)
+{
+    const sema::Header &header = unit_.headers[id];
+    const Env env{.known = &known, .self = id, .self_start = place};
+    const auto enough = new_block();
+    guard(place, header.fixed_size, to(enough), absent);
+    start(enough);
+    if (header.where) {
+        const auto valid = new_block();
+        test(*header.where, env, to(valid), absent);
+        start(valid);
+    }
+    if (!header.size)
+        return place.plus(header.fixed_size);
+    const auto size = value(*header.size, env, absent);
+    if (header.check_size) {
+        const auto large_enough = new_block();
+        branch(ir::Cond::ge, size, header.fixed_size, to(large_enough), absent);
+        start(large_enough);
+    }
+    if (header.clamp_size) {
+        const auto small_enough = new_block();
+        branch(ir::Cond::le, size, header.max_size, to(small_enough), absent);
+        start(small_enough);
+    }
+    const Place end{offset(place, size, header.max_size), place.delta};
+    const auto whole = new_block();
+    guard(end, 0, to(whole), absent);
+    start(whole);
+    return end;
+}
+
+} // namespace xdpf::lowering

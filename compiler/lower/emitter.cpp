@@ -1,0 +1,412 @@
+#include "compiler/lower/emitter.hpp"
+
+#include "compiler/lower/lower.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace xdpf::lowering {
+namespace {
+
+// Far beyond what the kernel takes; stops a program whose parts multiply before it fills the memory.
+constexpr std::size_t most_blocks = 1'000'000;
+
+} // namespace
+
+std::optional<ir::Program> Emitter::run()
+{
+    program_.name = source_.name;
+    program_.span = source_.span;
+    span_ = source_.span;
+    const auto entry = new_block();
+    start(entry);
+    packet_start_ = inst(ir::Op::packet_start).result = program_.add_value(ir::ValueKind::packet, 0);
+    packet_end_ = inst(ir::Op::packet_end).result = program_.add_value(ir::ValueKind::packet_end);
+    emit(graph_.root, Knowledge(facts_.size()));
+    while (!pending_.empty()) {
+        if (program_.blocks.size() > most_blocks) {
+            diagnostics_.report(Kind::too_large, source_.span, source_.name, fmt::format("more than {} blocks", most_blocks))
+                .suggest("split its rules over several programs");
+            return std::nullopt;
+        }
+        Pending next = std::move(pending_.back());
+        pending_.pop_back();
+        start(next.block);
+        emit(next.node, std::move(next.known));
+    }
+    return in_order();
+}
+
+// Fills the current block, and local ones behind it, with what `id` does.
+void Emitter::emit(NodeId id, Knowledge known)
+{
+    const Node &node = graph_.nodes[id];
+    span_ = node.span;
+    for (const FactId fact : node.asks) {
+        if (known[fact] == Truth::unknown && !learn(fact, id, known))
+            return;
+        if (known[fact] == Truth::no && node.kind == Node::Kind::test)
+            break;
+    }
+    switch (node.kind) {
+    case Node::Kind::test: emit_test(id, known); break;
+    case Node::Kind::count: emit_count(id, known); break;
+    case Node::Kind::decide: emit_decision(id, known); break;
+    }
+}
+
+void Emitter::emit_test(NodeId id, Knowledge &known)
+{
+    const Node &node = graph_.nodes[id];
+    if (any_denied(node.asks, known))
+        return jump(go(node.no, known));
+    const auto &test_node = unit_.preds[node.test].node;
+    const bool decided = std::holds_alternative<sema::Present>(test_node) || std::holds_alternative<sema::ReachedBy>(test_node) ||
+                         std::holds_alternative<sema::LinkCount>(test_node) || std::holds_alternative<sema::LinkIs>(test_node);
+    if (decided)
+        return jump(go(node.yes, known));
+    const auto no = go(node.no, known);
+    const auto yes = go(node.yes, known);
+    test(node.test, {.known = &known}, yes, no);
+}
+
+bool Emitter::any_denied(const std::vector<FactId> &asks, const Knowledge &known) const
+{
+    return std::ranges::any_of(asks, [&](FactId fact) { return known[fact] == Truth::no; });
+}
+
+// Makes a fact known. True: `known` has it now. False: the block has ended, and the blocks behind it go on with `node`.
+bool Emitter::learn(FactId id, NodeId node, Knowledge &known)
+{
+    const Fact fact = facts_[id];
+    const auto present = facts_.present({fact.header, 0});
+    switch (fact.kind) {
+    case Fact::Kind::present:
+        if (!unit_.headers[fact.header].is_link())
+            return learn_present(id, node, known);
+        break;
+    case Fact::Kind::reached_by:
+        if (known[present] == Truth::unknown)
+            return learn_present(present, node, known) && learn(id, node, known);
+        known.deny(id);
+        return true;
+    default: break;
+    }
+    // All others come out of walking a chain.
+    const auto base = unit_.headers[fact.header].is_link() ? unit_.headers[fact.header].ways[0].parent : fact.header;
+    const auto base_fact = facts_.present({base});
+    if (known[base_fact] == Truth::unknown && !learn_present(base_fact, node, known))
+        return false;
+    if (known[base_fact] == Truth::no) {
+        known.deny(id);
+        return true;
+    }
+    walk_chain(base, node, known);
+    return false;
+}
+
+bool Emitter::learn_present(FactId id, NodeId node, Knowledge &known)
+{
+    const sema::HeaderId header = facts_[id].header;
+    const auto &ways = unit_.headers[header].ways;
+    if (ways.empty()) {
+        decode_header(header, 0, {packet_start_, 0}, node, known);
+        return false;
+    }
+    for (std::size_t way = 0; way < ways.size(); ++way) {
+        const auto open = facts_.way_open(header, way);
+        if (known[open] == Truth::no)
+            continue;
+        const auto parent = facts_.present({ways[way].parent});
+        if (known[parent] == Truth::unknown && !learn_present(parent, node, known))
+            return false;
+        if (known[parent] == Truth::yes && ways[way].through_chain) {
+            const auto end = facts_.chain_end(ways[way].parent);
+            if (known[end] == Truth::unknown) {
+                walk_chain(ways[way].parent, node, known);
+                return false;
+            }
+            if (known[end] == Truth::no)
+                known.deny(open);
+        }
+        if (known[parent] == Truth::no)
+            known.deny(open);
+        if (known[open] == Truth::no)
+            continue;
+        decode_site(ways[way].parent, ways[way].through_chain, header, way, node, known);
+        return false;
+    }
+    known.deny(id);
+    return true;
+}
+
+// ---- Blocks shared by all ways that come with the same knowledge ---------------------------------------------------
+
+void Emitter::keep(FactId id, const Knowledge &known, FactSet &kept) const
+{
+    if (!id.valid() || kept.contains(id))
+        return;
+    kept.insert(id);
+    if (known[id] != Truth::unknown)
+        return;
+    const Fact &fact = facts_[id];
+    const sema::Header &header = unit_.headers[fact.header];
+    const auto find = [&](const Fact &what) { return facts_.find(what); };
+    if (fact.kind == Fact::Kind::present && !header.is_link()) {
+        for (std::size_t way = 0; way < header.ways.size(); ++way) {
+            const auto open = find({Fact::Kind::way_open, fact.header, static_cast<unsigned>(way)});
+            kept.insert(open);
+            if (known[open] == Truth::no)
+                continue;
+            keep(find({Fact::Kind::present, header.ways[way].parent}), known, kept);
+            if (header.ways[way].through_chain)
+                keep(find({Fact::Kind::chain_end, header.ways[way].parent}), known, kept);
+        }
+        return;
+    }
+    const auto base = header.is_link() ? header.ways[0].parent : fact.header;
+    keep(find({Fact::Kind::present, base}), known, kept);
+}
+
+// Draws the conclusions that need no look at the packet: a header none of whose ways is open is absent.
+void Emitter::conclude(Knowledge &known) const
+{
+    for (bool again = true; again;) {
+        again = false;
+        for (std::size_t i = 0; i < facts_.size(); ++i) {
+            const Fact &fact = facts_[FactId(i)];
+            const sema::Header &header = unit_.headers[fact.header];
+            if (known[FactId(i)] != Truth::unknown || fact.kind == Fact::Kind::way_open)
+                continue;
+            const auto denied = [&](Fact::Kind kind, sema::HeaderId of, unsigned number = 0) {
+                const auto id = facts_.find({kind, of, number});
+                return id.valid() && known[id] == Truth::no;
+            };
+            bool absent = false;
+            if (fact.kind == Fact::Kind::reached_by)
+                absent = denied(Fact::Kind::present, fact.header);
+            else if (fact.kind != Fact::Kind::present || header.is_link())
+                absent = denied(Fact::Kind::present, header.is_link() ? header.ways[0].parent : fact.header);
+            else if (!header.ways.empty())
+                absent = std::ranges::all_of(header.ways, [&](const sema::Way &way) {
+                    const auto number = static_cast<unsigned>(&way - header.ways.data());
+                    return denied(Fact::Kind::way_open, fact.header, number) || denied(Fact::Kind::present, way.parent) ||
+                           (way.through_chain && denied(Fact::Kind::chain_end, way.parent));
+                });
+            if (absent) {
+                known.deny(FactId(i));
+                again = true;
+            }
+        }
+    }
+}
+
+void Emitter::restrict_to(NodeId node, Knowledge &known) const
+{
+    conclude(known);
+    FactSet kept;
+    for (std::size_t i = 0; i < facts_.size(); ++i)
+        if (graph_.needs[node.value].contains(FactId(i)))
+            keep(FactId(i), known, kept);
+    for (std::size_t i = 0; i < facts_.size(); ++i)
+        if (!kept.contains(FactId(i)))
+            known.entry(FactId(i)) = {};
+}
+
+// Two knowledges with the same key differ only in the values of their pointers.
+std::string Emitter::key_of(NodeId node, const Knowledge &known) const
+{
+    std::string key(reinterpret_cast<const char *>(&node.value), sizeof node.value);
+    const auto place = [&](Place where) {
+        key += !where.base.valid() ? '-' : where.base == packet_start_ ? 'S' : 'P';
+        key.append(reinterpret_cast<const char *>(&where.delta), sizeof where.delta);
+    };
+    for (const Entry &entry : known.entries()) {
+        key += static_cast<char>(entry.truth);
+        if (entry.truth != Truth::yes)
+            continue;
+        place(entry.start);
+        place(entry.end);
+        key += entry.end.base == entry.start.base ? '=' : '!';
+    }
+    return key;
+}
+
+// Replaces the pointers and selectors of a knowledge by parameters of the block (edge: null), or collects them as the
+// arguments of an edge, in the same order.
+void Emitter::bind_params(Knowledge &known, ir::Block &block, ir::Edge *edge)
+{
+    const auto bind = [&](ir::ValueId &value) {
+        if (!value.valid() || value == packet_start_)
+            return;
+        if (edge != nullptr) {
+            edge->args.push_back(value);
+            return;
+        }
+        const ir::ValueInfo info = program_.values[value];
+        value = program_.add_value(info.kind, info.max);
+        block.params.push_back(value);
+    };
+    for (Entry &entry : known.entries()) {
+        const bool shared = entry.end.base == entry.start.base;
+        bind(entry.start.base);
+        if (shared)
+            entry.end.base = entry.start.base;
+        else
+            bind(entry.end.base);
+        bind(entry.selector);
+    }
+}
+
+ir::Edge Emitter::go(NodeId node, const Knowledge &known)
+{
+    Knowledge restricted = known;
+    restrict_to(node, restricted);
+    const auto [at, is_new] = blocks_.try_emplace(key_of(node, restricted));
+    ir::Block unused;
+    ir::Edge edge;
+    bind_params(restricted, unused, &edge);
+    if (is_new) {
+        at->second = new_block();
+        bind_params(restricted, program_.blocks[at->second], nullptr);
+        pending_.push_back({at->second, node, std::move(restricted)});
+    }
+    edge.target = at->second;
+    return edge;
+}
+
+// Blocks in an order in which every edge goes forward and the edge taken when a test holds falls through.
+ir::Program Emitter::in_order()
+{
+    std::vector<ir::BlockId> order; // reversed
+    std::vector<std::uint8_t> visited(program_.blocks.size());
+    std::vector<std::pair<ir::BlockId, int>> stack{{ir::BlockId(0), 2}};
+    visited[0] = 1;
+    while (!stack.empty()) {
+        auto &[id, edge] = stack.back();
+        if (edge == 0) {
+            order.push_back(id);
+            stack.pop_back();
+            continue;
+        }
+        const ir::BlockId next = program_.blocks[id].end.edges[static_cast<std::size_t>(--edge)].target;
+        if (next.valid() && visited[next.value] == 0) {
+            visited[next.value] = 1;
+            stack.emplace_back(next, 2);
+        }
+    }
+    std::ranges::reverse(order);
+    std::vector<ir::BlockId> renamed(program_.blocks.size());
+    for (std::size_t i = 0; i < order.size(); ++i)
+        renamed[order[i].value] = ir::BlockId(i);
+    ir::Program out;
+    out.name = program_.name;
+    out.span = program_.span;
+    out.values = std::move(program_.values);
+    out.slots = std::move(program_.slots);
+    for (const ir::BlockId id : order) {
+        ir::Block &block = program_.blocks[id];
+        for (ir::Edge &edge : block.end.edges)
+            if (edge.target.valid())
+                edge.target = renamed[edge.target.value];
+        out.blocks.add(std::move(block));
+    }
+    return out;
+}
+
+// ---- Instructions --------------------------------------------------------------------------------------------------
+
+ir::Inst &Emitter::inst(ir::Op op)
+{
+    ir::Inst made;
+    made.op = op;
+    made.span = span_;
+    auto &insts = program_.blocks[block_].insts;
+    insts.push_back(made);
+    return insts.back();
+}
+
+ir::ValueId Emitter::number(ir::Inst &made, std::uint64_t max)
+{
+    return made.result = program_.add_value(ir::ValueKind::number, max);
+}
+
+ir::ValueId Emitter::constant(std::uint64_t value)
+{
+    ir::Inst &made = inst(ir::Op::constant);
+    made.imm = value;
+    return number(made, value);
+}
+
+ir::ValueId Emitter::binary(ir::Op op, ir::ValueId a, ir::ValueId b, std::uint64_t max)
+{
+    ir::Inst &made = inst(op);
+    made.a = a;
+    made.b = b;
+    return number(made, max);
+}
+
+ir::ValueId Emitter::offset(Place place, ir::ValueId distance, std::uint64_t max)
+{
+    ir::Inst &made = inst(ir::Op::offset);
+    made.a = place.base;
+    made.b = distance;
+    made.imm = max;
+    const auto reach = program_.values[place.base].max + max;
+    return made.result = program_.add_value(ir::ValueKind::packet, reach);
+}
+
+// The same place as a pointer of its own, for where several ways meet.
+Place Emitter::materialised(Place place)
+{
+    if (place.delta == 0 && place.base != packet_start_)
+        return place;
+    return {offset({place.base}, constant(place.delta), place.delta), 0};
+}
+
+void Emitter::jump(ir::Edge edge)
+{
+    auto &end = program_.blocks[block_].end;
+    end.kind = ir::Terminator::Kind::jump;
+    end.edges[0] = std::move(edge);
+    end.span = span_;
+}
+
+void Emitter::branch(ir::Cond cond, ir::ValueId a, std::uint64_t imm, const ir::Edge &yes, const ir::Edge &no)
+{
+    program_.blocks[block_].end = {ir::Terminator::Kind::branch, cond, a, {}, imm, {yes, no}, span_};
+}
+
+void Emitter::branch(ir::Cond cond, ir::ValueId a, ir::ValueId b, const ir::Edge &yes, const ir::Edge &no)
+{
+    program_.blocks[block_].end = {ir::Terminator::Kind::branch, cond, a, b, 0, {yes, no}, span_};
+}
+
+void Emitter::guard(Place place, std::uint32_t bytes, const ir::Edge &yes, const ir::Edge &no)
+{
+    program_.blocks[block_].end = {ir::Terminator::Kind::guard, ir::Cond::le, place.base, packet_end_, place.delta + bytes, {yes, no}, span_};
+}
+
+void Emitter::give(std::uint32_t verdict)
+{
+    auto &end = program_.blocks[block_].end;
+    end.kind = ir::Terminator::Kind::return_;
+    end.imm = verdict;
+    end.span = span_;
+}
+
+} // namespace xdpf::lowering
+
+namespace xdpf {
+
+ir::Module lower(const sema::Unit &unit, Diagnostics &diagnostics)
+{
+    ir::Module module;
+    module.maps.assign(unit.maps.begin(), unit.maps.end());
+    for (const auto &program : unit.programs)
+        if (auto made = lowering::Emitter(unit, program, diagnostics).run())
+            module.programs.push_back(std::move(*made));
+    return module;
+}
+
+} // namespace xdpf

@@ -1,0 +1,150 @@
+// Writes the IR of one program; private to compiler/lower.
+//
+//   emitter.cpp  the walk over (node, knowledge), blocks and edges
+//   decode.cpp   headers: guards, conditions, sizes          chain.cpp  chains of links
+//   values.cpp   fields and arithmetic                       tests.cpp  comparisons and sets
+//   actions.cpp  counting, verdicts, keys of maps
+#pragma once
+
+#include "compiler/base/diagnostic.hpp"
+#include "compiler/lower/decision.hpp"
+#include "compiler/lower/knowledge.hpp"
+
+#include <map>
+#include <set>
+#include <span>
+#include <unordered_map>
+
+namespace xdpf::lowering {
+
+// What fields and chains mean while an expression is evaluated.
+struct Env {
+    const Knowledge *known = nullptr;
+    sema::HeaderId self;    // a header that is being decoded lies here
+    Place self_start;
+    sema::HeaderId chain;   // a chain that is being walked has this selector
+    ir::ValueId selector;
+};
+
+// Two 64-bit halves of an IPv6 address; of everything else only `low` is there.
+struct Wide {
+    ir::ValueId high;
+    ir::ValueId low;
+};
+
+// A load that covers a field: `width` bytes from byte `offset` of the header, then `shift` bits to the right.
+struct Window {
+    std::uint32_t offset;
+    std::uint8_t width;
+    std::uint32_t shift;
+};
+// Within the first `limit` bytes; nothing where no load of 1, 2, 4 or 8 bytes there covers the bits.
+[[nodiscard]] std::optional<Window> window_of(std::uint32_t bit_offset, std::uint32_t bits, std::uint32_t limit);
+
+class Emitter {
+public:
+    Emitter(const sema::Unit &unit, const sema::Program &source, Diagnostics &diagnostics)
+        : unit_(unit), source_(source), diagnostics_(diagnostics), facts_(unit), graph_(build_decisions(unit, source, facts_))
+    {
+    }
+    // Nothing where the program becomes too large; that has been reported.
+    std::optional<ir::Program> run();
+
+private:
+    // emitter.cpp
+    void emit(NodeId id, Knowledge known);
+    void emit_test(NodeId id, Knowledge &known);
+    bool learn(FactId fact, NodeId node, Knowledge &known);
+    bool learn_present(FactId fact, NodeId node, Knowledge &known);
+    ir::Edge go(NodeId node, const Knowledge &known);
+    void conclude(Knowledge &known) const;
+    void restrict_to(NodeId node, Knowledge &known) const;
+    void keep(FactId fact, const Knowledge &known, FactSet &kept) const;
+    [[nodiscard]] std::string key_of(NodeId node, const Knowledge &known) const;
+    void bind_params(Knowledge &known, ir::Block &block, ir::Edge *edge);
+    ir::Program in_order();
+
+    // Building blocks.
+    ir::BlockId new_block() { return program_.blocks.add({}); }
+    void start(ir::BlockId block) { block_ = block; }
+    ir::Inst &inst(ir::Op op);
+    ir::ValueId number(ir::Inst &inst, std::uint64_t max = UINT64_MAX);
+    ir::ValueId constant(std::uint64_t value);
+    ir::ValueId binary(ir::Op op, ir::ValueId a, ir::ValueId b, std::uint64_t max = UINT64_MAX);
+    ir::ValueId binary(ir::Op op, ir::ValueId a, std::uint64_t b, std::uint64_t max = UINT64_MAX) { return binary(op, a, constant(b), max); }
+    ir::ValueId offset(Place place, ir::ValueId distance, std::uint64_t max);
+    Place materialised(Place place);
+    void jump(ir::Edge to);
+    void branch(ir::Cond cond, ir::ValueId a, std::uint64_t imm, const ir::Edge &yes, const ir::Edge &no);
+    void branch(ir::Cond cond, ir::ValueId a, ir::ValueId b, const ir::Edge &yes, const ir::Edge &no);
+    void guard(Place place, std::uint32_t bytes, const ir::Edge &yes, const ir::Edge &no);
+    [[nodiscard]] ir::Edge to(ir::BlockId block) const { return {block, {}}; }
+    void give(std::uint32_t verdict);
+
+    // decode.cpp
+    void decode_site(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted, std::size_t way, NodeId node, const Knowledge &known);
+    std::vector<std::pair<sema::HeaderId, std::size_t>> siblings(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted, std::size_t way, NodeId node, const Knowledge &known) const;
+    void decode_header(sema::HeaderId id, std::size_t way, Place place, NodeId node, const Knowledge &known);
+    Place check_header(sema::HeaderId id, Place place, const Knowledge &known, const ir::Edge &absent);
+    void close_ways(sema::HeaderId parent, NodeId node, Knowledge &known) const;
+    void affirm_header(sema::HeaderId id, std::size_t way, Place start, Place end, Knowledge &known) const;
+
+    // chain.cpp
+    friend class ChainWalk;
+    void walk_chain(sema::HeaderId base, NodeId node, const Knowledge &known);
+
+    // values.cpp
+    ir::ValueId load(Place place, std::uint32_t offset, std::uint8_t width, ir::Order order, std::uint64_t max = UINT64_MAX);
+    ir::ValueId field(const sema::Header &header, const sema::Field &field, Place start);
+    [[nodiscard]] Place start_of(sema::HeaderRef ref, const Env &env) const;
+    ir::ValueId value(sema::ExprId id, const Env &env, const ir::Edge &absent);
+    Wide wide_value(sema::ExprId id, const Env &env, const ir::Edge &absent);
+    ir::ValueId slice(const sema::Slice &slice, const Env &env, const ir::Edge &absent);
+    Place slice_place(const sema::Slice &slice, const Env &env, const ir::Edge &absent);
+    Place bytes_place(sema::ExprId id, const Env &env, const ir::Edge &absent);
+
+    // tests.cpp
+    void test(sema::PredId id, const Env &env, const ir::Edge &yes, const ir::Edge &no);
+    void test_set(const sema::InSet &set, const Env &env, const ir::Edge &yes, const ir::Edge &no);
+    bool test_field_in_place(const sema::InSet &set, const Env &env, const ir::Edge &yes, const ir::Edge &no);
+    void test_intervals(ir::ValueId value, std::span<const sema::Interval> intervals, std::uint64_t most, const ir::Edge &yes, const ir::Edge &no);
+    void test_interval(ir::ValueId value, sema::Interval interval, std::uint64_t most, const ir::Edge &yes, const ir::Edge &no);
+    void test_wide(Wide value, std::span<const sema::Interval> intervals, const ir::Edge &yes, const ir::Edge &no);
+    void test_wide_interval(Wide value, sema::Interval interval, const ir::Edge &yes, const ir::Edge &no);
+    void compare(const sema::Compare &compare, const Env &env, const ir::Edge &yes, const ir::Edge &no);
+    void compare_wide(sema::Comparison op, Wide left, Wide right, const ir::Edge &yes, const ir::Edge &no);
+    void compare_bytes(const sema::Compare &compare, const Env &env, const ir::Edge &yes, const ir::Edge &no);
+    void test_map(const sema::InMap &test, const Env &env, const ir::Edge &yes, const ir::Edge &no);
+
+    // actions.cpp
+    void emit_count(NodeId id, Knowledge &known);
+    void count_up(const MapSpec &spec, ir::ValueId pointer);
+    void emit_decision(NodeId id, Knowledge &known);
+    [[nodiscard]] bool any_denied(const std::vector<FactId> &asks, const Knowledge &known) const;
+    ir::SlotId key_slot(MapId map, sema::ExprId key, const Env &env, const ir::Edge &absent);
+    void store(ir::SlotId slot, std::uint32_t offset, std::uint8_t width, ir::Order order, ir::ValueId value);
+    void store_bytes(ir::SlotId slot, std::uint32_t offset, const std::string &bytes);
+    void copy_bytes(ir::SlotId slot, std::uint32_t offset, Place from, std::uint32_t size);
+
+    struct Pending {
+        ir::BlockId block;
+        NodeId node;
+        Knowledge known;
+    };
+
+    const sema::Unit &unit_;
+    const sema::Program &source_;
+    Diagnostics &diagnostics_;
+    Facts facts_;
+    DecisionGraph graph_;
+    ir::Program program_;
+    ir::BlockId block_;
+    ir::ValueId packet_start_;
+    ir::ValueId packet_end_;
+    Span span_;
+    std::unordered_map<std::string, ir::BlockId> blocks_;
+    std::vector<Pending> pending_;
+    std::set<const sema::Count *> warned_;
+};
+
+} // namespace xdpf::lowering
