@@ -110,7 +110,7 @@ Result<Queue> Queue::bind(const Interface &interface, std::uint32_t queue, const
     state->umem->fill_all();
     state->index = queue;
     xsk_socket_config config{};
-    config.rx_size = options.ring;
+    config.rx_size = options.umem.frames; // room for every frame, so that a burst is lost only when no frame is left
     config.tx_size = XSK_RING_PROD__DEFAULT_NUM_DESCS;
     config.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD;
     config.bind_flags = bind_flags(options.copy);

@@ -19,15 +19,16 @@ enum class CopyMode : std::uint8_t { automatic, copy, zero_copy };
 struct QueueOptions {
     CopyMode copy = CopyMode::automatic; // automatic: zero-copy where the driver has it
     UmemOptions umem;                    // frame_size must be set
-    std::uint32_t ring = 2048;           // entries of the RX ring, a power of two
 };
 
 // The kernel's counters of a socket, getsockopt(XDP_STATISTICS), since it was bound (struct xdp_statistics).
 struct QueueStatistics {
-    std::uint64_t rx_dropped = 0;       // other reasons: longer than a frame, mostly
+    std::uint64_t rx_dropped = 0;       // packets: no frame was free, or the packet was longer than one
     std::uint64_t rx_invalid_descs = 0; // addresses in the fill ring that are none
-    std::uint64_t rx_ring_full = 0;     // user space did not keep up
-    std::uint64_t fill_ring_empty = 0;  // no frame was free
+    std::uint64_t rx_ring_full = 0;     // packets: user space did not keep up
+    std::uint64_t fill_ring_empty = 0;  // how often no frame was free; when copying, in rx_dropped as well
+
+    [[nodiscard]] std::uint64_t lost() const { return rx_dropped + rx_ring_full; }
 };
 
 class Batch;

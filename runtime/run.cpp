@@ -120,7 +120,7 @@ Summary run(Session &session, const RunLimits &limits, const RunCallbacks &callb
         QueueSummary one{loop.counts()[i], queue.zero_copy(), queue.statistics().value_or(QueueStatistics{})};
         summary.packets += one.received.packets;
         summary.bytes += one.received.bytes;
-        summary.socket_drops += one.dropped.rx_dropped + one.dropped.rx_ring_full + one.dropped.fill_ring_empty;
+        summary.lost += one.dropped.lost();
         summary.queues.push_back(one);
     }
     summary.interface = gained(session.interface());

@@ -37,7 +37,7 @@ struct Summary {
     std::vector<QueueSummary> queues;
     std::uint64_t packets = 0; // the sums over the queues
     std::uint64_t bytes = 0;
-    std::uint64_t socket_drops = 0;             // redirected, but lost at the socket (QueueStatistics)
+    std::uint64_t lost = 0;                     // redirected, but lost at the socket (QueueStatistics)
     std::optional<InterfaceCounters> interface; // what the interface's own counters gained meanwhile; none: it is gone
     std::optional<Error> ended_by;              // what ended the loop early
 };

@@ -152,8 +152,9 @@ void print_summary(const Summary &summary, const RunOptions &options)
         dropped.fill_ring_empty += queue.dropped.fill_ring_empty;
     }
     if (!summary.queues.empty()) {
-        fmt::print("lost       {} redirected packets (XDP_STATISTICS: rx ring full {}, fill ring empty {}, other {})\n",
-                   summary.socket_drops, dropped.rx_ring_full, dropped.fill_ring_empty, dropped.rx_dropped);
+        const std::uint64_t no_frame = std::min(dropped.rx_dropped, dropped.fill_ring_empty);
+        fmt::print("lost       {} redirected packets (XDP_STATISTICS: no free frame {}, rx ring full {}, other {})\n",
+                   summary.lost, no_frame, dropped.rx_ring_full, dropped.rx_dropped - no_frame);
         if (dropped.rx_invalid_descs != 0)
             fmt::print("           {} invalid fill ring entries\n", dropped.rx_invalid_descs);
     }
@@ -206,7 +207,7 @@ void print_json(const Summary &summary, const Session &session, Mode mode)
         R"({{"interface":{},"mode":"{}","seconds":{:.6f},"packets":{},"bytes":{},"lost":{},"queues":[{}],"interface_counters":{},"warnings":[{}],"error":{}}})"
         "\n",
         json_text(session.interface().name), name_of(mode), summary.elapsed.count(), summary.packets, summary.bytes,
-        summary.socket_drops, queues, interface, warnings,
+        summary.lost, queues, interface, warnings,
         summary.ended_by ? json_error(*summary.ended_by) : std::string("null"));
 }
 
