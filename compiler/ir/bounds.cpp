@@ -77,4 +77,25 @@ IdVector<ValueId, std::uint64_t> upper_bounds(const Program &program)
     return bounds;
 }
 
+void settle_packet_bounds(Program &program)
+{
+    const auto is_packet = [&](ValueId value) { return program.values[value].kind == ValueKind::packet; };
+    for (const Block &block : program.blocks)
+        for (const ValueId param : block.params)
+            if (is_packet(param))
+                program.values[param].max = 0;
+    for (const Block &block : program.blocks) {
+        for (const Inst &inst : block.insts)
+            if (inst.result.valid() && is_packet(inst.result))
+                program.values[inst.result].max = natural_max(program, inst);
+        for_each_edge(block.end, [&](const Edge &edge) {
+            const auto &params = program.blocks[edge.target].params;
+            for (std::size_t i = 0; i < params.size(); ++i)
+                if (is_packet(params[i]))
+                    program.values[params[i]].max =
+                        std::max(program.values[params[i]].max, program.values[edge.args[i]].max);
+        });
+    }
+}
+
 } // namespace xdpf::ir

@@ -102,3 +102,19 @@ TEST_CASE("each pass keeps the meaning of any sound program, not only of what co
         }
     }
 }
+
+TEST_CASE("ten thousand rules take no time to speak of")
+{
+    std::string text =
+        "program long {\nb0(): %1 = packet_start %2 = packet_end guard %1 + 64 <= %2 ? b1() : b20001()\n";
+    for (int i = 0; i < 10000; ++i) {
+        text += fmt::format("b{}(): %{} = load.be32 %1 + 30 if %{} == {} ? b{}() : b{}()\n", 2 * i + 1, i + 10, i + 10,
+                            i * 77, 2 * i + 2, 2 * i + 3);
+        text += fmt::format("b{}(): return 1\n", 2 * i + 2);
+    }
+    auto module = from_text(text + "b20001(): return 2 }");
+    REQUIRE(module.has_value());
+    passes::optimize(*module, passes::Checks::on);
+    CHECK(module->programs[0].blocks.size() == 20002);
+    CHECK(to_text(*module).find("be32") == std::string::npos);
+}
