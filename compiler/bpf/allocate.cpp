@@ -70,8 +70,8 @@ void coalesce(MachineProgram &program, std::vector<Lifetime> &lifetimes)
 class Assignment {
 public:
     Assignment(MachineProgram &program, std::vector<Lifetime> lifetimes, VReg first_kept)
-        : program_(program), lifetimes_(std::move(lifetimes)), weight_(program.registers), place_(program.registers, no_reg),
-          partners_(program.registers)
+        : program_(program), lifetimes_(std::move(lifetimes)), weight_(program.registers),
+          place_(program.registers, no_reg), partners_(program.registers)
     {
         weigh(first_kept);
         for (const MachineBlock &block : program.blocks)

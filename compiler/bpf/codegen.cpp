@@ -91,7 +91,8 @@ private:
     std::vector<Span> spans_; // by mark
 };
 
-std::vector<LineEntry> lines_of(const Assembly &assembly, const std::vector<Span> &spans, Span whole, const Sources &sources)
+std::vector<LineEntry> lines_of(const Assembly &assembly, const std::vector<Span> &spans, Span whole,
+                                const Sources &sources)
 {
     std::vector<LineEntry> lines;
     FileId file;
@@ -102,7 +103,8 @@ std::vector<LineEntry> lines_of(const Assembly &assembly, const std::vector<Span
         if (!lines.empty() && lines.back().insn == insn)
             lines.pop_back();
         file = span.file;
-        lines.push_back({insn, std::string(sources.name(file)), at.line, at.column, std::string(sources.line(file, at.line))});
+        lines.push_back(
+            {insn, std::string(sources.name(file)), at.line, at.column, std::string(sources.line(file, at.line))});
     };
     if (whole.valid())
         add(0, whole);
@@ -119,7 +121,9 @@ std::size_t pending_branches(const std::vector<Insn> &insns)
     std::vector<std::uint32_t> pending(insns.size() + 1);
     for (std::size_t i = insns.size(); i-- > 0;) {
         const Insn insn = insns[i];
-        const auto target = [&] { return pending[static_cast<std::size_t>(static_cast<std::int64_t>(i) + 1 + distance_of(insn))]; };
+        const auto target = [&] {
+            return pending[static_cast<std::size_t>(static_cast<std::int64_t>(i) + 1 + distance_of(insn))];
+        };
         if (is_conditional(insn))
             pending[i] = std::max(pending[i + 1] + 1, target());
         else if (is_jump(insn))
@@ -132,7 +136,8 @@ std::size_t pending_branches(const std::vector<Insn> &insns)
 
 } // namespace
 
-std::expected<ProgramImage, CodegenError> generate(const ir::Program &program, const Sources *sources, const Options &options)
+std::expected<ProgramImage, CodegenError> generate(const ir::Program &program, const Sources *sources,
+                                                   const Options &options)
 {
     const auto beyond = [&](CodegenError::Kind kind, std::uint64_t amount, std::uint64_t limit) {
         return std::unexpected(CodegenError{kind, amount, limit, program.name, program.span});
@@ -147,7 +152,8 @@ std::expected<ProgramImage, CodegenError> generate(const ir::Program &program, c
     auto assembly = writer.code().finish(options.far_jumps);
     if (!assembly) {
         assert(assembly.error().kind == AssembleError::Kind::far_jump);
-        return beyond(CodegenError::Kind::jump_too_far, static_cast<std::uint64_t>(assembly.error().distance), INT16_MAX);
+        return beyond(CodegenError::Kind::jump_too_far, static_cast<std::uint64_t>(assembly.error().distance),
+                      INT16_MAX);
     }
     if (assembly->insns.size() > max_insns)
         return beyond(CodegenError::Kind::too_many_insns, assembly->insns.size(), max_insns);

@@ -11,7 +11,7 @@ namespace xdpf::bpf {
 
 // What the kernel accepts (kernel/bpf/verifier.c).
 constexpr std::size_t max_insns = 1'000'000;
-constexpr std::size_t max_stack = 512;            // bytes, MAX_BPF_STACK
+constexpr std::size_t max_stack = 512;             // bytes, MAX_BPF_STACK
 constexpr std::size_t max_pending_branches = 8192; // on one path; BPF_COMPLEXITY_LIMIT_JMP_SEQ
 
 // A limit that the program does not keep; the IR itself is taken to be right (ir::verify()).
@@ -26,7 +26,7 @@ struct CodegenError {
     std::uint64_t amount = 0; // what the program has
     std::uint64_t limit = 0;  // what the kernel allows
     std::string program;
-    Span span;                // the program's
+    Span span; // the program's
 };
 
 struct Options {

@@ -8,7 +8,8 @@
 namespace xdpf::bpf {
 namespace {
 
-constexpr std::string_view operators[] = {"+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "neg", "%=", "^=", "=", "s>>="};
+constexpr std::string_view operators[] = {
+    "+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "neg", "%=", "^=", "=", "s>>="};
 constexpr std::string_view tests[] = {"", "==", ">", ">=", "&", "!=", "s>", "s>=", "", "", "<", "<=", "s<", "s<="};
 
 constexpr std::string_view helpers[] = {

@@ -78,7 +78,8 @@ std::uint64_t bound(Op op, std::uint64_t a, std::uint64_t b, std::optional<std::
 
 bool seen_by_verifier(Op op, bool constant_operand)
 {
-    return op == Op::add || op == Op::mul || op == Op::bit_and || (constant_operand && (op == Op::shl || op == Op::shr));
+    return op == Op::add || op == Op::mul || op == Op::bit_and ||
+           (constant_operand && (op == Op::shl || op == Op::shr));
 }
 
 void bound_result(const Inst &inst, Facts &facts)
@@ -194,9 +195,8 @@ private:
     void judge(const Terminator &end)
     {
         const std::uint8_t bytes = std::max(width(end.a), width(end.b));
-        const bool by_bits =
-            end.kind == Terminator::Kind::branch &&
-            (end.cond == Cond::eq || end.cond == Cond::ne || end.cond == Cond::set || end.cond == Cond::clear);
+        const bool by_bits = end.kind == Terminator::Kind::branch && (end.cond == Cond::eq || end.cond == Cond::ne ||
+                                                                      end.cond == Cond::set || end.cond == Cond::clear);
         const bool fitting = bytes != 0 && by_bits && fits(end.a, bytes) &&
                              (end.b.valid() ? fits(end.b, bytes) : end.imm <= max_of_width(bytes));
         if (fitting && width(end.a) != 0 && width(end.b) != 0)

@@ -5,9 +5,9 @@
 //   stx(u64, r10 - 8, r3)      *(u64 *)(r10 -8) = r3
 //   call(BPF_FUNC_redirect_map)
 //
-// Offsets have 16 bits and immediates 32, both signed (the kernel's Documentation/bpf/standardization/instruction-set.rst);
-// a number that does not fit is a compile error in a constant expression and stops the process otherwise. It is never
-// cut off. Jumps to labels are in assembler.hpp.
+// Offsets have 16 bits and immediates 32, both signed (the kernel's
+// Documentation/bpf/standardization/instruction-set.rst); a number that does not fit is a compile error in a constant
+// expression and stops the process otherwise. It is never cut off. Jumps to labels are in assembler.hpp.
 #pragma once
 
 #include "compiler/image.hpp"
@@ -28,11 +28,11 @@ using enum Reg;
 enum class Size : std::uint8_t { u8 = BPF_B, u16 = BPF_H, u32 = BPF_W, u64 = BPF_DW };
 using enum Size;
 
-[[nodiscard]] constexpr unsigned bytes_of(Size size)
+[[nodiscard]] constexpr unsigned bytes_of(Size size) { return size == u8 ? 1 : size == u16 ? 2 : size == u32 ? 4 : 8; }
+[[nodiscard]] constexpr Size size_of(unsigned bytes)
 {
-    return size == u8 ? 1 : size == u16 ? 2 : size == u32 ? 4 : 8;
+    return bytes == 1 ? u8 : bytes == 2 ? u16 : bytes == 4 ? u32 : u64;
 }
-[[nodiscard]] constexpr Size size_of(unsigned bytes) { return bytes == 1 ? u8 : bytes == 2 ? u16 : bytes == 4 ? u32 : u64; }
 
 enum class Alu : std::uint8_t {
     add = BPF_ADD,
@@ -114,7 +114,10 @@ struct Address {
     Off16 off;
 };
 [[nodiscard]] constexpr Address operator+(Reg base, std::integral auto off) { return {base, off}; }
-[[nodiscard]] constexpr Address operator-(Reg base, std::integral auto off) { return {base, -static_cast<std::int64_t>(off)}; }
+[[nodiscard]] constexpr Address operator-(Reg base, std::integral auto off)
+{
+    return {base, -static_cast<std::int64_t>(off)};
+}
 
 namespace detail {
 
@@ -226,13 +229,19 @@ using Wide = std::array<Insn, 2>;
 // With a distance of 32 bits; since Linux 6.6.
 [[nodiscard]] constexpr Insn ja_far(Imm32 distance) { return detail::make(BPF_JMP32 | BPF_JA, r0, r0, 0, distance); }
 
-[[nodiscard]] constexpr Insn call(bpf_func_id helper) { return detail::make(BPF_JMP | BPF_CALL, r0, r0, 0, static_cast<int>(helper)); }
+[[nodiscard]] constexpr Insn call(bpf_func_id helper)
+{
+    return detail::make(BPF_JMP | BPF_CALL, r0, r0, 0, static_cast<int>(helper));
+}
 [[nodiscard]] constexpr Insn exit() { return detail::make(BPF_JMP | BPF_EXIT, r0, r0, 0, 0); }
 
 [[nodiscard]] constexpr bool is_wide(Insn insn) { return insn.code == (BPF_LD | BPF_IMM | BPF_DW); }
 [[nodiscard]] constexpr unsigned class_of(Insn insn) { return insn.code & 0x07U; }
 [[nodiscard]] constexpr unsigned operation_of(Insn insn) { return insn.code & 0xf0U; }
-[[nodiscard]] constexpr bool is_jump_class(Insn insn) { return class_of(insn) == BPF_JMP || class_of(insn) == BPF_JMP32; }
+[[nodiscard]] constexpr bool is_jump_class(Insn insn)
+{
+    return class_of(insn) == BPF_JMP || class_of(insn) == BPF_JMP32;
+}
 // A jump with a distance, conditional or not.
 [[nodiscard]] constexpr bool is_jump(Insn insn)
 {

@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::uint64_t room = std::uint64_t{1} << 32;
 constexpr std::uint64_t context_at = 1 * room;
-constexpr std::uint64_t packet_at = 2 * room;
-constexpr std::uint64_t frame_end_at = 4 * room; // r10
-constexpr std::uint64_t values_at = 5 * room;    // of maps, one room each
+constexpr std::uint64_t packet_at = 3 * room;
+constexpr std::uint64_t frame_end_at = 6 * room; // r10
+constexpr std::uint64_t values_at = 8 * room;    // of maps, one room each
 constexpr std::uint64_t maps_at = 1'000'000'000 * room;
 constexpr std::size_t stack_size = 512; // MAX_BPF_STACK
 constexpr std::uint64_t step_limit = 1'000'000;
@@ -165,8 +165,7 @@ private:
         const bool atomic = from_register && (insn.code & 0xe0U) == BPF_ATOMIC;
         if (atomic && insn.imm != BPF_ADD)
             return fail("an unknown atomic operation");
-        std::uint64_t number =
-            from_register ? get(insn.src) : static_cast<std::uint64_t>(std::int64_t{insn.imm});
+        std::uint64_t number = from_register ? get(insn.src) : static_cast<std::uint64_t>(std::int64_t{insn.imm});
         const std::uint64_t address = get(insn.dst) + static_cast<std::uint64_t>(std::int64_t{insn.off});
         const auto to = bytes(address, bytes_of(static_cast<Size>(insn.code & 0x18U)), atomic);
         if (to.empty())
@@ -216,7 +215,8 @@ private:
             return fail("an unknown instruction");
         if (operation != BPF_JA) {
             std::uint64_t a = get(insn.dst);
-            std::uint64_t b = (insn.code & BPF_X) != 0 ? get(insn.src) : static_cast<std::uint64_t>(std::int64_t{insn.imm});
+            std::uint64_t b =
+                (insn.code & BPF_X) != 0 ? get(insn.src) : static_cast<std::uint64_t>(std::int64_t{insn.imm});
             if (class_of(insn) == BPF_JMP32) {
                 a = static_cast<std::uint32_t>(a);
                 b = static_cast<std::uint32_t>(b);
@@ -316,8 +316,8 @@ private:
 
 } // namespace
 
-std::expected<Outcome, std::string> interpret(const ProgramImage &program, ir::MapStore &maps, std::span<std::byte> packet,
-                                              ir::Context context)
+std::expected<Outcome, std::string> interpret(const ProgramImage &program, ir::MapStore &maps,
+                                              std::span<std::byte> packet, ir::Context context)
 {
     return Machine(program, maps, packet, context).run();
 }

@@ -1,5 +1,5 @@
-// Runs BPF instructions over a packet without a kernel, more strictly than the machine would: a read of a register or of
-// stack bytes that nothing was written to, any access outside context, packet, stack and map values, and an unknown
+// Runs BPF instructions over a packet without a kernel, more strictly than the machine would: a read of a register or
+// of stack bytes that nothing was written to, any access outside context, packet, stack and map values, and an unknown
 // instruction are errors. Knows the instructions and helpers that this compiler makes.
 #pragma once
 

@@ -14,9 +14,7 @@ Access access_of(const MachineInst &inst)
         access.reads_src = (inst.code & BPF_X) != 0 && operation != BPF_END && operation != BPF_NEG;
         break;
     }
-    case BPF_LDX:
-        access.writes_dst = access.reads_src = true;
-        break;
+    case BPF_LDX: access.writes_dst = access.reads_src = true; break;
     case BPF_LD: access.writes_dst = true; break;
     case BPF_STX: access.reads_dst = access.reads_src = true; break;
     case BPF_ST: access.reads_dst = true; break;

@@ -17,8 +17,8 @@ bool fits_imm(std::uint64_t number) { return std::in_range<std::int32_t>(static_
 // Where a value is found. Packet pointers that differ by a constant share a register: they are one pointer to the
 // verifier, and what is known of one is known of all.
 struct Home {
-    VReg reg = no_reg;      // none: a constant
-    std::uint64_t imm = 0;  // the constant, or what is to be added to the register
+    VReg reg = no_reg;     // none: a constant
+    std::uint64_t imm = 0; // the constant, or what is to be added to the register
     bool known = false;
 };
 
@@ -27,7 +27,7 @@ struct Home {
 class Layout {
 public:
     struct Node {
-        BlockId block;      // of the IR, or none: it stands on edge `edge` out of `from`
+        BlockId block; // of the IR, or none: it stands on edge `edge` out of `from`
         BlockId from;
         unsigned edge = 0;
     };
@@ -189,10 +189,7 @@ private:
         load(dst, ctx_, off, 4);
     }
     void swap(VReg reg, unsigned width) { emit(BPF_ALU | BPF_END | BPF_TO_BE, reg, no_reg, 8 * width); }
-    void call(bpf_func_id helper, std::uint8_t args)
-    {
-        emit(BPF_JMP | BPF_CALL, no_reg, no_reg, helper).args = args;
-    }
+    void call(bpf_func_id helper, std::uint8_t args) { emit(BPF_JMP | BPF_CALL, no_reg, no_reg, helper).args = args; }
     void address(VReg dst, SlotId slot)
     {
         move(dst, frame_pointer);
@@ -250,7 +247,8 @@ private:
         Op op = inst.op;
         ValueId a = inst.a;
         ValueId b = inst.b;
-        const bool commutes = op == Op::add || op == Op::mul || op == Op::bit_and || op == Op::bit_or || op == Op::bit_xor;
+        const bool commutes =
+            op == Op::add || op == Op::mul || op == Op::bit_and || op == Op::bit_or || op == Op::bit_xor;
         if (commutes && constant_of(a))
             std::swap(a, b);
         if (const auto number = constant_of(b)) {
@@ -416,8 +414,7 @@ private:
         case Op::neg: copy(dst, inst.a); return void(alu(Alu::neg, dst, std::uint64_t{0}));
         case Op::complement: copy(dst, inst.a); return void(alu(Alu::xor_, dst, UINT64_MAX));
         case Op::rebase: return rebase(inst, dst);
-        case Op::store_slot:
-            return store(inst, inst.a, frame_pointer, Off16(inst.imm).value, FrameId(inst.key.value));
+        case Op::store_slot: return store(inst, inst.a, frame_pointer, Off16(inst.imm).value, FrameId(inst.key.value));
         case Op::store_map: {
             const auto [base, off] = access(inst.a, inst.imm);
             return store(inst, inst.b, base, off, {});
@@ -498,7 +495,8 @@ private:
         made.test = Test::gt;
         std::swap(made.yes, made.no);
         made.b = home(end.b).reg;
-        // A copy even where nothing is added: on the failing side the verifier takes all knowledge from what is compared.
+        // A copy even where nothing is added: on the failing side the verifier takes all knowledge from what is
+        // compared.
         made.a = fresh();
         move(made.a, start.reg);
         if (start.imm + end.imm != 0)
@@ -562,9 +560,7 @@ private:
     {
         block_->end.span = end.span;
         switch (end.kind) {
-        case Terminator::Kind::jump:
-            pass(end.edges[0]);
-            return jump(layout_.target(id, 0));
+        case Terminator::Kind::jump: pass(end.edges[0]); return jump(layout_.target(id, 0));
         case Terminator::Kind::return_:
             if (end.a.valid())
                 copy(0, end.a);

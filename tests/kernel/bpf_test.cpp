@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <random>
 
@@ -120,10 +121,22 @@ TEST_CASE("written programs mean the same in IR, bytecode and kernel")
 TEST_CASE("the kernel takes far jumps")
 {
     XDPF_NEEDS_ROOT();
-    const ir::Module module = testing::rule_chain(7900);
+    const ir::Module module = testing::rule_chain(7900, 4);
     const auto image = bpf::generate(module.programs[0], nullptr);
     REQUIRE(image.has_value());
     CHECK(std::ranges::any_of(image->insns, [](Insn insn) { return insn.code == (BPF_JMP32 | BPF_JA); }));
     std::mt19937_64 random(3);
-    check(module, std::vector{random_packet(random), testing::udp_packet(5, 60)});
+    check(module, std::array{random_packet(random), testing::udp_packet(5, 60)});
+}
+
+TEST_CASE("as many branches are taken as the kernel takes")
+{
+    XDPF_NEEDS_ROOT();
+    std::size_t most = 8100;
+    while (bpf::generate(testing::rule_chain(most + 1, 0).programs[0], nullptr).has_value())
+        ++most;
+    const ir::Module module = testing::rule_chain(most, 0);
+    std::mt19937_64 random(3);
+    check(module, std::array{random_packet(random)});
+    MESSAGE("rules: ", most);
 }

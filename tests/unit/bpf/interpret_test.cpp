@@ -86,8 +86,8 @@ TEST_CASE("calls take their arguments away, and map values have their size")
     };
     CHECK(fails(with_lookup(mov(r0, r2), bpf::exit()), "r2 holds nothing"));
     CHECK(fails(with_lookup(ldx(u32, r0, r0 + 5), bpf::exit()), "nobody's"));
-    const auto outcome = run(with_lookup(st(u64, r0 + 0, 40), mov(r1, 2), atomic_add(u64, r0 + 0, r1),
-                                         ldx(u64, r0, r0 + 0), bpf::exit()));
+    const auto outcome = run(
+        with_lookup(st(u64, r0 + 0, 40), mov(r1, 2), atomic_add(u64, r0 + 0, r1), ldx(u64, r0, r0 + 0), bpf::exit()));
     REQUIRE_MESSAGE(outcome.has_value(), outcome.error());
     CHECK(outcome->verdict == 42);
 }

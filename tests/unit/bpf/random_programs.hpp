@@ -13,7 +13,8 @@ namespace random_detail {
 
 using namespace ir;
 
-inline constexpr std::uint64_t furthest = 4000; // bytes from the packet's start, so that guards stay far from the kernel's limit
+inline constexpr std::uint64_t furthest =
+    4000; // bytes from the packet's start, so that guards stay far from the kernel's limit
 
 inline MapSpec map(std::string name, MapKind kind, std::uint32_t key, std::uint32_t value, std::uint32_t entries)
 {
@@ -84,8 +85,13 @@ private:
     }
     std::uint64_t odd_number()
     {
-        static constexpr std::uint64_t edges[] = {0, 1, 2, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-                                                  0xffffffff80000000, UINT64_MAX, 0x123456789abcdef0, 63, 0x8000};
+        static constexpr std::uint64_t edges[] = {0,           1,
+                                                  2,           255,
+                                                  256,         0x7fffffff,
+                                                  0x80000000,  0xffffffff,
+                                                  0x100000000, 0xffffffff80000000,
+                                                  UINT64_MAX,  0x123456789abcdef0,
+                                                  63,          0x8000};
         return below(2) == 0 ? edges[below(std::size(edges))] : below(300);
     }
     ValueId constant(std::uint64_t imm) { return emit(Op::constant, {}, {}, imm); }
@@ -130,7 +136,8 @@ private:
         if (program_.values[from].max > furthest)
             return;
         if (below(4) == 0)
-            return state.pointers.push_back({emit(Op::rebase, from, {}, std::bit_ceil(program_.values[from].max + 2) - 1), 0});
+            return state.pointers.push_back(
+                {emit(Op::rebase, from, {}, std::bit_ceil(program_.values[from].max + 2) - 1), 0});
         if (below(3) == 0) {
             const std::uint64_t way = below(60);
             return state.pointers.push_back({emit(Op::offset, from, constant(way), way), 0});

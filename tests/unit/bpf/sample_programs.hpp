@@ -173,8 +173,8 @@ inline std::vector<std::byte> udp_packet(std::size_t ihl, std::size_t size)
     return packet;
 }
 
-// `rules` times: if the field is this number, return 3.
-inline ir::Module rule_chain(std::size_t rules)
+// `rules` times: if the field is this number, return 3; with `work` instructions for each.
+inline ir::Module rule_chain(std::size_t rules, int work)
 {
     using namespace ir;
     Module module;
@@ -202,9 +202,8 @@ inline ir::Module rule_chain(std::size_t rules)
         branch.kind = Terminator::Kind::branch;
         branch.cond = i % 3 == 0 ? Cond::set : Cond::eq;
         branch.imm = 0x80000000 + i;
-        // Half of it is work, so that the program is long and its branches are not too many.
         ValueId field = add(test, Op::load, ValueKind::number, start);
-        for (int step = 0; step < 4; ++step)
+        for (int step = 0; step < work; ++step)
             field = add(test, Op::complement, ValueKind::number, field);
         program.blocks[test].end.a = field;
     }
