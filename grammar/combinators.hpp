@@ -67,7 +67,8 @@ template <class Subject, Level level> struct Recovering : Directive<Subject, Rec
         const auto errors = state.errors();
         const auto depth = state.depth();
         const auto blocks = state.open_blocks();
-        if (!attempt(first, last, context, value, attribute)) {
+        const bool parsed = attempt(first, last, context, value, attribute);
+        if (!parsed && !state.stopped()) {
             if (level != Level::file)
                 state.expect(start, {"'}'", {}});
             state.restore_depth(depth);

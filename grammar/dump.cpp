@@ -27,7 +27,8 @@ std::string quote(std::string_view bytes)
         else
             out += c;
     }
-    return out + "\"";
+    out += '"';
+    return out;
 }
 
 class ExprWriter {
@@ -131,11 +132,12 @@ public:
     }
     void operator()(const ast::Map &node)
     {
-        std::string types;
+        std::vector<std::string> types;
         for (const auto &type : node.types)
-            types += (types.empty() ? "" : node.arrow ? " -> " : ", ") + text(type);
-        line("map {} : {}{}{}", node.name.text, node.kind.text, types.empty() ? "" : "<" + types + ">",
-             node.entries ? "[" + text(*node.entries) + "]" : "");
+            types.push_back(text(type));
+        const auto all = fmt::format("{}", fmt::join(types, node.arrow ? " -> " : ", "));
+        line("map {} : {}{}{}", node.name.text, node.kind.text, types.empty() ? "" : fmt::format("<{}>", all),
+             bracketed(node.entries));
         ++depth_;
         attributes(node.attributes);
         --depth_;
@@ -151,7 +153,7 @@ public:
     }
     void operator()(const ast::Test &node)
     {
-        line("test {}{}", quote(node.name), node.program ? " for " + node.program->text : "");
+        line("test {}{}", quote(node.name), node.program ? fmt::format(" for {}", node.program->text) : "");
         ++depth_;
         for (const auto &statement : node.statements)
             std::visit(*this, statement);
@@ -176,7 +178,8 @@ public:
         }
         std::string layers;
         for (const auto &layer : node.layers) {
-            layers += (layers.empty() ? "" : " / ") + layer.name.text;
+            layers += layers.empty() ? "" : " / ";
+            layers += layer.name.text;
             if (!layer.arguments.empty())
                 ExprWriter(file_, layers).list('(', layer.arguments, ')');
         }
@@ -198,7 +201,7 @@ public:
     void operator()(const ast::Verdict &node) { line("{}", verdict_names[static_cast<std::size_t>(node.kind)]); }
     void operator()(const ast::Redirect &node)
     {
-        line("xsk{}{}", node.map ? " " + node.map->text : "", node.key ? "[" + text(*node.key) + "]" : "");
+        line("xsk{}{}", node.map ? fmt::format(" {}", node.map->text) : "", bracketed(node.key));
         if (!node.otherwise)
             return;
         ++depth_;
@@ -239,8 +242,16 @@ private:
     [[nodiscard]] std::string text(ast::ExprId id) const { return dump(file_, id); }
     [[nodiscard]] std::string text(const ast::Type &type) const
     {
-        return type.name.text + (type.field ? "." + type.field->text : "") +
-               (type.size ? "[" + text(*type.size) + "]" : "");
+        return fmt::format("{}{}{}", type.name.text, type.field ? fmt::format(".{}", type.field->text) : "",
+                           bracketed(type.size));
+    }
+    [[nodiscard]] std::string bracketed(const std::optional<ast::ExprId> &expr) const
+    {
+        return expr ? fmt::format("[{}]", text(*expr)) : "";
+    }
+    [[nodiscard]] std::string value_of(const std::optional<ast::ExprId> &expr) const
+    {
+        return expr ? fmt::format(" = {}", text(*expr)) : "";
     }
     void clause(std::string_view name, const std::optional<ast::ExprId> &value)
     {
@@ -250,7 +261,7 @@ private:
     void attributes(const std::vector<ast::Attribute> &all)
     {
         for (const auto &one : all)
-            line("attribute {}{}", one.name.text, one.value ? " = " + text(*one.value) : "");
+            line("attribute {}{}", one.name.text, value_of(one.value));
     }
     void fields(const std::vector<ast::Field> &all)
     {
@@ -259,7 +270,7 @@ private:
                 line("field {} : end of {} at most {}", field.name.text, field.end_of->text, text(*field.at_most));
             else
                 line("field {} : {}{}", field.name.text, field.type ? text(*field.type) : "",
-                     field.default_value ? " = " + text(*field.default_value) : "");
+                     value_of(field.default_value));
             ++depth_;
             fields(field.parts);
             --depth_;

@@ -46,6 +46,7 @@ template <class Member> struct Absent : x3::parser<Absent<Member>> {
 // ---- Tokens ----------------------------------------------------------------------------------------------------
 
 constexpr StringToken string{"a string"};
+constexpr StringToken string_value{"an expression"};
 constexpr NameToken<NameIn::declaration> name{};
 constexpr NameToken<NameIn::expression> value_name{};
 constexpr NameToken<NameIn::member> member_name{};
@@ -212,7 +213,8 @@ const auto conjunction = associative(negation, and_table);
 const auto disjunction = associative(conjunction, or_table);
 const auto expression_def = nested[disjunction];
 
-const auto primary_def = literal[pass_on] | string[add_string] | named[add_named] | parenthesised[take_parenthesised];
+const auto primary_def =
+    literal[pass_on] | string_value[add_string] | named[add_named] | parenthesised[take_parenthesised];
 const auto named_def =
     spanned[value_name[set(&Named::name)] >> -(opening_arguments > arguments[set(&Named::arguments)] > closing)];
 const auto parenthesised_def = spanned[opening_value > expression[set(&Parenthesised::value)] > closing];
@@ -308,7 +310,8 @@ const x3::rule<struct const_id, ast::Const> constant = "const";
 const x3::rule<struct header_id, ast::Header> header = "header";
 const x3::rule<struct field_id, ast::Field> field = "field";
 const x3::rule<struct fields_id, std::vector<ast::Field>> fields = "fields";
-const x3::rule<struct part_id, ast::Field> field_line = "field_line";
+const x3::rule<struct parts_id, std::vector<ast::Field>> parts = "parts";
+const x3::rule<struct field_line_id, ast::Field> field_line = "field_line";
 const x3::rule<struct map_id, ast::Map> map = "map";
 const x3::rule<struct attribute_id, ast::Attribute> attribute = "attribute";
 const x3::rule<struct attributes_id, std::vector<ast::Attribute>> attributes = "attributes";
@@ -360,12 +363,13 @@ const auto header_def =
     name[set(&ast::Header::name)] > *clause > fields[set(&ast::Header::fields)];
 
 const auto fields_def = open_block > *each_line[field_line][append_field] > close_block;
+const auto parts_def = open_parts > *each_line[field_line][append_field] > close_block;
 const auto field_line_def = field[pass_on] >> -(optional_comma | semicolon);
 const auto field_def =
     nested[field_name[set(&ast::Field::name)] >
            ((quoted("end", {}) >> quoted("of", {}) > member_name[set(&ast::Field::end_of)] > quoted("at", "'at'") >
              quoted("most", "'most'") > expression[set(&ast::Field::at_most)]) |
-            (type[set(&ast::Field::type)] > -fields[set(&ast::Field::parts)] >
+            (type[set(&ast::Field::type)] > -parts[set(&ast::Field::parts)] >
              -(optional_equals > expression[set(&ast::Field::default_value)])))];
 
 const auto attribute_def = name[set(&ast::Attribute::name)] >>
@@ -430,8 +434,8 @@ const auto declaration_def = spanned[import[as_node] | constant[as_node] | heade
                                      program[as_node] | test[as_node] | rule[take_rule]];
 const auto file_def = *each_declaration[declaration][append_declaration];
 
-BOOST_SPIRIT_DEFINE(import, constant, header, field, fields, field_line, map, attribute, attributes, program, test,
-                    layer, packet, with, expect, statement, declaration, file)
+BOOST_SPIRIT_DEFINE(import, constant, header, field, fields, parts, field_line, map, attribute, attributes, program,
+                    test, layer, packet, with, expect, statement, declaration, file)
 
 } // namespace
 } // namespace syntax

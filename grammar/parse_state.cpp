@@ -31,6 +31,21 @@ bool begins_declaration(std::string_view word, const char *end)
 
 bool begins_rule(std::string_view word) { return word == "match" || word == "default"; }
 
+// Outside of braces a keyword is enough, and two names in a row at the head of a line are a statement with a misspelt
+// keyword, if they are no clause of a header.
+bool begins_statement(std::string_view word, bool heads_line, const char *end)
+{
+    constexpr std::array<std::string_view, 5> keywords{"const", "defmap", "defprogram", "import", "test"};
+    constexpr std::array<std::string_view, 4> clauses{"on", "payload", "then", "where"};
+    if (begins_rule(word) || std::ranges::find(keywords, word) != keywords.end())
+        return true;
+    if (!heads_line || word.empty() || !lexis::is_name_start(word[0]) || lexis::is_reserved(word) ||
+        std::ranges::find(clauses, word) != clauses.end())
+        return false;
+    const auto next = lexis::word_at(lexis::skip_blank(word.data() + word.size(), end), end);
+    return !next.empty() && !lexis::is_reserved(next);
+}
+
 } // namespace
 
 ParseState::ParseState(const Sources &sources, ast::File &target, Diagnostics &diagnostics)
@@ -64,13 +79,16 @@ void ParseState::count_error()
 
 Diagnostic *ParseState::report()
 {
-    if (told_)
+    if (told_ || stopped_)
         return nullptr;
     const std::string_view rest(furthest_, static_cast<std::size_t>(end_ - furthest_));
     const auto token = lexis::token_at(furthest_, end_);
+    auto &told = diagnostics_.report(Kind::syntax, span(furthest_, furthest_ + token.size()), list_expected(expected_))
+                     .suggest(syntax_help(rest, expected_, example_));
     count_error();
-    return &diagnostics_.report(Kind::syntax, span(furthest_, furthest_ + token.size()), list_expected(expected_))
-                .suggest(syntax_help(rest, expected_, example_));
+    if (stopped_)
+        told.note({}, "further syntax errors of this file are not shown");
+    return &told;
 }
 
 void ParseState::abandon(const char *at)
@@ -98,14 +116,15 @@ const char *ParseState::recover(const char *start, Level level)
 const char *ParseState::resynchronise(const char *at, Level level) const
 {
     std::size_t depth = 0;
-    bool line_ended = false;
     for (;;) {
         const char *next = lexis::skip_blank(at, end_);
-        line_ended = std::string_view(at, static_cast<std::size_t>(next - at)).find('\n') != std::string_view::npos;
-        if (next == end_ || (level == Level::lines && depth == 0 && line_ended && next != furthest_))
+        const bool heads_line = next != furthest_ && std::find(at, next, '\n') != next;
+        const bool outside = depth == 0;
+        if (next == end_ || (level == Level::lines && outside && heads_line))
             return next;
         const auto token = lexis::token_at(next, end_);
-        if (begins_declaration(token, end_) || (depth == 0 && level != Level::lines && begins_rule(token)))
+        if (begins_declaration(token, end_) ||
+            (outside && level != Level::lines && begins_statement(token, heads_line, end_)))
             return next;
         at = next + token.size();
         if (*next == '{')
@@ -114,9 +133,9 @@ const char *ParseState::resynchronise(const char *at, Level level) const
             --depth;
         else if (*next == '}' && level != Level::file)
             return next;
-        else if (depth == 0 && level == Level::lines && (*next == ';' || *next == ','))
+        else if (outside && level == Level::lines && (*next == ';' || *next == ','))
             return at;
-        else if (depth == 0 && level == Level::rules && *next == ';')
+        else if (outside && level == Level::rules && *next == ';')
             return at;
     }
 }

@@ -72,6 +72,9 @@ std::string help_with_operator(std::string_view token, const std::vector<Expecte
                 return std::string(habit.help);
     if (token == "-" && (expects(expected, "':'") || expects(expected, "'{'")) && !expects(expected, "'->'"))
         return "names are made of letters, digits and '_'";
+    const bool unclosed = token == "," && expects(expected, "')'") && !expects(expected, "','");
+    if (unclosed || (token == "[" && expects(expected, "a set")))
+        return "a set is written {22, 80}";
     if (token == "}" && expects(expected, "a declaration"))
         return "this '}' closes nothing";
     if (token == ";" && expects(expected, "'match'"))
@@ -109,8 +112,8 @@ std::string syntax_help(std::string_view text, const std::vector<Expected> &expe
             return help;
     if (lexis::is_digit(token[0]) && expects(expected, "a name"))
         return "a name begins with a letter or '_'";
-    if ((token == "(" || token == "[") && expects(expected, "a set"))
-        return "a set is written {22, 80}";
+    if (lexis::is_digit(token[0]) && lexis::is_name_start(token.back()) && expects(expected, "an expression"))
+        return fmt::format("'{}' is neither a number nor a name", token);
     return example.empty() ? std::string() : fmt::format("for example: {}", example);
 }
 

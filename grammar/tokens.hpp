@@ -97,9 +97,13 @@ enum class NameIn : std::uint8_t {
 };
 
 template <NameIn place> struct NameToken : Valued<NameToken<place>, ast::Name> {
+    static std::string_view word_behind(std::string_view word, Iterator last)
+    {
+        return lexis::word_at(lexis::skip_blank(word.data() + word.size(), last), last);
+    }
     static bool followed_by_name(std::string_view word, Iterator last)
     {
-        const auto next = lexis::word_at(lexis::skip_blank(word.data() + word.size(), last), last);
+        const auto next = word_behind(word, last);
         return !next.empty() && !lexis::is_reserved(next);
     }
     static bool fits(std::string_view word, Iterator last, const ParseState &state)
@@ -112,10 +116,11 @@ template <NameIn place> struct NameToken : Valued<NameToken<place>, ast::Name> {
             return place == NameIn::expression && !followed_by_name(word, last);
         if (place == NameIn::redirect) {
             Iterator before = word.data();
-            while (before != state.begin() && before[-1] == ' ')
+            while (before != state.begin() && (before[-1] == ' ' || before[-1] == '\t'))
                 --before;
             const bool own_line = before == state.begin() || !lexis::is_name(before[-1]);
-            return !own_line || !followed_by_name(word, last);
+            return !own_line || !followed_by_name(word, last) || word_behind(word, last) == "header" ||
+                   word_behind(word, last) == "packet";
         }
         return true;
     }
