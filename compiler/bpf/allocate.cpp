@@ -205,7 +205,8 @@ private:
     std::vector<VReg> spilled_;
 };
 
-// Keeps registers on the stack: loaded before every read, stored after every write.
+// Keeps registers on the stack: stored after every write, loaded before a read, unless the instruction before had the
+// value in hand.
 class Spiller {
 public:
     Spiller(MachineProgram &program, const std::vector<VReg> &spilled) : program_(program)
@@ -220,8 +221,13 @@ public:
         for (MachineBlock &block : program_.blocks) {
             const std::vector<MachineInst> old = std::exchange(block.insts, {});
             out_ = &block.insts;
-            for (const MachineInst &inst : old)
+            held_ = {};
+            for (const MachineInst &inst : old) {
+                touched_ = false;
                 instruction(inst);
+                if (!touched_ || is_call(inst))
+                    held_ = {};
+            }
             span_ = block.end.span;
             for_each_register(block.end, [&](VReg &reg) { reg = reloaded(reg); });
         }
@@ -246,9 +252,19 @@ private:
     {
         if (!on_stack(reg))
             return reg;
+        if (held_.spilled == reg) {
+            touched_ = true;
+            return held_.temporary;
+        }
         const VReg temporary = program_.registers++;
         load(temporary, reg);
+        hold(reg, temporary);
         return temporary;
+    }
+    void hold(VReg spilled, VReg temporary)
+    {
+        held_ = {spilled, temporary};
+        touched_ = true;
     }
 
     void instruction(MachineInst inst)
@@ -266,20 +282,38 @@ private:
                 inst.src = inst.dst;
         }
         out_->push_back(inst);
-        if (access.writes_dst && on_stack(result))
+        if (access.writes_dst && on_stack(result)) {
             store(result, inst.dst);
+            hold(result, inst.dst);
+        }
     }
 
     void move(const MachineInst &inst)
     {
-        if (!on_stack(inst.dst))
-            load(inst.dst, inst.src);
-        else if (inst.src != inst.dst)
+        if (on_stack(inst.dst)) {
+            if (inst.src == inst.dst)
+                return;
             store(inst.dst, reloaded(inst.src));
+            if (held_.spilled == inst.dst)
+                held_ = {};
+        } else if (held_.spilled == inst.src) {
+            MachineInst copy = inst;
+            copy.src = reloaded(inst.src);
+            out_->push_back(copy);
+        } else {
+            load(inst.dst, inst.src);
+        }
     }
+
+    struct Held {
+        VReg spilled = no_reg;
+        VReg temporary = no_reg;
+    };
 
     MachineProgram &program_;
     std::vector<FrameId> frames_; // by register
+    Held held_;                   // what a temporary register still has
+    bool touched_ = false;        // by the present instruction
     std::vector<MachineInst> *out_ = nullptr;
     Span span_;
 };

@@ -262,8 +262,11 @@ private:
     }
 
     // The register holds no more than 32 bits.
-    bool small(ValueId value) const { return facts(value).max <= UINT32_MAX || in(facts(value).swapped, 1, 4); }
-    static bool in(unsigned number, unsigned low, unsigned high) { return low <= number && number <= high; }
+    bool small(ValueId value) const
+    {
+        const unsigned swapped = facts(value).swapped; // in its own order, a small number has its bits above
+        return swapped != 0 ? swapped <= 4 : facts(value).max <= UINT32_MAX;
+    }
 
     void with_constant(Op op, VReg dst, std::uint64_t number, bool dst_small)
     {
