@@ -64,6 +64,8 @@ template <class Subject, Level level> struct Recovering : Directive<Subject, Rec
         const Iterator start = lexis::skip_blank(first, last);
         if (start == last || (level != Level::file && *start == '}'))
             return false;
+        if (level == Level::file)
+            state.example("match udp.dport == 53 -> drop");
         const auto errors = state.errors();
         const auto depth = state.depth();
         const auto blocks = state.open_blocks();

@@ -12,6 +12,9 @@ constexpr std::array<std::string_view, 22> reserved_words{
     "abort",  "and",    "any", "const", "continue", "count", "default", "defmap", "defprogram", "drop", "else",
     "expect", "import", "in",  "match", "not",      "or",    "pass",    "test",   "tx",         "with", "xsk"};
 static_assert(std::ranges::is_sorted(reserved_words));
+constexpr std::array<std::string_view, 14> other_words{"at", "end",    "for",     "header", "hex",  "most", "of",
+                                                       "on", "packet", "payload", "size",   "then", "when", "where"};
+static_assert(std::ranges::is_sorted(other_words));
 
 // Longer than any address; a bound, so that a long run of digits and colons is not looked at again and again.
 constexpr std::size_t longest_address = 64;
@@ -131,16 +134,11 @@ std::size_t sequence_length(unsigned char lead)
 bool second_byte_fits(unsigned char lead, unsigned char second)
 {
     switch (lead) {
-    case 0xe0:
-        return second >= 0xa0 && second <= 0xbf;
-    case 0xed:
-        return second >= 0x80 && second <= 0x9f;
-    case 0xf0:
-        return second >= 0x90 && second <= 0xbf;
-    case 0xf4:
-        return second >= 0x80 && second <= 0x8f;
-    default:
-        return second >= 0x80 && second <= 0xbf;
+    case 0xe0: return second >= 0xa0 && second <= 0xbf;
+    case 0xed: return second >= 0x80 && second <= 0x9f;
+    case 0xf0: return second >= 0x90 && second <= 0xbf;
+    case 0xf4: return second >= 0x80 && second <= 0x8f;
+    default: return second >= 0x80 && second <= 0xbf;
     }
 }
 
@@ -168,6 +166,8 @@ std::string_view word_at(const char *at, const char *end)
 }
 
 bool is_reserved(std::string_view word) { return std::ranges::binary_search(reserved_words, word); }
+
+bool is_known(std::string_view word) { return is_reserved(word) || std::ranges::binary_search(other_words, word); }
 
 std::optional<LiteralText> literal_at(const char *at, const char *end)
 {

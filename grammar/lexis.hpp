@@ -26,6 +26,8 @@ inline constexpr std::string_view unicode_arrow = "\u2192";
 // `size`, `payload`, `when`, `end`, `of`, `at`, `most`, `for` and `hex` mean something in their places and are names
 // elsewhere.
 [[nodiscard]] bool is_reserved(std::string_view word);
+// Whether a word means something in some place.
+[[nodiscard]] bool is_known(std::string_view word);
 
 struct LiteralText {
     ast::Literal::Kind kind;

@@ -365,12 +365,12 @@ const auto header_def =
 const auto fields_def = open_block > *each_line[field_line][append_field] > close_block;
 const auto parts_def = open_parts > *each_line[field_line][append_field] > close_block;
 const auto field_line_def = field[pass_on] >> -(optional_comma | semicolon);
-const auto field_def =
-    nested[field_name[set(&ast::Field::name)] >
-           ((quoted("end", {}) >> quoted("of", {}) > member_name[set(&ast::Field::end_of)] > quoted("at", "'at'") >
-             quoted("most", "'most'") > expression[set(&ast::Field::at_most)]) |
-            (type[set(&ast::Field::type)] > -parts[set(&ast::Field::parts)] >
-             -(optional_equals > expression[set(&ast::Field::default_value)])))];
+const auto field_def = nested[field_name[set(&ast::Field::name)] >
+                              ((quoted("end", {}) >> quoted("of", {})[example("protocol : end of type at most 2")] >
+                                member_name[set(&ast::Field::end_of)] > quoted("at", "'at'") >
+                                quoted("most", "'most'") > expression[set(&ast::Field::at_most)]) |
+                               (type[set(&ast::Field::type)] > -parts[set(&ast::Field::parts)] >
+                                -(optional_equals > expression[set(&ast::Field::default_value)])))];
 
 const auto attribute_def = name[set(&ast::Attribute::name)] >>
                            -(optional_equals > expression[set(&ast::Attribute::value)]);

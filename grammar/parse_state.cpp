@@ -32,11 +32,11 @@ bool begins_declaration(std::string_view word, const char *end)
 bool begins_rule(std::string_view word) { return word == "match" || word == "default"; }
 
 // Outside of braces a keyword is enough, and two names in a row at the head of a line are a statement with a misspelt
-// keyword, if they are no clause of a header.
+// keyword, if they are no clause of a header or packet of a test.
 bool begins_statement(std::string_view word, bool heads_line, const char *end)
 {
     constexpr std::array<std::string_view, 5> keywords{"const", "defmap", "defprogram", "import", "test"};
-    constexpr std::array<std::string_view, 4> clauses{"on", "payload", "then", "where"};
+    constexpr std::array<std::string_view, 5> clauses{"on", "packet", "payload", "then", "where"};
     if (begins_rule(word) || std::ranges::find(keywords, word) != keywords.end())
         return true;
     if (!heads_line || word.empty() || !lexis::is_name_start(word[0]) || lexis::is_reserved(word) ||

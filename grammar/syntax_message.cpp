@@ -49,11 +49,15 @@ std::string help_with_word(std::string_view word, const std::vector<Expected> &e
     constexpr std::size_t longest_keyword = 16;
     if (word.size() > longest_keyword)
         return {};
+    if (lexis::is_known(word) && !lexis::is_reserved(word))
+        return expects(expected, "'payload'") || expects(expected, "'where'") ? "each clause of a header stands once"
+                                                                              : "";
     std::vector<std::string> candidates;
     for (const auto &one : expected)
         if (!one.word.empty() && one.word != word)
             candidates.emplace_back(one.word);
-    if (const auto near = nearest(lower(word), candidates); !near.empty())
+    const auto near = lexis::is_reserved(word) ? std::string() : nearest(lower(word), candidates);
+    if (!near.empty())
         return fmt::format("did you mean '{}'?", near);
     if (lexis::is_reserved(word) && (expects(expected, "a name") || expects(expected, "an expression")))
         return fmt::format("'{}' is a keyword and cannot be a name", word);
