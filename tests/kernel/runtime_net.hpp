@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <string>
 #include <thread>
@@ -25,11 +26,19 @@ namespace xdpf::testing {
 // "xdpfrt1" to send from.
 inline void with_veth(std::uint32_t queues, const std::function<void()> &test)
 {
+    std::exception_ptr failed; // of a REQUIRE, which must not end the thread
     std::thread([&] {
-        REQUIRE(unshare(CLONE_NEWNET) == 0);
-        REQUIRE(runtime::make_veth({.name = "xdpfrt0", .peer = "xdpfrt1", .queues = queues, .peer_queues = queues}));
-        test();
+        try {
+            REQUIRE(unshare(CLONE_NEWNET) == 0);
+            REQUIRE(
+                runtime::make_veth({.name = "xdpfrt0", .peer = "xdpfrt1", .queues = queues, .peer_queues = queues}));
+            test();
+        } catch (...) {
+            failed = std::current_exception();
+        }
     }).join();
+    if (failed)
+        std::rethrow_exception(failed);
 }
 
 inline void set_up(const char *interface, bool up)

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <csignal>
 #include <set>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
 
@@ -177,6 +178,7 @@ TEST_CASE("a killed process leaves nothing")
     with_veth(1, [] {
         const pid_t child = fork();
         if (child == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             const Result<Session> session = Session::open(udp_to_xsk(), on_veth());
             pause();
             _exit(session ? 0 : 1);
