@@ -23,7 +23,8 @@ void decide_known(Program &program)
         if (end.kind != Terminator::Kind::guard)
             return;
         const Fact fact = facts.about(end.a);
-        if (end.imm <= fact.present)
+        // Where no guard has been passed nothing is known: even the pointer itself may lie behind the packet's end.
+        if (end.imm <= fact.present && fact.present > 0)
             decide(end, 0);
         else if (end.imm >= fact.missing)
             decide(end, 1);

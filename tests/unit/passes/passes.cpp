@@ -255,6 +255,9 @@ TEST_CASE("merge_guards")
                b4(): jump b6()
                b5(): return 1
                b6(): return 2)");
+    // A pointer that nothing is known of may itself lie behind the packet's end.
+    stays(pass, R"(b0(): %1 = packet_start %2 = packet_end %3 = ctx rx_queue %4 = 7 %5 = and %3, %4
+               %6 = offset %1 + %5 max 7 guard %6 + 0 <= %2 ? b1() : b2() b1(): return 1 b2(): return 2)");
     // Not where the failures differ, another pointer is asked, a decision or an effect lies between, or others come in.
     stays(pass, R"(b0(): %1 = packet_start %2 = packet_end guard %1 + 14 <= %2 ? b1() : b3()
                b1(): guard %1 + 34 <= %2 ? b2() : b4() b2(): return 1 b3(): return 2 b4(): return 3)");

@@ -339,7 +339,7 @@ private:
             end.kind = Terminator::Kind::guard;
             end.a = pointer->value;
             end.b = packet_end->value;
-            end.imm = 1 + below(20);
+            end.imm = below(21);
         } else if (value != nullptr && chance(60)) {
             end.kind = Terminator::Kind::branch;
             end.a = value->value;
