@@ -1,0 +1,133 @@
+#include "compiler/compile.hpp"
+
+#include "compiler/bpf/codegen.hpp"
+#include "compiler/bpf/disassemble.hpp"
+#include "compiler/ir/text.hpp"
+#include "compiler/ir/verify.hpp"
+#include "compiler/lower/lower.hpp"
+#include "compiler/object/object.hpp"
+#include "compiler/passes/pipeline.hpp"
+#include "compiler/sema/analyze.hpp"
+#include "compiler/state.hpp"
+#include "grammar/dump.hpp"
+
+#include <array>
+#include <cassert>
+#include <utility>
+
+namespace xdpf {
+namespace {
+
+constexpr std::size_t most_maps = 64; // of one program; MAX_USED_MAPS of the kernel's verifier
+
+std::string limit_text(const bpf::CodegenError &error)
+{
+    using LimitKind = bpf::CodegenError::Kind;
+    switch (error.kind) {
+    case LimitKind::too_many_insns: return fmt::format("it has {} instructions, and the kernel takes {}", error.amount, error.limit);
+    case LimitKind::stack_too_large: return fmt::format("it needs {} bytes of stack, and the kernel gives {}", error.amount, error.limit);
+    case LimitKind::too_many_branches:
+        return fmt::format("one packet can meet {} tests in a row, and the kernel's verifier follows {}", error.amount, error.limit);
+    case LimitKind::jump_too_far: return fmt::format("a jump goes over {} instructions, and {} are possible", error.amount, error.limit);
+    }
+    return {};
+}
+
+void generate(Compilation::State &state)
+{
+    for (const auto &program : state.module.programs) {
+        auto code = bpf::generate(program, &state.sources);
+        if (!code) {
+            state.diagnostics.report(Kind::too_large, program.span, program.name, limit_text(code.error()))
+                .suggest("fewer rules in this program, or sets and maps in place of single values");
+            continue;
+        }
+        if (state.module.maps.size() > most_maps && code->map_references.size() > most_maps)
+            state.diagnostics.report(Kind::too_large, program.span, program.name, fmt::format("a program may use {} maps", most_maps));
+        state.image.programs.push_back(std::move(*code));
+    }
+}
+
+void analyze(Compilation::State &state)
+{
+    if (state.modules.files.empty())
+        return;
+    state.unit = sema::analyze(state.modules, state.sources, state.diagnostics);
+    if (state.unit.programs.empty() && !state.diagnostics.has_errors())
+        state.diagnostics.report(Kind::nothing_to_compile, {}, state.unit.name).suggest("match udp -> xsk");
+}
+
+Compilation finish(std::unique_ptr<Compilation::State> state, const CompileOptions &options)
+{
+    analyze(*state);
+    if (state->diagnostics.has_errors())
+        return Compilation(std::move(state));
+    state->module = lower(state->unit, state->diagnostics);
+    if (state->diagnostics.has_errors())
+        return Compilation(std::move(state));
+    if (options.optimize)
+        passes::optimize(state->module);
+    generate(*state);
+    Image &image = state->image;
+    image.name = state->unit.name;
+    image.license = state->unit.license;
+    image.maps.assign(state->unit.maps.begin(), state->unit.maps.end());
+    image.tests = state->unit.tests;
+    if (!state->diagnostics.has_errors())
+        image.elf = write_object(image);
+    return Compilation(std::move(state));
+}
+
+} // namespace
+
+std::optional<Stage> stage_named(std::string_view name)
+{
+    static constexpr std::array<std::pair<std::string_view, Stage>, 3> stages{{{"ast", Stage::ast}, {"ir", Stage::ir}, {"bpf", Stage::bpf}}};
+    for (const auto &[text, stage] : stages)
+        if (text == name)
+            return stage;
+    return std::nullopt;
+}
+
+Compilation::Compilation(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Compilation::Compilation(Compilation &&) noexcept = default;
+Compilation &Compilation::operator=(Compilation &&) noexcept = default;
+Compilation::~Compilation() = default;
+
+bool Compilation::ok() const { return !state_->diagnostics.has_errors(); }
+const Sources &Compilation::sources() const { return state_->sources; }
+const Diagnostics &Compilation::diagnostics() const { return state_->diagnostics; }
+
+const Image &Compilation::image() const
+{
+    assert(ok());
+    return state_->image;
+}
+
+std::string Compilation::dump(Stage stage) const
+{
+    if (stage == Stage::ast)
+        return state_->modules.files.empty() ? "" : xdpf::dump(state_->modules.files.back()->ast);
+    if (stage == Stage::ir)
+        return ir::to_text(state_->module);
+    std::string out;
+    for (const auto &program : state_->image.programs)
+        out += bpf::disassemble(program, state_->image.maps);
+    return out;
+}
+
+Compilation compile(std::string text, std::string name, const CompileOptions &options)
+{
+    auto state = std::make_unique<Compilation::State>();
+    state->modules = sema::load_text(std::move(name), std::move(text), state->sources, state->diagnostics);
+    return finish(std::move(state), options);
+}
+
+Compilation compile_file(const std::filesystem::path &path, const CompileOptions &options)
+{
+    auto state = std::make_unique<Compilation::State>();
+    state->modules = sema::load_file(path, state->sources, state->diagnostics);
+    return finish(std::move(state), options);
+}
+
+} // namespace xdpf

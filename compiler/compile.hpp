@@ -1,0 +1,60 @@
+// The library's face: source text in, an image out, with everything there is to say about the source.
+//
+//   auto compilation = xdpf::compile("match udp.dport == 53 -> xsk");
+//   if (!compilation.ok())
+//       fmt::print(stderr, "{}", xdpf::to_text(compilation.diagnostics(), compilation.sources()));
+//   else
+//       use(compilation.image());
+#pragma once
+
+#include "compiler/base/diagnostic.hpp"
+#include "compiler/image.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xdpf {
+
+struct CompileOptions {
+    bool optimize = true;
+};
+
+// What can be looked at: the syntax tree, the intermediate representation behind the passes, the BPF instructions.
+enum class Stage : std::uint8_t { ast, ir, bpf };
+
+[[nodiscard]] std::optional<Stage> stage_named(std::string_view name); // "ast", "ir", "bpf"
+
+// One source through all stages. Owns the sources that its spans point into; movable, not copyable.
+class Compilation {
+public:
+    struct State;
+
+    explicit Compilation(std::unique_ptr<State> state);
+    Compilation(Compilation &&) noexcept;
+    Compilation &operator=(Compilation &&) noexcept;
+    ~Compilation();
+
+    // Whether there is an image: no error was reported. Warnings may have been.
+    [[nodiscard]] bool ok() const;
+    [[nodiscard]] const Sources &sources() const;
+    [[nodiscard]] const Diagnostics &diagnostics() const;
+    [[nodiscard]] const Image &image() const; // only where ok()
+    // Stable text. `ast` is there for whatever could be parsed; the others only where ok().
+    [[nodiscard]] std::string dump(Stage stage) const;
+    [[nodiscard]] const State &state() const { return *state_; }
+
+private:
+    std::unique_ptr<State> state_;
+};
+
+// Compiles a text; `name` is what messages and the implicit program call it, imports are looked up beside it.
+[[nodiscard]] Compilation compile(std::string text, std::string name = "program.xdpf", const CompileOptions &options = {});
+
+// Compiles a file. A file that cannot be read is a diagnostic like any other.
+[[nodiscard]] Compilation compile_file(const std::filesystem::path &path, const CompileOptions &options = {});
+
+} // namespace xdpf
