@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 namespace xdpf::ir {
 namespace {
@@ -160,10 +161,10 @@ private:
                     constants_[inst.result] = &inst;
             }
         }
-        const Dominators dominators(program_);
+        dominators_.emplace(program_);
         for (std::size_t i = 0; i < program_.blocks.size(); ++i)
             if (reachable_.contains(BlockId(i)))
-                check_definitions(BlockId(i), dominators);
+                check_definitions(BlockId(i), *dominators_);
             else if (stage_ == Stage::for_the_kernel)
                 fail("b{} is unreachable", i);
     }
@@ -216,14 +217,9 @@ private:
         switch (shape_of(inst.op)) {
         case Shape::constant:
         case Shape::nullary:
-        case Shape::context:
-            break;
-        case Shape::load:
-            want(inst.a, packet);
-            break;
-        case Shape::unary:
-            want(inst.a, number);
-            break;
+        case Shape::context: break;
+        case Shape::load: want(inst.a, packet); break;
+        case Shape::unary: want(inst.a, number); break;
         case Shape::binary:
             want(inst.a, number);
             want(inst.b, number);
@@ -238,9 +234,7 @@ private:
             want(inst.a, number);
             check_slot_store(inst);
             break;
-        case Shape::load_map:
-            want(inst.a, map_value);
-            break;
+        case Shape::load_map: want(inst.a, map_value); break;
         case Shape::store_map:
             want(inst.a, map_value);
             want(inst.b, number);
@@ -248,9 +242,7 @@ private:
                 fail("an atomic addition has 4 or 8 bytes and is aligned");
             break;
         case Shape::lookup:
-        case Shape::update:
-            check_map_access(inst);
-            break;
+        case Shape::update: check_map_access(inst); break;
         case Shape::redirect:
             want(inst.a, number);
             if (!has(spec(inst).kind, map_trait::redirect))
@@ -317,8 +309,7 @@ private:
                 want(end.a, number);
             break;
         case Terminator::Kind::jump:
-        case Terminator::Kind::none:
-            break;
+        case Terminator::Kind::none: break;
         }
     }
 
@@ -327,6 +318,7 @@ private:
     void check_knowledge()
     {
         bounds_ = upper_bounds(program_);
+        incoming_ = count_incoming(program_);
         find_value_sizes();
         slot_starts_.resize(program_.slots.size());
         std::uint32_t start = 0;
@@ -388,22 +380,17 @@ private:
             if (const std::uint64_t size = value_sizes_[inst.a]; inst.imm > size || size - inst.imm < inst.width)
                 fail("the access leaves the value's {} bytes", size);
             break;
-        case Shape::offset:
-            check_offset(inst);
-            break;
+        case Shape::offset: check_offset(inst); break;
         case Shape::store_slot:
             std::fill_n(written.begin() + static_cast<std::ptrdiff_t>(slot_starts_[inst.key] + inst.imm), inst.width,
                         true);
             break;
-        case Shape::lookup:
-            check_written(inst.key, spec(inst).key.size, written);
-            break;
+        case Shape::lookup: check_written(inst.key, spec(inst).key.size, written); break;
         case Shape::update:
             check_written(inst.key, spec(inst).key.size, written);
             check_written(inst.value, spec(inst).value.size, written);
             break;
-        default:
-            break;
+        default: break;
         }
     }
 
@@ -427,10 +414,28 @@ private:
                 fail("the result's bound {} is too low", max);
             return;
         }
-        if (bounds_[inst.b] > inst.imm)
+        if (bounds_[inst.b] > inst.imm && !compared(inst.b, inst.imm))
             fail("the distance is bounded by {}, not by {}", bounds_[inst.b], inst.imm);
         if (max < base || max - base < inst.imm)
             fail("the result's bound {} is too low", max);
+    }
+
+    // Whether a branch on the way here has shown that the number is no more than `max`. The
+    // kernel learns from that comparison, too.
+    bool compared(ValueId number, std::uint64_t max) const
+    {
+        for (BlockId below = block_; below != BlockId(0); below = dominators_->parent(below)) {
+            const BlockId above = dominators_->parent(below);
+            const Terminator &end = program_.blocks[above].end;
+            if (incoming_[below] != 1 || end.kind != Terminator::Kind::branch || end.a != number || end.b.valid())
+                continue;
+            const Cond holds = end.edges[0].target == below ? end.cond : inverse(end.cond);
+            if ((holds == Cond::le || holds == Cond::eq) && end.imm <= max)
+                return true;
+            if (holds == Cond::lt && end.imm != 0 && end.imm - 1 <= max)
+                return true;
+        }
+        return false;
     }
 
     void check_guard(const Terminator &end)
@@ -452,6 +457,8 @@ private:
     const Inst *inst_ = nullptr;
     const Terminator *end_ = nullptr;
 
+    std::optional<Dominators> dominators_;
+    IdVector<BlockId, std::uint32_t> incoming_;
     IdVector<ValueId, BlockId> defined_in_;
     IdVector<ValueId, const Inst *> constants_;
     IdSet<ValueId> pending_; // results of the block being checked that are still to come

@@ -171,6 +171,18 @@ TEST_CASE("distances are bounded as the kernel can see")
                    "b1(): %3 = load.u8 %1 + 0 %4 = 15 %6 = and %3, %4 %7 = 2 %8 = shl %6, %7 "
                    "%5 = offset %1 + %8 max 60" +
                    rest) == "");
+    // A branch bounds what comes behind it, on its own side.
+    const auto branched = [&](std::string_view condition, std::string_view edges) {
+        return start + "b1(): %3 = load.be16 %1 + 0 if %3 " + std::string(condition) + " ? " + std::string(edges) +
+               " b2(): return 2 b3(): %5 = offset %1 + %3 max 60 guard %5 + 8 <= %2 ? b4() : b4() b4(): return 2";
+    };
+    for (const std::string_view condition : {"<= 60", "< 61", "== 60", "<= 3"})
+        CHECK(findings(branched(condition, "b3() : b2()")) == "");
+    for (const std::string_view condition : {"> 60", ">= 61", "!= 7"})
+        CHECK(findings(branched(condition, "b2() : b3()")) == "");
+    for (const std::string_view condition : {"<= 61", "< 62", "> 60", "!= 60", "< 0"})
+        finds(branched(condition, "b3() : b2()"), "bounded by 18446744073709551615, not by 60");
+    finds(branched("<= 60", "b3() : b3()"), "bounded by 18446744073709551615, not by 60");
 }
 
 TEST_CASE("map values are checked for null and size")
