@@ -7,6 +7,7 @@
 #include "compiler/compile.hpp"
 
 #include <span>
+#include <utility>
 
 namespace xdpf {
 
@@ -33,6 +34,8 @@ public:
     ~Interpreter();
 
     [[nodiscard]] PacketResult run(std::span<const std::byte> packet, PacketContext context = {});
+    // Another program of the compilation runs from now on, over the same maps.
+    void select(std::size_t program);
 
     // The bytes of a value, nothing where the map has no such key. Keys and values as MapSpec lays them out.
     [[nodiscard]] std::optional<std::vector<std::byte>> lookup(MapId map, std::span<const std::byte> key);
@@ -41,6 +44,12 @@ public:
     // Redirect maps begin with every slot filled; after this only those are that `fill_slot` names.
     void clear_slots(MapId map);
     void fill_slot(MapId map, std::uint32_t slot);
+
+    // Keys and values, in order of the keys' bytes; of arrays all in order of index, of redirect maps none.
+    [[nodiscard]] std::vector<std::pair<std::vector<std::byte>, std::vector<std::byte>>> entries(MapId map) const;
+    [[nodiscard]] std::vector<std::uint32_t> filled_slots(MapId map) const; // of redirect maps
+    // Takes over what the maps of another compilation's interpreter hold, of those with the same name, kind and layout.
+    void take_maps(Interpreter &&other);
 
 private:
     struct State;

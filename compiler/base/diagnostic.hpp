@@ -59,6 +59,13 @@ public:
     {
         return add(kind, span, fmt::vformat(template_of(kind), fmt::make_format_args(args...)));
     }
+    // One that was reported elsewhere, e.g. of other sources, with its spans translated.
+    Diagnostic &add(Diagnostic diagnostic)
+    {
+        if (severity_of(diagnostic.kind) == Severity::error)
+            ++errors_;
+        return all_.emplace_back(std::move(diagnostic));
+    }
     [[nodiscard]] bool has_errors() const { return errors_ != 0; }
     [[nodiscard]] std::size_t errors() const { return errors_; }
     [[nodiscard]] const std::vector<Diagnostic> &all() const { return all_; }

@@ -185,4 +185,12 @@ std::vector<std::pair<Bytes, Bytes>> MapStore::entries(MapId id) const
     return all;
 }
 
+void MapStore::take(MapId id, MapStore &other, MapId from)
+{
+    MapSpec spec = std::move(maps_[id].spec);
+    maps_[id] = std::move(other.maps_[from]); // iterators of by_use stay good
+    maps_[id].spec = std::move(spec);
+    clock_ = std::max(clock_, other.clock_);
+}
+
 } // namespace xdpf::ir

@@ -43,6 +43,9 @@ public:
     // All entries in order of their keys' bytes; of arrays all entries in order of index.
     [[nodiscard]] std::vector<std::pair<Bytes, Bytes>> entries(MapId map) const;
 
+    // Takes over what a map of the same kind and layout in another store holds; that one is left unusable.
+    void take(MapId map, MapStore &other, MapId from);
+
     [[nodiscard]] const MapSpec &spec(MapId map) const { return maps_[map].spec; }
 
 private:

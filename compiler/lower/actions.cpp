@@ -19,6 +19,18 @@ void Emitter::store(ir::SlotId slot, std::uint32_t offset, std::uint8_t width, i
     made.a = stored;
 }
 
+// Stores must be aligned: 8 bytes behind a prefix length are stored as two halves.
+void Emitter::store_number(ir::SlotId slot, const LayoutField &field, ir::ValueId number)
+{
+    const auto order = field.big_endian ? ir::Order::big : ir::Order::little;
+    if (field.offset % field.size == 0)
+        return store(slot, field.offset, static_cast<std::uint8_t>(field.size), order, number);
+    const auto half = static_cast<std::uint8_t>(field.size / 2);
+    const auto upper = binary(ir::Op::shr, number, half * 8U);
+    store(slot, field.offset, half, order, field.big_endian ? upper : number);
+    store(slot, field.offset + half, half, order, field.big_endian ? number : upper);
+}
+
 void Emitter::store_bytes(ir::SlotId slot, std::uint32_t offset, const std::string &bytes)
 {
     for (std::size_t i = 0; i < bytes.size(); ++i)
@@ -66,7 +78,7 @@ ir::SlotId Emitter::key_slot(MapId map, sema::ExprId key, const Env &env, const 
     } else {
         const auto number_key = value(key, env, absent);
         prefix_length();
-        store(slot, field.offset, static_cast<std::uint8_t>(field.size), field.big_endian ? ir::Order::big : ir::Order::little, number_key);
+        store_number(slot, field, number_key);
     }
     return slot;
 }

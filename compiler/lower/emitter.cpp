@@ -1,5 +1,6 @@
 #include "compiler/lower/emitter.hpp"
 
+#include "compiler/ir/bounds.hpp"
 #include "compiler/lower/lower.hpp"
 
 #include <algorithm>
@@ -311,6 +312,7 @@ ir::Program Emitter::in_order()
                 edge.target = renamed[edge.target.value];
         out.blocks.add(std::move(block));
     }
+    ir::settle_packet_bounds(out);
     return out;
 }
 

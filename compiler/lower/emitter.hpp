@@ -123,6 +123,7 @@ private:
     [[nodiscard]] bool any_denied(const std::vector<FactId> &asks, const Knowledge &known) const;
     ir::SlotId key_slot(MapId map, sema::ExprId key, const Env &env, const ir::Edge &absent);
     void store(ir::SlotId slot, std::uint32_t offset, std::uint8_t width, ir::Order order, ir::ValueId value);
+    void store_number(ir::SlotId slot, const LayoutField &field, ir::ValueId number);
     void store_bytes(ir::SlotId slot, std::uint32_t offset, const std::string &bytes);
     void copy_bytes(ir::SlotId slot, std::uint32_t offset, Place from, std::uint32_t size);
 

@@ -14,6 +14,7 @@
 #include "grammar/ast.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -66,6 +67,8 @@ private:
     void declare_all();
     bool declare(const ast::Name &name, Symbol symbol);
     [[nodiscard]] Symbol *find(std::string_view name);
+    // Its declaration has syntax errors, which have been reported: what is missing of it is no news.
+    [[nodiscard]] bool damaged(std::string_view name) const { return damaged_.contains(name); }
     [[nodiscard]] std::vector<std::string> names() const;
     [[nodiscard]] std::vector<std::string> header_names() const;
     [[nodiscard]] std::vector<std::string> field_names(HeaderId header) const;
@@ -153,6 +156,7 @@ private:
     Diagnostics &diagnostics_;
     Unit unit_;
     std::unordered_map<std::string, Symbol> symbols_;
+    std::set<std::string, std::less<>> damaged_;
     struct HeaderSource {
         const ast::File *file;
         const ast::Header *decl;

@@ -30,6 +30,8 @@ bool Analyzer::declare(const ast::Name &name, Symbol symbol)
 void Analyzer::declare_all()
 {
     for (const auto &module : modules_.files) {
+        for (const auto &name : module->ast.damaged)
+            damaged_.insert(name.text);
         for (const auto &decl : module->ast.decls) {
             if (const auto *header = std::get_if<ast::Header>(&decl.node)) {
                 if (declare(header->name, {unit_.headers.next(), header->name.span})) {

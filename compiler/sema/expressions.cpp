@@ -144,6 +144,8 @@ std::optional<ExprId> Analyzer::identifier_value(const ast::Identifier &node, Sp
     if (node.text == "rx_queue" || node.text == "iface")
         return add(Expr{ValueType::number, 32, node.text == "iface" ? Metadata::iface : Metadata::rx_queue, span});
     Symbol *symbol = find(node.text);
+    if (symbol == nullptr && damaged(node.text))
+        return std::nullopt;
     if (symbol == nullptr) {
         auto candidates = scope.self.valid() ? field_names(scope.self) : names();
         diagnostics_.report(Kind::unknown_name, span, node.text).suggest(did_you_mean(node.text, candidates));
@@ -192,6 +194,8 @@ std::optional<HeaderRef> Analyzer::header_ref(ast::ExprId id, const Scope &scope
     const Symbol *symbol = name != nullptr ? find(name->text) : nullptr;
     const auto *header = symbol != nullptr ? std::get_if<HeaderId>(&symbol->what) : nullptr;
     if (header == nullptr) {
+        if (name != nullptr && damaged(name->text))
+            return std::nullopt;
         if (!quiet && name != nullptr)
             diagnostics_.report(Kind::unknown_header, base.span, name->text).suggest(did_you_mean(name->text, header_names()));
         else if (!quiet)
@@ -230,7 +234,8 @@ std::optional<ExprId> Analyzer::field_value(HeaderRef ref, const std::string &na
         return add(Expr{ValueType::number, header.fields[header.chain->selector].bits, ChainEnd{ref.header}, span});
     if (const auto field = find_field(ref.header, name))
         return add(Expr{header.fields[*field].type, header.fields[*field].bits, FieldValue{ref, *field}, span});
-    diagnostics_.report(Kind::unknown_field, name_span, header.name, name).suggest(did_you_mean(name, field_names(ref.header)));
+    if (!damaged(header.name))
+        diagnostics_.report(Kind::unknown_field, name_span, header.name, name).suggest(did_you_mean(name, field_names(ref.header)));
     return std::nullopt;
 }
 

@@ -169,6 +169,8 @@ std::optional<MapId> Analyzer::map_named(const ast::Name &name)
     const auto *map = symbol != nullptr ? std::get_if<MapId>(&symbol->what) : nullptr;
     if (map != nullptr)
         return *map;
+    if (damaged(name.text))
+        return std::nullopt;
     std::vector<std::string> candidates;
     for (const auto &spec : unit_.maps)
         candidates.push_back(spec.name);

@@ -27,6 +27,8 @@ std::optional<std::uint32_t> verdict_of(const ast::Action &action)
 // A file's name made into what the kernel takes: udp-to-xsk becomes udp_to_xsk.
 std::string program_name(std::string name)
 {
+    if (name.starts_with('<')) // <command line>, <standard input>
+        return "filter";
     for (char &c : name)
         if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9'))
             c = '_';

@@ -183,8 +183,10 @@ bool Analyzer::expect_entry(const ast::ExpectStatement &statement, ast::ExprId i
     const bool membership = binary != nullptr && binary->op == ast::BinaryOp::in && index == nullptr;
     const bool equality = binary != nullptr && binary->op == ast::BinaryOp::equal && index != nullptr && index->indices.size() == 1 && expected.present;
     if (name == nullptr || (!membership && !equality)) {
+        const auto *word = std::get_if<ast::Identifier>(&scope[id].node);
+        const auto verdict = word == nullptr ? "" : nearest(word->text, {"pass", "drop", "abort", "tx", "xsk"});
         diagnostics_.report(Kind::bad_expectation, scope[id].span, "a test expects a verdict, or something of a map")
-            .suggest("expect drop, expect hits[10.0.0.1] == {packets = 1}, expect 10.0.0.1 in hits");
+            .suggest(verdict.empty() ? "expect drop, expect hits[10.0.0.1] == {packets = 1}, expect 10.0.0.1 in hits" : fmt::format("did you mean '{}'?", verdict));
         return false;
     }
     const auto map = map_named({name->text, scope[index != nullptr ? index->base : binary->right].span});

@@ -1,0 +1,144 @@
+// The `xdpf` command: its subcommands and options, and nothing of what they do.
+#include "runtime/cli/build_command.hpp"
+#include "runtime/cli/run_command.hpp"
+#include "runtime/cli/shell.hpp"
+#include "runtime/cli/test_command.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <map>
+
+namespace {
+
+using namespace xdpf;
+using namespace xdpf::cli;
+
+const std::map<std::string, Format> formats{{"text", Format::text}, {"json", Format::json}};
+const std::map<std::string, runtime::Mode> modes{{"auto", runtime::Mode::automatic}, {"native", runtime::Mode::native}, {"skb", runtime::Mode::skb}, {"offload", runtime::Mode::offload}};
+
+void add_source(CLI::App &command, SourceOptions &options)
+{
+    auto *file = command.add_option("file", options.file, "a .xdpf file; - is standard input");
+    auto *rules = command.add_option("-e,--rules", options.rules, "the rules themselves, e.g. -e 'match udp -> xsk'")->excludes(file);
+    command.add_option("--format", options.format, "how diagnostics are shown: text or json")->transform(CLI::CheckedTransformer(formats, CLI::ignore_case));
+    command.callback([&options, rules] {
+        if (options.file.empty() && rules->count() == 0)
+            throw CLI::RequiredError("a file, or rules with -e");
+    });
+}
+
+void add_unoptimized(CLI::App &command, SourceOptions &options)
+{
+    command.add_option("-O", options.optimize, "0 leaves the optimising passes out: -O0")->check(CLI::Range(0, 1))->default_str("1");
+}
+
+void add_build(CLI::App &app, BuildOptions &options)
+{
+    auto &command = *app.add_subcommand("build", "compile to an eBPF object file");
+    add_source(command, options.source);
+    add_unoptimized(command, options.source);
+    command.add_option("-o,--output", options.output, "the object file; - is standard output (default: NAME.o here)");
+    const auto stage = [](const std::string &name) { return stage_named(name) ? std::string() : fmt::format("'{}' is none of ast, ir, bpf", name); };
+    command
+        .add_option_function<std::vector<std::string>>(
+            "--dump",
+            [&options](const std::vector<std::string> &names) {
+                for (const auto &name : names)
+                    options.dumps.push_back(*stage_named(name));
+            },
+            "print stages as text instead: ast, ir, bpf")
+        ->delimiter(',')
+        ->check(stage);
+}
+
+void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
+{
+    auto &command = *app.add_subcommand("run", "attach to an interface and receive, until Ctrl-C or a limit");
+    add_source(command, source);
+    command.add_option("-i,--interface", options.interface, "the interface")->required();
+    command.add_option("-p,--program", options.program, "which program, where the file has several");
+    command.add_option("--mode", options.mode, "auto, native, skb or offload (auto: native, else skb, saying so)")->transform(CLI::CheckedTransformer(modes, CLI::ignore_case));
+    command.add_option_function<std::string>(
+        "--queues",
+        [&options](const std::string &text) {
+            const auto queues = parse_queues(text);
+            if (!queues)
+                throw CLI::ValidationError("--queues", fmt::format("'{}' is neither 'all' nor a list such as 0,2,5-7", text));
+            options.queues = *queues;
+        },
+        "receive queues: all, or a list such as 0,2,5-7");
+    auto *copy = command.add_flag_callback("--copy", [&options] { options.copy = runtime::CopyMode::copy; }, "copy packets into the sockets, even where the driver could do without");
+    command.add_flag_callback("--zero-copy", [&options] { options.copy = runtime::CopyMode::zero_copy; }, "fail where the driver cannot do zero-copy")->excludes(copy);
+    command.add_option("--frames", options.frames, "frames of each queue, a power of two")->capture_default_str();
+    command.add_flag("--dispatcher", options.dispatcher, "share the interface with other programs through libxdp's dispatcher");
+    command.add_option("-c,--count", options.count, "stop after so many packets");
+    command.add_option_function<std::string>(
+        "-d,--duration",
+        [&options](const std::string &text) {
+            options.duration = parse_duration(text);
+            if (!options.duration)
+                throw CLI::ValidationError("--duration", fmt::format("'{}' is no duration such as 10s, 500ms or 2m", text));
+        },
+        "stop after so long: 10s, 500ms, 2m");
+    command.add_flag("--json", options.json, "one JSON object on standard output at the end");
+    command.add_flag("-q,--quiet", options.quiet, "no live line, no summary");
+    command.add_flag("-v,--verbose", options.verbose, "say each step");
+    command.add_flag("--verifier-log", options.verifier_log, "show the kernel verifier's whole log");
+}
+
+void add_test(CLI::App &app, TestOptions &options)
+{
+    auto &command = *app.add_subcommand("test", "run the tests that stand in the file");
+    add_source(command, options.source);
+    add_unoptimized(command, options.source);
+    command.add_flag("--kernel", options.kernel, "in the kernel, too (needs root); both must agree");
+    command.add_option("--filter", options.filter, "only tests whose name has this in it");
+}
+
+int usage(const CLI::App &app, const CLI::ParseError &error)
+{
+    const int code = app.exit(error);
+    return code == 0 ? exit_ok : exit_usage;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    std::signal(SIGPIPE, SIG_IGN);
+    CLI::App app{"Packet filters in one line: compile, test, attach, receive."};
+    app.set_version_flag("--version", XDPF_VERSION);
+    app.require_subcommand(1);
+
+    SourceOptions check_options;
+    add_source(*app.add_subcommand("check", "look for mistakes, and do nothing else"), check_options);
+    BuildOptions build_options;
+    add_build(app, build_options);
+    SourceOptions run_source;
+    RunOptions run_options;
+    add_run(app, run_source, run_options);
+    TestOptions test_options;
+    add_test(app, test_options);
+    ShellOptions shell_options;
+    app.add_subcommand("shell", "type rules and packets, and see what they mean");
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError &error) {
+        const auto chosen = app.get_subcommands();
+        return usage(chosen.empty() ? app : *chosen.front(), error);
+    }
+    if (app.got_subcommand("check"))
+        return check(check_options);
+    if (app.got_subcommand("build"))
+        return build(build_options);
+    if (app.got_subcommand("test"))
+        return test(test_options);
+    if (app.got_subcommand("shell"))
+        return shell(shell_options);
+    const Compilation compilation = compile_and_report(run_source);
+    return compilation.ok() ? cli::run(compilation.image(), run_options) : exit_failure;
+}

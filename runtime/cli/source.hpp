@@ -1,0 +1,31 @@
+// Where a command's rules come from, and how what the compiler says about them is shown.
+#pragma once
+
+#include "compiler/compile.hpp"
+
+#include <optional>
+#include <string>
+
+namespace xdpf::cli {
+
+enum class Format : std::uint8_t { text, json };
+
+struct SourceOptions {
+    std::string file;  // a .xdpf file; "-" is standard input
+    std::string rules; // or the rules themselves: -e 'match udp -> xsk'
+    Format format = Format::text;
+    bool optimize = true;
+};
+
+// Compiles, and reports: text goes to stderr, in colour where that is a terminal and NO_COLOR is not set; JSON goes to
+// stdout, an empty array where there is nothing to say.
+[[nodiscard]] Compilation compile_and_report(const SourceOptions &options);
+
+[[nodiscard]] bool colour_on(int fd);
+
+// Exit statuses of every command.
+inline constexpr int exit_ok = 0;
+inline constexpr int exit_failure = 1;
+inline constexpr int exit_usage = 2;
+
+} // namespace xdpf::cli

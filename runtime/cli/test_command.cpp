@@ -1,0 +1,97 @@
+#include "runtime/cli/test_command.hpp"
+
+#include "compiler/test.hpp"
+#include "runtime/kernel_test.hpp"
+
+#include <fmt/color.h>
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+namespace xdpf::cli {
+namespace {
+
+struct Ran {
+    TestResult result;
+    std::vector<std::string> skipped; // packets that the kernel cannot run, and why
+};
+
+std::string place(const Compilation &compilation, Span span)
+{
+    if (!span.valid())
+        return {};
+    const auto where = compilation.sources().location(span.file, span.begin);
+    return fmt::format("{}:{}:{}: ", compilation.sources().name(span.file), where.line, where.column);
+}
+
+runtime::Result<Ran> run_in_both(const Compilation &compilation, const TestImage &test)
+{
+    Ran out{run_test(compilation, test), {}};
+    auto kernel = runtime::run_in_kernel(compilation.image(), test);
+    if (!kernel)
+        return std::unexpected(kernel.error());
+    std::vector<TestedPacket> packets;
+    for (std::size_t i = 0; i < kernel->packets.size(); ++i) {
+        if (kernel->packets[i].verdict)
+            packets.push_back({.verdict = *kernel->packets[i].verdict});
+        else
+            out.skipped.push_back(fmt::format("packet {}: {}", i + 1, kernel->packets[i].skipped));
+    }
+    if (!out.skipped.empty())
+        return out; // what the maps hold is then another story, too
+    const auto lookup = [&](MapId map, std::span<const std::byte> key) {
+        auto value = kernel->program.lookup(map, key);
+        return value ? *value : std::nullopt;
+    };
+    auto judged = judge(compilation.image(), test, packets, lookup);
+    // The interpreter knows where a redirect goes, the kernel does not tell: only what both can see has to agree.
+    for (auto &failure : judged.failures)
+        out.result.failures.push_back({failure.span, failure.text + " (kernel)"});
+    return out;
+}
+
+} // namespace
+
+int test(const TestOptions &options)
+{
+    const Compilation compilation = compile_and_report(options.source);
+    if (!compilation.ok())
+        return exit_failure;
+    const bool colour = colour_on(STDOUT_FILENO);
+    const auto styled = [&](std::string_view text, fmt::color shade) { return colour ? fmt::format(fmt::fg(shade), "{}", text) : std::string(text); };
+    std::size_t passed = 0;
+    std::size_t filtered = 0;
+    std::vector<TestResult> failed;
+    const auto &tests = compilation.image().tests;
+    fmt::print("running {} test{}{}\n", tests.size(), tests.size() == 1 ? "" : "s", options.kernel ? " in the interpreter and in the kernel" : "");
+    for (const auto &test : tests) {
+        if (test.name.find(options.filter) == std::string::npos) {
+            ++filtered;
+            continue;
+        }
+        runtime::Result<Ran> ran = options.kernel ? run_in_both(compilation, test) : Ran{run_test(compilation, test), {}};
+        if (!ran) {
+            fmt::print(stderr, "{}\n", runtime::to_string(ran.error()));
+            return exit_failure;
+        }
+        fmt::print("test {} ... {}\n", test.name, ran->result.passed() ? styled("ok", fmt::color::green) : styled("FAILED", fmt::color::red));
+        for (const auto &skipped : ran->skipped)
+            fmt::print("    not in the kernel: {}\n", skipped);
+        if (ran->result.passed())
+            ++passed;
+        else
+            failed.push_back(std::move(ran->result));
+    }
+    if (!failed.empty())
+        fmt::print("\nfailures:\n");
+    for (const auto &result : failed) {
+        fmt::print("  {}\n", result.name);
+        for (const auto &failure : result.failures)
+            fmt::print("    {}{}\n", place(compilation, failure.span), failure.text);
+    }
+    const auto verdict = failed.empty() ? styled("ok", fmt::color::green) : styled("FAILED", fmt::color::red);
+    fmt::print("\ntest result: {}. {} passed; {} failed; {} filtered out\n", verdict, passed, failed.size(), filtered);
+    return failed.empty() ? exit_ok : exit_failure;
+}
+
+} // namespace xdpf::cli
