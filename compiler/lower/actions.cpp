@@ -89,7 +89,7 @@ void Emitter::emit_count(NodeId id, Knowledge &known)
     const auto next = go(node.yes, known);
     if (any_denied(node.asks, known)) {
         if (warned_.insert(node.count).second)
-            diagnostics_.report(Kind::absent_key, unit_.exprs[*node.count->key].span, fmt::format("the key of '{}'", unit_.maps[node.count->map].name))
+            diagnostics_.report(Kind::absent_key, unit_.exprs[*node.count->key].span, unit_.maps[node.count->map].name)
                 .suggest("put the rule under a match of the header that holds the key");
         return jump(next);
     }
