@@ -69,6 +69,8 @@ bool Interpreter::update(MapId map, std::span<const std::byte> key, std::span<co
     return state_->maps.update(map, key, value) == ir::MapStore::Outcome::done;
 }
 
+bool Interpreter::erase(MapId map, std::span<const std::byte> key) { return state_->maps.erase(map, key); }
+
 void Interpreter::clear_slots(MapId map) { state_->maps.clear_slots(map); }
 
 void Interpreter::fill_slot(MapId map, std::uint32_t slot) { state_->maps.fill(map, slot); }

@@ -41,6 +41,8 @@ public:
     [[nodiscard]] std::optional<std::vector<std::byte>> lookup(MapId map, std::span<const std::byte> key);
     // False where the kernel would refuse: the map is full, or the key is impossible.
     bool update(MapId map, std::span<const std::byte> key, std::span<const std::byte> value);
+    // Whether there was one. Entries of arrays stay.
+    bool erase(MapId map, std::span<const std::byte> key);
     // Redirect maps begin with every slot filled; after this only those are that `fill_slot` names.
     void clear_slots(MapId map);
     void fill_slot(MapId map, std::uint32_t slot);

@@ -1,0 +1,176 @@
+// What can be asked of a session: its text, dumps, tests, maps, and completions of a line.
+#include "compiler/session_state.hpp"
+#include "compiler/state.hpp"
+#include "compiler/test.hpp"
+#include "grammar/lexis.hpp"
+
+#include <fmt/ranges.h>
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+
+namespace xdpf {
+namespace {
+
+constexpr std::size_t most_entries = 1000; // shown of one map
+
+std::string number_text(const LayoutField &field, std::span<const std::byte> bytes)
+{
+    std::uint64_t number = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        number = number << 8 | std::to_integer<std::uint64_t>(bytes[field.big_endian ? i : bytes.size() - 1 - i]);
+    return fmt::format("{}", number);
+}
+
+std::string field_text(const LayoutField &field, std::span<const std::byte> all)
+{
+    const auto bytes = all.subspan(field.offset, field.size);
+    std::vector<unsigned> octets;
+    std::ranges::transform(bytes, std::back_inserter(octets), [](std::byte b) { return std::to_integer<unsigned>(b); });
+    switch (field.format) {
+    case FieldFormat::number: return number_text(field, bytes);
+    case FieldFormat::mac: return fmt::format("{:02x}", fmt::join(octets, ":"));
+    case FieldFormat::ipv4: return fmt::format("{}", fmt::join(octets, "."));
+    case FieldFormat::ipv6: {
+        std::array<char, INET6_ADDRSTRLEN> text{};
+        return inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
+    }
+    case FieldFormat::bytes: return fmt::format("\"\\x{:02x}\"", fmt::join(octets, "\\x"));
+    }
+    return {};
+}
+
+std::string layout_text(const Layout &layout, std::span<const std::byte> bytes)
+{
+    if (layout.fields.size() == 1)
+        return field_text(layout.fields[0], bytes);
+    std::vector<std::string> fields;
+    for (const auto &field : layout.fields)
+        fields.push_back(fmt::format("{} = {}", field.name, field_text(field, bytes)));
+    return fmt::format("{{{}}}", fmt::join(fields, ", "));
+}
+
+std::string key_text(const MapSpec &map, std::span<const std::byte> key)
+{
+    if (has(map.kind, map_trait::prefix) && map.key.fields.size() == 2)
+        return fmt::format("{}/{}", field_text(map.key.fields[1], key), field_text(map.key.fields[0], key));
+    return layout_text(map.key, key);
+}
+
+std::string slots_text(const MapSpec &map, const std::vector<std::uint32_t> &slots)
+{
+    if (slots.size() == map.max_entries)
+        return "every slot is filled\n";
+    return slots.empty() ? "no slot is filled\n" : fmt::format("filled: {}\n", fmt::join(slots, ", "));
+}
+
+} // namespace
+
+std::string entries_text(const MapSpec &map, const Interpreter &interpreter, MapId id)
+{
+    if (has(map.kind, map_trait::redirect))
+        return slots_text(map, interpreter.filled_slots(id));
+    const bool array = has(map.kind, map_trait::array);
+    std::string out;
+    std::size_t shown = 0;
+    std::size_t more = 0;
+    for (const auto &[key, value] : interpreter.entries(id)) {
+        if (array && std::ranges::all_of(value, [](std::byte b) { return b == std::byte{0}; }))
+            continue;
+        if (shown++ < most_entries)
+            out += fmt::format("{} = {}\n", key_text(map, key), layout_text(map.value, value));
+        else
+            ++more;
+    }
+    if (more != 0)
+        out += fmt::format("and {} more\n", more);
+    return !out.empty() ? out : array ? "every entry is 0\n" : "empty\n";
+}
+
+std::string Session::text() const
+{
+    std::string out;
+    for (const bool fallback : {false, true})
+        for (const auto &piece : state_->pieces)
+            if ((piece.scope == session::Scope::fallback) == fallback)
+                out += fmt::format("{}\n", piece.text());
+    return out;
+}
+
+std::string Session::dump(Stage stage) const { return state_->compilation->dump(stage); }
+
+std::vector<Session::TestOutcome> Session::run_tests() const
+{
+    const Compilation &compilation = *state_->compilation;
+    Sources sources;
+    session::Translator translator(state_->assembly, compilation.sources(), sources);
+    std::vector<TestOutcome> out;
+    for (const auto &test : compilation.image().tests) {
+        auto &outcome = out.emplace_back(test.name);
+        for (const auto &failure : run_test(compilation, test).failures) {
+            const Span span = translator.translate(failure.span);
+            const auto at = sources.location(span.file, span.begin);
+            outcome.failures.push_back(
+                fmt::format("{}:{}:{}: {}", sources.name(span.file), at.line, at.column, failure.text));
+        }
+    }
+    return out;
+}
+
+std::vector<std::string> Session::map_names() const
+{
+    std::vector<std::string> names;
+    for (const auto &map : state_->compilation->image().maps)
+        names.push_back(map.name);
+    return names;
+}
+
+std::expected<std::string, std::string> Session::map_text(std::string_view name) const
+{
+    const auto &maps = state_->compilation->image().maps;
+    const auto found = std::ranges::find(maps, name, &MapSpec::name);
+    if (found != maps.end())
+        return entries_text(*found, *state_->interpreter, MapId(static_cast<std::size_t>(found - maps.begin())));
+    const auto help = did_you_mean(name, map_names());
+    return std::unexpected(fmt::format("there is no map '{}'{}{}", name, help.empty() ? "" : "; ", help));
+}
+
+Session::Completions Session::complete(std::string_view line) const
+{
+    std::size_t begin = line.size();
+    while (begin > 0 && (lexis::is_name(line[begin - 1]) || line[begin - 1] == '.'))
+        --begin;
+    const auto whole = line.substr(begin);
+    const auto dot = whole.find('.');
+    const auto &unit = state_->compilation->state().unit;
+    std::vector<std::string> all;
+    if (dot != std::string_view::npos) {
+        const auto header = std::ranges::find(unit.headers, whole.substr(0, dot), &sema::Header::name);
+        if (header != unit.headers.end())
+            std::ranges::transform(header->fields, std::back_inserter(all), &sema::Field::name);
+        begin += dot + 1;
+    } else if (session::first_token(line.substr(0, begin)).empty()) {
+        all = {"const",  "default", "defmap", "defprogram", "header", "hex",
+               "import", "match",   "packet", "test",       "with"};
+    } else {
+        all = {"abort", "and", "any", "continue", "count", "drop",    "else",     "expect", "iface", "in",
+               "match", "not", "or",  "packet",   "pass",  "payload", "rx_queue", "tx",     "with",  "xsk"};
+        std::ranges::transform(unit.headers, std::back_inserter(all), &sema::Header::name);
+        for (const auto &piece : state_->pieces)
+            if (piece.scope == session::Scope::symbol)
+                all.push_back(piece.name);
+        std::ranges::move(map_names(), std::back_inserter(all));
+    }
+    Completions out{.begin = begin};
+    const auto typed = line.substr(begin);
+    std::ranges::copy_if(all, std::back_inserter(out.words),
+                         [&](const std::string &word) { return word.starts_with(typed); });
+    std::ranges::sort(out.words);
+    const auto again = std::ranges::unique(out.words);
+    out.words.erase(again.begin(), again.end());
+    return out;
+}
+
+} // namespace xdpf
