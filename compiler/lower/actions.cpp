@@ -50,11 +50,20 @@ void Emitter::copy_bytes(ir::SlotId slot, std::uint32_t offset, Place from, std:
     }
 }
 
+// One slot for all keys of a size, one for all values: nothing is kept in them from one lookup to the next.
+ir::SlotId Emitter::slot_of(SlotUse use, std::uint32_t size)
+{
+    const auto [at, is_new] = slots_.try_emplace({use, size});
+    if (is_new)
+        at->second = program_.slots.add({size});
+    return at->second;
+}
+
 // The key of a map on the stack, every byte written. Goes on only where all of it is there.
 ir::SlotId Emitter::key_slot(MapId map, sema::ExprId key, const Env &env, const ir::Edge &absent)
 {
     const MapSpec &spec = unit_.maps[map];
-    const ir::SlotId slot = program_.slots.add({std::min(spec.key.size, longest_key)});
+    const ir::SlotId slot = slot_of(SlotUse::key, std::min(spec.key.size, longest_key));
     const LayoutField &field = spec.key.fields.back();
     const sema::Expr &expr = unit_.exprs[key];
     const auto prefix_length = [&] {
@@ -98,7 +107,7 @@ void Emitter::emit_count(NodeId id, Knowledge &known)
     if (node.count->key) {
         key = key_slot(node.count->map, *node.count->key, {.known = &known}, next);
     } else {
-        key = program_.slots.add({4});
+        key = slot_of(SlotUse::key, 4);
         store(key, 0, 4, ir::Order::little, constant(0));
     }
     ir::Inst &lookup = inst(ir::Op::lookup);
@@ -116,7 +125,7 @@ void Emitter::emit_count(NodeId id, Knowledge &known)
     if (array)
         return;
     start(missing);
-    const ir::SlotId fresh = program_.slots.add({spec.value.size});
+    const ir::SlotId fresh = slot_of(SlotUse::value, spec.value.size);
     for (const LayoutField &field : spec.value.fields) {
         const auto first = field.name == "bytes" ? number(inst(ir::Op::packet_length), UINT16_MAX) : constant(1);
         store(fresh, field.offset, static_cast<std::uint8_t>(field.size), ir::Order::little, first);

@@ -80,22 +80,23 @@ bool Emitter::any_denied(const std::vector<FactId> &asks, const Knowledge &known
 bool Emitter::learn(FactId id, NodeId node, Knowledge &known)
 {
     const Fact fact = facts_[id];
-    const auto present = facts_.present({fact.header, 0});
     switch (fact.kind) {
     case Fact::Kind::present:
         if (!unit_.headers[fact.header].is_link())
             return learn_present(id, node, known);
         break;
-    case Fact::Kind::reached_by:
+    case Fact::Kind::reached_by: {
+        const auto present = facts_.find({Fact::Kind::present, fact.header});
         if (known[present] == Truth::unknown)
             return learn_present(present, node, known) && learn(id, node, known);
         known.deny(id);
         return true;
+    }
     default: break;
     }
     // All others come out of walking a chain.
     const auto base = unit_.headers[fact.header].is_link() ? unit_.headers[fact.header].ways[0].parent : fact.header;
-    const auto base_fact = facts_.present({base});
+    const auto base_fact = facts_.find({Fact::Kind::present, base});
     if (known[base_fact] == Truth::unknown && !learn_present(base_fact, node, known))
         return false;
     if (known[base_fact] == Truth::no) {
@@ -115,14 +116,14 @@ bool Emitter::learn_present(FactId id, NodeId node, Knowledge &known)
         return false;
     }
     for (std::size_t way = 0; way < ways.size(); ++way) {
-        const auto open = facts_.way_open(header, way);
+        const auto open = facts_.find({Fact::Kind::way_open, header, static_cast<unsigned>(way)});
         if (known[open] == Truth::no)
             continue;
-        const auto parent = facts_.present({ways[way].parent});
+        const auto parent = facts_.find({Fact::Kind::present, ways[way].parent});
         if (known[parent] == Truth::unknown && !learn_present(parent, node, known))
             return false;
         if (known[parent] == Truth::yes && ways[way].through_chain) {
-            const auto end = facts_.chain_end(ways[way].parent);
+            const auto end = facts_.find({Fact::Kind::chain_end, ways[way].parent});
             if (known[end] == Truth::unknown) {
                 walk_chain(ways[way].parent, node, known);
                 return false;

@@ -121,6 +121,8 @@ private:
     void count_up(const MapSpec &spec, ir::ValueId pointer);
     void emit_decision(NodeId id, Knowledge &known);
     [[nodiscard]] bool any_denied(const std::vector<FactId> &asks, const Knowledge &known) const;
+    enum class SlotUse : bool { key, value };
+    ir::SlotId slot_of(SlotUse use, std::uint32_t size);
     ir::SlotId key_slot(MapId map, sema::ExprId key, const Env &env, const ir::Edge &absent);
     void store(ir::SlotId slot, std::uint32_t offset, std::uint8_t width, ir::Order order, ir::ValueId value);
     void store_number(ir::SlotId slot, const LayoutField &field, ir::ValueId number);
@@ -146,6 +148,7 @@ private:
     std::unordered_map<std::string, ir::BlockId> blocks_;
     std::vector<Pending> pending_;
     std::set<const sema::Count *> warned_;
+    std::map<std::pair<SlotUse, std::uint32_t>, ir::SlotId> slots_; // by use and size in bytes
 };
 
 } // namespace xdpf::lowering

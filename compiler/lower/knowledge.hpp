@@ -4,6 +4,7 @@
 #include "compiler/ir/ir.hpp"
 #include "compiler/lower/facts.hpp"
 
+#include <cassert>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,7 +31,11 @@ class Knowledge {
 public:
     explicit Knowledge(std::size_t facts) : entries_(facts) {}
 
-    [[nodiscard]] Truth operator[](FactId id) const { return entries_[id.value].truth; }
+    [[nodiscard]] Truth operator[](FactId id) const
+    {
+        assert(id.value < entries_.size()); // every fact is there before the first is known
+        return entries_[id.value].truth;
+    }
     [[nodiscard]] const Entry &entry(FactId id) const { return entries_[id.value]; }
     [[nodiscard]] Entry &entry(FactId id) { return entries_[id.value]; }
     void deny(FactId id)
