@@ -1,0 +1,251 @@
+#include "tests/diff/engines.hpp"
+
+#include "compiler/bpf/interpret.hpp"
+#include "compiler/compile.hpp"
+#include "compiler/ir/interpret.hpp"
+#include "compiler/ir/verify.hpp"
+#include "compiler/report.hpp"
+#include "compiler/state.hpp"
+#include "runtime/kernel_program.hpp"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <unistd.h>
+
+namespace xdpf::diff {
+namespace {
+
+constexpr std::size_t most_problems = 4;
+
+struct Answer {
+    std::uint32_t verdict = 0;
+    std::optional<ir::RedirectTarget> redirect;
+    bool operator==(const Answer &) const = default;
+};
+
+using Outcome = std::expected<Answer, std::string>;
+
+std::string text_of(const Outcome &outcome)
+{
+    if (!outcome)
+        return outcome.error();
+    return outcome->redirect ? fmt::format("{} to slot {}", outcome->verdict, outcome->redirect->key)
+                             : fmt::format("{}", outcome->verdict);
+}
+
+// Interface 1, the loopback, has one queue; a test run on another queue would see another interface.
+runtime::Arrival arrival_of(const Subject &subject) { return {subject.rx_queue, subject.rx_queue == 0 ? 1U : 7U}; }
+
+// Without the kernel: a program's IR or its instructions, and maps of its own.
+class Interpreted {
+public:
+    Interpreted(const Compilation &compilation, bool bytecode, const Subject &subject)
+        : module_(compilation.state().module), maps_(module_.maps), interpreter_(module_.programs[0], maps_),
+          image_(bytecode ? &compilation.image().programs[0] : nullptr), arrival_(arrival_of(subject))
+    {
+        for (const Filling &filling : subject.fillings)
+            for (std::size_t i = 0; i < module_.maps.size(); ++i)
+                if (module_.maps[i].name == filling.map)
+                    (void)maps_.update(MapId(i), filling.key, filling.value);
+    }
+    Interpreted(const Interpreted &) = delete;
+    Interpreted &operator=(const Interpreted &) = delete;
+
+    Outcome run(const Bytes &packet)
+    {
+        bytes_ = packet;
+        const ir::Context context{arrival_.rx_queue, arrival_.ingress_ifindex};
+        if (image_ != nullptr) {
+            const auto result = bpf::interpret(*image_, maps_, bytes_, context);
+            return result ? Outcome(Answer{result->verdict, result->redirect}) : std::unexpected(result.error());
+        }
+        const auto result = interpreter_.run(bytes_, context);
+        return result ? Outcome(Answer{result->verdict, result->redirect}) : std::unexpected(result.error());
+    }
+
+    [[nodiscard]] const ir::MapStore &maps() const { return maps_; }
+
+private:
+    const ir::Module &module_;
+    ir::MapStore maps_;
+    ir::Interpreter interpreter_;
+    const ProgramImage *image_;
+    runtime::Arrival arrival_;
+    Bytes bytes_;
+};
+
+class Comparison {
+public:
+    Comparison(const Subject &subject, std::span<const Packet> packets)
+        : subject_(subject), packets_(packets),
+          plain_(compile(subject.source, "differential.xdpf", {.optimize = false})),
+          optimised_(compile(subject.source, "differential.xdpf"))
+    {
+    }
+
+    Findings run(Engines engines)
+    {
+        if (!optimised_.ok() || !plain_.ok()) {
+            refused(optimised_.ok() ? plain_ : optimised_);
+            return std::move(findings_);
+        }
+        findings_.instructions = static_cast<std::uint32_t>(optimised_.image().programs[0].insns.size());
+        maps_ = optimised_.image().maps;
+        well_formed("IR", plain_);
+        well_formed("IR behind the passes", optimised_);
+        without_kernel();
+        if (engines == Engines::all && findings_.problems.empty()) {
+            in_kernel("kernel", optimised_);
+            in_kernel("kernel without the passes", plain_);
+        }
+        return std::move(findings_);
+    }
+
+private:
+    void without_kernel()
+    {
+        Interpreted reference(plain_, false, subject_);
+        Interpreted behind_passes(optimised_, false, subject_);
+        Interpreted bytecode(optimised_, true, subject_);
+        Interpreted plain_bytecode(plain_, true, subject_);
+        for (const Packet &packet : packets_) {
+            const Outcome expected = reference.run(packet.bytes);
+            findings_.verdicts.push_back(expected ? expected->verdict : UINT32_MAX);
+            if (!expected)
+                problem("IR", packet, expected, expected);
+            agree("IR behind the passes", packet, expected, behind_passes.run(packet.bytes));
+            agree("bytecode", packet, expected, bytecode.run(packet.bytes));
+            agree("bytecode without the passes", packet, expected, plain_bytecode.run(packet.bytes));
+        }
+        same_maps("IR behind the passes", reference.maps(), behind_passes.maps());
+        same_maps("bytecode", reference.maps(), bytecode.maps());
+        same_maps("bytecode without the passes", reference.maps(), plain_bytecode.maps());
+    }
+
+    void well_formed(std::string_view stage, const Compilation &compilation)
+    {
+        if (const auto errors = ir::verify(compilation.state().module); !errors.empty())
+            add(fmt::format("{}: {}", stage, errors.front()));
+    }
+
+    void add(std::string text)
+    {
+        if (findings_.problems.size() < most_problems)
+            findings_.problems.push_back(std::move(text));
+    }
+
+    void problem(std::string_view engine, const Packet &packet, const Outcome &expected, const Outcome &got)
+    {
+        add(fmt::format("{}: {} where the IR says {}\n  packet: {}\n  {}", engine, text_of(got), text_of(expected),
+                        packet.name, hex(packet.bytes)));
+    }
+
+    void agree(std::string_view engine, const Packet &packet, const Outcome &expected, const Outcome &got)
+    {
+        if (!got || (expected && *got != *expected))
+            problem(engine, packet, expected, got);
+    }
+
+    void same_maps(std::string_view engine, const ir::MapStore &expected, const ir::MapStore &got)
+    {
+        for (std::size_t i = 0; i < maps_.size(); ++i)
+            if (!has(maps_[i].kind, map_trait::redirect) && expected.entries(MapId(i)) != got.entries(MapId(i)))
+                add(fmt::format("{}: other contents of map {}", engine, maps_[i].name));
+    }
+
+    void refused(const Compilation &compilation)
+    {
+        const auto &all = compilation.diagnostics().all();
+        findings_.refused_by_compiler = std::ranges::all_of(all, [](const Diagnostic &diagnostic) {
+            return diagnostic.kind == Kind::too_large || severity_of(diagnostic.kind) != Severity::error;
+        });
+        add(to_text(compilation.diagnostics(), compilation.sources()));
+    }
+
+    void in_kernel(std::string_view engine, const Compilation &compilation)
+    {
+        auto program = runtime::KernelProgram::load(compilation.image());
+        if (!program) {
+            findings_.refused_by_kernel = true;
+            const std::string &log = program.error().log;
+            add(fmt::format("{}: {}\n{}", engine, to_string(program.error()),
+                            log.substr(log.size() - std::min<std::size_t>(log.size(), 1500))));
+            return;
+        }
+        bpf_prog_info info{};
+        std::uint32_t size = sizeof info;
+        if (bpf_obj_get_info_by_fd(program->loaded().program_fd(), &info, &size) == 0)
+            findings_.verified = std::max(findings_.verified, info.verified_insns);
+        fill(*program);
+        std::vector<Bytes> bytes;
+        for (const Packet &packet : packets_)
+            bytes.push_back(packet.bytes);
+        const auto outcomes = program->run_all(bytes, arrival_of(subject_));
+        if (!outcomes)
+            return add(fmt::format("{}: {}", engine, to_string(outcomes.error())));
+        for (std::size_t i = 0; i < packets_.size(); ++i)
+            if ((*outcomes)[i].verdict && *(*outcomes)[i].verdict != findings_.verdicts[i])
+                add(fmt::format("{}: {} where the IR says {}\n  packet: {}\n  {}", engine, *(*outcomes)[i].verdict,
+                                findings_.verdicts[i], packets_[i].name, hex(packets_[i].bytes)));
+        same_maps_in_kernel(engine, *program);
+    }
+
+    void fill(runtime::KernelProgram &program)
+    {
+        const auto &specs = program.loaded().maps();
+        for (std::size_t i = 0; i < specs.size(); ++i)
+            if (has(specs[i].kind, map_trait::redirect))
+                (void)program.fill_slots(MapId(i));
+        for (const Filling &filling : subject_.fillings)
+            for (std::size_t i = 0; i < specs.size(); ++i)
+                if (specs[i].name == filling.map)
+                    if (const auto done = program.set(MapId(i), filling.key, filling.value); !done)
+                        add(to_string(done.error()));
+    }
+
+    // The kernel saw no packet below 14 bytes, so the expected contents are those of a run without them.
+    void same_maps_in_kernel(std::string_view engine, const runtime::KernelProgram &program)
+    {
+        Interpreted reference(plain_, false, subject_);
+        for (const Packet &packet : packets_)
+            if (runtime::KernelProgram::cannot_run(packet.bytes.size(), arrival_of(subject_)).empty())
+                (void)reference.run(packet.bytes);
+        for (std::size_t i = 0; i < maps_.size(); ++i) {
+            if (has(maps_[i].kind, map_trait::redirect) || maps_[i].kind == MapKind::lpm_trie)
+                continue;
+            for (const auto &[key, value] : reference.maps().entries(MapId(i))) {
+                const auto found = program.lookup(MapId(i), key);
+                if (!found || !*found || **found != value)
+                    add(fmt::format("{}: map {}[{}] is not {}", engine, maps_[i].name, hex(key), hex(value)));
+            }
+        }
+    }
+
+    const Subject &subject_;
+    std::span<const Packet> packets_;
+    Compilation plain_;
+    Compilation optimised_;
+    std::vector<MapSpec> maps_;
+    Findings findings_;
+};
+
+} // namespace
+
+Findings compare_engines(const Subject &subject, std::span<const Packet> packets, Engines engines)
+{
+    return Comparison(subject, packets).run(engines);
+}
+
+bool kernel_usable() { return ::geteuid() == 0; }
+
+std::uint64_t number_from_environment(const char *name, std::uint64_t otherwise)
+{
+    const char *text = std::getenv(name);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 0);
+}
+
+} // namespace xdpf::diff

@@ -1,0 +1,49 @@
+// One program over the same packets in every engine there is: the IR interpreter behind the passes and without them,
+// the bytecode interpreter, the kernel. They have to agree about each packet and about what lies in the maps
+// afterwards.
+#pragma once
+
+#include "tests/diff/packets.hpp"
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace xdpf::diff {
+
+// What lies in a map beforehand; key and value as MapSpec lays them out.
+struct Filling {
+    std::string map;
+    Bytes key;
+    Bytes value;
+};
+
+struct Subject {
+    std::string source;
+    std::vector<Filling> fillings;
+    std::uint32_t rx_queue = 0;
+};
+
+struct Findings {
+    std::vector<std::uint32_t> verdicts; // of the unoptimised IR, one a packet
+    std::vector<std::string> problems;   // at most a handful, each telling the packet; empty: all agree
+    std::uint32_t instructions = 0;
+    std::uint32_t verified = 0;       // instructions that the kernel's verifier walked; 0 where it was not asked
+    bool refused_by_compiler = false; // with `too_large`, the one diagnostic that a right program may get
+    bool refused_by_kernel = false;
+};
+
+enum class Engines : std::uint8_t { interpreters, all };
+
+[[nodiscard]] Findings compare_engines(const Subject &subject, std::span<const Packet> packets, Engines engines);
+
+// Whether programs can be loaded here.
+[[nodiscard]] bool kernel_usable();
+
+// An environment variable's number.
+[[nodiscard]] std::uint64_t number_from_environment(const char *name, std::uint64_t otherwise);
+
+} // namespace xdpf::diff
