@@ -1,11 +1,15 @@
 // A network namespace for one test, and packets to send in it.
 #pragma once
 
+#include "compiler/bpf/insn.hpp"
 #include "runtime/fd.hpp"
 #include "runtime/netlink.hpp"
 #include "runtime/test_device.hpp"
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <doctest/doctest.h>
+#include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
@@ -13,6 +17,8 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -80,13 +86,14 @@ inline void remove_interface(const char *interface)
 // Puts frames on the wire as they are.
 class Sender {
 public:
-    explicit Sender(const char *interface) : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0))
+    explicit Sender(const char *interface, int priority = 0) : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0))
     {
         REQUIRE(fd_);
         sockaddr_ll address{};
         address.sll_family = AF_PACKET;
         address.sll_ifindex = static_cast<int>(if_nametoindex(interface));
         REQUIRE(bind(fd_.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) == 0);
+        REQUIRE(setsockopt(fd_.get(), SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority) == 0);
     }
     void send(const std::vector<std::byte> &frame)
     {
@@ -95,6 +102,27 @@ public:
 
 private:
     runtime::Fd fd_;
+};
+
+// Frames that leave by the interface take the queue that their sender's priority names: queue_mapping counts from 1.
+class SteerByPriority {
+public:
+    explicit SteerByPriority(const char *interface)
+    {
+        const std::array program{bpf::ldx(bpf::u32, bpf::r2, bpf::r1 + offsetof(__sk_buff, priority)),
+                                 bpf::add(bpf::r2, 1),
+                                 bpf::stx(bpf::u32, bpf::r1 + offsetof(__sk_buff, queue_mapping), bpf::r2),
+                                 bpf::mov(bpf::r0, 0), bpf::exit()};
+        program_ = runtime::Fd(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "steer", "GPL", reinterpret_cast<const bpf_insn *>(program.data()), program.size(), nullptr));
+        REQUIRE(program_);
+        DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(if_nametoindex(interface)), .attach_point = BPF_TC_EGRESS);
+        REQUIRE(bpf_tc_hook_create(&hook) == 0);
+        DECLARE_LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program_.get());
+        REQUIRE(bpf_tc_attach(&hook, &options) == 0);
+    }
+
+private:
+    runtime::Fd program_; // the hook goes with the namespace
 };
 
 inline std::vector<std::byte> bytes_of(std::initializer_list<int> values)

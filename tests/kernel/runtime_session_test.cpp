@@ -1,4 +1,5 @@
 // Sessions on veth pairs: packets arrive, and what goes wrong is said and leaves nothing behind.
+#include "compiler/compile.hpp"
 #include "runtime/attached.hpp"
 #include "runtime/run.hpp"
 #include "runtime/session.hpp"
@@ -82,7 +83,9 @@ TEST_CASE("100,000 UDP packets arrive byte for byte, in native and in skb mode")
     for (const Mode mode : {Mode::native, Mode::skb})
         with_veth(1, [mode] {
             CAPTURE(name_of(mode));
-            Result<Session> session = Session::open(udp_to_xsk(), on_veth(mode));
+            const Compilation compiled = compile_file(XDPF_SOURCE_DIR "/examples/udp_to_xsk.xdpf");
+            REQUIRE(compiled.ok());
+            Result<Session> session = Session::open(compiled.image(), on_veth(mode));
             REQUIRE_MESSAGE(session.has_value(), to_string(session.error()));
             CHECK(session->attachment().mode() == mode);
             CHECK_FALSE(session->queues()[0].zero_copy());
@@ -93,25 +96,27 @@ TEST_CASE("100,000 UDP packets arrive byte for byte, in native and in skb mode")
         });
 }
 
-TEST_CASE("two queues have a socket each")
+TEST_CASE("what is steered to a queue arrives in the socket of that queue")
 {
     XDPF_NEEDS_ROOT();
     with_veth(2, [] {
-        Result<Session> session = Session::open(redirect_all(), on_veth());
+        const Compilation compiled = compile("match udp -> xsk");
+        REQUIRE(compiled.ok());
+        Result<Session> session = Session::open(compiled.image(), on_veth());
         REQUIRE_MESSAGE(session.has_value(), to_string(session.error()));
         REQUIRE(session->queues().size() == 2);
-        Sender sender("xdpfrt1");
-        std::array<int, 2> packets{};
-        for (std::uint32_t i = 0; i < 400; ++i)
-            sender.send(udp_frame(i * 7));
-        while (packets[0] + packets[1] < 400 &&
-               session->wait(500ms).value_or(Session::Wake::timeout) != Session::Wake::timeout)
+        const SteerByPriority steering("xdpfrt1");
+        constexpr std::array<std::uint32_t, 2> sent{300, 200};
+        std::array<Sender, 2> senders{Sender("xdpfrt1", 0), Sender("xdpfrt1", 1)};
+        for (std::uint32_t queue = 0; queue < sent.size(); ++queue)
+            for (std::uint32_t i = 0; i < sent[queue]; ++i)
+                senders[queue].send(udp_frame(i * 2 + queue));
+        std::array<std::uint32_t, 2> arrived{};
+        while (arrived != sent && session->wait(500ms).value_or(Session::Wake::timeout) != Session::Wake::timeout)
             session->receive([&](std::uint32_t queue, std::span<std::byte> packet) {
-                packets[queue] += packet.size() == 64 ? 1 : 0;
+                arrived[queue] += std::ranges::equal(packet, udp_frame(arrived[queue] * 2 + queue)) ? 1 : 0;
             });
-        CHECK(packets[0] + packets[1] >= 400);
-        CHECK(packets[0] > 0);
-        CHECK(packets[1] > 0);
+        CHECK(arrived == sent);
     });
 }
 
