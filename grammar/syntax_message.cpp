@@ -49,6 +49,8 @@ std::string help_with_word(std::string_view word, const std::vector<Expected> &e
     constexpr std::size_t longest_keyword = 16;
     if (word.size() > longest_keyword)
         return {};
+    if ((word == "packet" || word == "header") && expects(expected, "a name"))
+        return fmt::format("'{}' has a meaning of its own and cannot be a name", word);
     if (lexis::is_known(word) && !lexis::is_reserved(word))
         return expects(expected, "'payload'") || expects(expected, "'where'") ? "each clause of a header stands once"
                                                                               : "";
@@ -68,6 +70,8 @@ std::string help_with_operator(std::string_view token, const std::vector<Expecte
 {
     if (is_comparison(token) && expects(expected, "'->'"))
         return "comparisons do not chain: write a < b and b < c";
+    if (token == ":" && expects(expected, "'->'"))
+        return "a MAC address has six pairs of hex digits, an IPv6 address eight groups or a '::'";
     if (token == "not" && expects(expected, "'->'"))
         return "'not' stands in front: not a in b";
     if ((token == "=" && expects(expected, "'->'")) || token != "=")

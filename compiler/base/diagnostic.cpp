@@ -56,7 +56,7 @@ Diagnostic &Diagnostics::add(Kind kind, Span span, std::string message)
 
 std::string nearest(std::string_view name, const std::vector<std::string> &candidates)
 {
-    if (name.size() > longest_compared)
+    if (name.size() < 2 || name.size() > longest_compared)
         return {};
     std::string best;
     std::size_t least = std::max<std::size_t>(1, name.size() / 3) + 1;

@@ -30,14 +30,17 @@ void Analyzer::check_constants()
                 auto *known = symbol != nullptr ? std::get_if<ConstSymbol>(&symbol->what) : nullptr;
                 if (known == nullptr || known->decl != constant)
                     continue;
-                known->in_use = true;
-                const auto before = diagnostics_.errors();
                 const auto &expr = module->ast.exprs[constant->value];
-                if (std::holds_alternative<ast::String>(expr.node))
-                    (void)value(constant->value, {&module->ast});
-                else if (!set_value(constant->value, {&module->ast}) && diagnostics_.errors() == before)
-                    diagnostics_.report(Kind::not_constant, expr.span);
-                known->in_use = false;
+                if (known->broken || std::holds_alternative<ast::String>(expr.node))
+                    continue;
+                known->in_use = true;
+                if (may_be_set(expr)) {
+                    known->broken = !set_value(constant->value, {&module->ast});
+                    known->in_use = false;
+                } else {
+                    known->in_use = false;
+                    (void)constant_value(constant->name.text, *known, constant->name.span);
+                }
             }
 }
 

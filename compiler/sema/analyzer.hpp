@@ -36,6 +36,7 @@ struct ConstSymbol {
     const ast::File *file;
     const ast::Const *decl;
     bool in_use = false; // while it is evaluated: finds cycles
+    bool broken = false; // an error was reported: those who use it say nothing more
 };
 
 struct Symbol {
@@ -88,6 +89,7 @@ private:
     // expressions.cpp
     std::optional<ExprId> value(ast::ExprId id, const Scope &scope);
     std::optional<ExprId> identifier_value(const ast::Identifier &node, Span span, const Scope &scope);
+    std::optional<ExprId> constant_value(const std::string &name, ConstSymbol &constant, Span span);
     std::optional<ExprId> member_value(ast::ExprId id, const Scope &scope);
     std::optional<ExprId> slice_value(const ast::Expr &expr, const Scope &scope);
     std::optional<ExprId> binary_value(const ast::Binary &node, Span span, const Scope &scope);
@@ -112,7 +114,9 @@ private:
     std::optional<PredId> any_of(ast::ExprId body, const Scope &scope);
     std::optional<PredId> path(ast::ExprId id, const Scope &scope);
     std::optional<PredId> path_from(const std::vector<HeaderRef> &path, const std::vector<Span> &spans, int start_link, Span span);
+    [[nodiscard]] std::string stands_behind(HeaderId id) const;
     [[nodiscard]] bool is_path(ast::ExprId id, const Scope &scope);
+    [[nodiscard]] bool may_be_set(const ast::Expr &expr);
     std::optional<SetValue> set_value(ast::ExprId id, const Scope &scope);
     bool add_element(ast::ExprId id, const Scope &scope, SetValue &set, bool first);
     std::optional<std::pair<ValueType, Interval>> element(ast::ExprId id, const Scope &scope);
@@ -145,6 +149,7 @@ private:
     bool with_map(MapId map, const ast::WithStatement &statement, const Scope &scope, TestImage &out);
     bool expect_verdict(const ast::ExpectStatement &statement, ast::ActionId id, const Scope &scope, TestImage &out);
     bool expect_entry(const ast::ExpectStatement &statement, ast::ExprId id, const Scope &scope, TestImage &out);
+    void report_unknown_member(const MapSpec &spec, const ast::Argument &element, const Scope &scope);
     std::optional<std::vector<std::byte>> key_bytes(MapId map, ast::ExprId id, const Scope &scope);
 
     // packets.cpp

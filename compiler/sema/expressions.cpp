@@ -71,11 +71,11 @@ std::uint32_t result_bits(Arithmetic op, std::uint32_t a, std::uint32_t b, std::
 std::string describe(ValueType type, std::uint32_t bits)
 {
     switch (type) {
-    case ValueType::number: return bits == 64 ? "a number" : fmt::format("a number of {} bits", bits);
+    case ValueType::number: return bits == 64 ? "a number" : fmt::format("a number of {}", counted(bits, "bit"));
     case ValueType::mac: return "a MAC address";
     case ValueType::ipv4: return "an IPv4 address";
     case ValueType::ipv6: return "an IPv6 address";
-    case ValueType::bytes: return fmt::format("{} raw bytes", bits / 8);
+    case ValueType::bytes: return counted(bits / 8, "raw byte");
     }
     return {};
 }
@@ -152,17 +152,7 @@ std::optional<ExprId> Analyzer::identifier_value(const ast::Identifier &node, Sp
         return std::nullopt;
     }
     if (auto *constant = std::get_if<ConstSymbol>(&symbol->what)) {
-        if (constant->in_use) {
-            diagnostics_.report(Kind::const_cycle, span, node.text);
-            return std::nullopt;
-        }
-        constant->in_use = true;
-        const auto result = value(constant->decl->value, {constant->file});
-        constant->in_use = false;
-        if (result && !constant_of(*result) && !std::holds_alternative<BytesConstant>(unit_.exprs[*result].node)) {
-            diagnostics_.report(Kind::not_constant, constant->file->exprs[constant->decl->value].span);
-            return std::nullopt;
-        }
+        const auto result = constant_value(node.text, *constant, span);
         if (result)
             unit_.exprs[*result].span = span;
         return result;
@@ -175,6 +165,32 @@ std::optional<ExprId> Analyzer::identifier_value(const ast::Identifier &node, Sp
             report.suggest(fmt::format("name one of its fields, e.g. {}.{}", node.text, fields.front().name));
     }
     return std::nullopt;
+}
+
+// What a constant stands for where one value is wanted.
+std::optional<ExprId> Analyzer::constant_value(const std::string &name, ConstSymbol &constant, Span span)
+{
+    if (constant.broken)
+        return std::nullopt;
+    if (constant.in_use) {
+        diagnostics_.report(Kind::const_cycle, span, name);
+        constant.broken = true;
+        return std::nullopt;
+    }
+    const auto &expr = constant.file->exprs[constant.decl->value];
+    if (std::holds_alternative<ast::Set>(expr.node) || std::holds_alternative<ast::Range>(expr.node)) {
+        diagnostics_.report(Kind::not_a_value, span, "a set").suggest("sets and ranges stand behind 'in'").note(expr.span, "this is what it stands for");
+        return std::nullopt;
+    }
+    constant.in_use = true;
+    auto result = value(constant.decl->value, {constant.file});
+    constant.in_use = false;
+    if (result && !constant_of(*result) && !std::holds_alternative<BytesConstant>(unit_.exprs[*result].node)) {
+        diagnostics_.report(Kind::not_constant, expr.span);
+        result = std::nullopt;
+    }
+    constant.broken = constant.broken || !result;
+    return result;
 }
 
 std::optional<std::size_t> Analyzer::find_field(HeaderId header, std::string_view name) const
@@ -211,7 +227,11 @@ std::optional<HeaderRef> Analyzer::header_ref(ast::ExprId id, const Scope &scope
         }
         return ref;
     }
-    const auto number = index->indices.size() == 1 ? constant(index->indices[0], scope) : std::nullopt;
+    if (index->indices.size() != 1) {
+        diagnostics_.report(Kind::not_a_value, expr.span, "a list").suggest(fmt::format("one index at most: {}[0]", what.name));
+        return std::nullopt;
+    }
+    const auto number = constant(index->indices[0], scope);
     if (!number)
         return std::nullopt;
     if (!what.is_link()) {
@@ -293,14 +313,18 @@ std::optional<ExprId> Analyzer::slice_value(const ast::Expr &expr, const Scope &
             .suggest("bytes are taken from the packet or a payload: packet[12:2], udp.payload[0:4]");
         return std::nullopt;
     }
-    const auto offset = slice != nullptr ? constant(slice->offset, scope) : index->indices.size() == 1 ? constant(index->indices[0], scope) : std::nullopt;
+    if (index != nullptr && index->indices.size() != 1) {
+        diagnostics_.report(Kind::not_a_value, expr.span, "a list").suggest("a slice is written packet[12:2]: two bytes, from byte 12");
+        return std::nullopt;
+    }
+    const auto offset = constant(slice != nullptr ? slice->offset : index->indices[0], scope);
     const auto length = slice != nullptr ? constant(slice->length, scope) : std::optional<std::uint64_t>(1);
     if (!offset || !length)
         return std::nullopt;
     constexpr std::uint64_t longest = 64;
     constexpr std::uint64_t farthest = 4096;
     if (*length == 0 || *length > longest || *offset > farthest) {
-        diagnostics_.report(Kind::bad_slice, expr.span, *length, *offset,
+        diagnostics_.report(Kind::bad_slice, expr.span, counted(*length, "byte"), *offset,
                             fmt::format("it takes 1 to {} bytes, from byte {} at most", longest, farthest));
         return std::nullopt;
     }

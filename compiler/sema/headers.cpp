@@ -72,13 +72,14 @@ void Analyzer::build_headers()
 void Analyzer::build_fields(HeaderId id, const ast::File &file, const ast::Header &decl)
 {
     std::uint32_t bit = 0;
+    const auto errors = diagnostics_.errors();
     for (const auto &field : decl.fields)
         if (!field.end_of)
             add_field(id, file, field, "", bit);
     for (const auto &field : decl.fields)
         if (field.end_of)
             add_chain(id, file, field);
-    if (bit % 8 != 0)
+    if (bit % 8 != 0 && diagnostics_.errors() == errors)
         diagnostics_.report(Kind::bad_header, decl.name.span, decl.name.text,
                             fmt::format("its fields have {} bits, which is no whole number of bytes", bit));
     unit_.headers[id].fixed_size = bit / 8;
@@ -88,8 +89,8 @@ void Analyzer::add_field(HeaderId id, const ast::File &file, const ast::Field &d
 {
     Header &header = unit_.headers[id];
     Field field{.name = prefix + decl.name.text, .bit_offset = bit, .span = decl.name.span};
-    if (find_field(id, field.name) || (header.chain && header.chain->name == field.name)) {
-        diagnostics_.report(Kind::redefined, decl.name.span, field.name);
+    if (const auto same = find_field(id, field.name)) {
+        diagnostics_.report(Kind::redefined, decl.name.span, field.name).note(header.fields[*same].span, "first here");
         return;
     }
     if (!field_type(file, *decl.type, field))
@@ -108,10 +109,11 @@ void Analyzer::add_field(HeaderId id, const ast::File &file, const ast::Field &d
     header.fields.push_back(field);
     if (!decl.parts.empty()) {
         std::uint32_t part_bit = bit;
+        const auto errors = diagnostics_.errors();
         for (const auto &part : decl.parts)
             if (part.type)
                 add_field(id, file, part, field.name + ".", part_bit);
-        if (part_bit - bit != field.bits)
+        if (part_bit - bit != field.bits && diagnostics_.errors() == errors)
             diagnostics_.report(Kind::bad_field, decl.name.span, field.name,
                                 fmt::format("its parts have {} bits, and it has {}", part_bit - bit, field.bits));
     }
@@ -161,6 +163,10 @@ void Analyzer::add_chain(HeaderId id, const ast::File &file, const ast::Field &d
 {
     Header &header = unit_.headers[id];
     const auto selector = find_field(id, decl.end_of->text);
+    if (const auto same = find_field(id, decl.name.text)) {
+        diagnostics_.report(Kind::redefined, decl.name.span, decl.name.text).note(header.fields[*same].span, "first here");
+        return;
+    }
     if (header.chain || !selector) {
         diagnostics_.report(Kind::bad_field, decl.name.span, decl.name.text,
                             header.chain ? "a header has one 'end of' at most" : fmt::format("there is no field '{}'", decl.end_of->text));
@@ -196,13 +202,16 @@ void Analyzer::build_relations(HeaderId id, const ast::File &file, const ast::He
             diagnostics_.report(Kind::unknown_field, decl.then->span, decl.name.text, decl.then->text)
                 .suggest(did_you_mean(decl.then->text, field_names(id)));
     }
+    const auto errors = diagnostics_.errors();
     if (decl.on)
         if (const auto condition = predicate(*decl.on, {&file}))
             add_way(id, *condition, file.exprs[*decl.on].span);
-    const Header &header = unit_.headers[id];
+    Header &header = unit_.headers[id];
     const bool link = header.ways.size() == 1 && header.ways[0].through_chain && std::holds_alternative<InSet>(unit_.preds[header.ways[0].condition].node);
-    if (header.is_link() && !link && !diagnostics_.has_errors())
+    if (header.is_link() && !link && diagnostics_.errors() == errors)
         diagnostics_.report(Kind::bad_header, decl.name.span, header.name, "'then' is for links of a chain: 'on' compares the end of one with constants");
+    if (!link)
+        header.then.reset();
     build_size(id);
 }
 
@@ -271,7 +280,8 @@ std::uint32_t Analyzer::place(HeaderId id, std::vector<int> &state)
     }
     header.max_position = position;
     state[id.value] = done;
-    if (position > farthest_position)
+    const bool in_front = std::ranges::any_of(header.ways, [&](const Way &way) { return unit_.headers[way.parent].max_position > farthest_position; });
+    if (position > farthest_position && !in_front) // once, for the first of them
         diagnostics_.report(Kind::bad_header, header.span, header.name, fmt::format("it can lie {} bytes into a packet; {} are followed", position, farthest_position));
     return position;
 }

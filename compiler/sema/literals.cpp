@@ -148,6 +148,8 @@ std::optional<LiteralValue> read_literal(const ast::Literal &literal, Span span,
     return with_prefix(value, std::string_view(literal.text).substr(slash + 1), literal.text, span, diagnostics);
 }
 
+std::string counted(std::uint64_t count, std::string_view what) { return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s"); }
+
 std::string to_string(ValueType type, u128 value)
 {
     char text[INET6_ADDRSTRLEN] = {};

@@ -23,6 +23,9 @@ struct LiteralValue {
 // Nothing after an error, which has been reported at `span`.
 [[nodiscard]] std::optional<LiteralValue> read_literal(const ast::Literal &literal, Span span, Diagnostics &diagnostics);
 
+// "1 bit", "2 bits"
+[[nodiscard]] std::string counted(std::uint64_t count, std::string_view what);
+
 // How the value is written in the language: 10.0.0.1, 2001:db8::1, 02:00:00:00:00:01, 53.
 [[nodiscard]] std::string to_string(ValueType type, u128 value);
 

@@ -174,9 +174,9 @@ std::optional<MapId> Analyzer::map_named(const ast::Name &name)
     std::vector<std::string> candidates;
     for (const auto &spec : unit_.maps)
         candidates.push_back(spec.name);
-    auto hint = did_you_mean(name.text, candidates);
+    const auto near = nearest(name.text, candidates);
     diagnostics_.report(Kind::unknown_map, name.span, name.text)
-        .suggest(hint.empty() ? fmt::format("declare it: defmap {} : …", name.text) : hint);
+        .suggest(near.empty() ? fmt::format("declare it: defmap {} : …", name.text) : fmt::format("did you mean '{}'?", near));
     return std::nullopt;
 }
 
@@ -202,7 +202,7 @@ bool Analyzer::check_key(ExprId key, MapId map)
     if (same && fits) {
         const auto constant = constant_of(key);
         if (constant && field.format == FieldFormat::number && *constant > largest(field.size * 8)) {
-            diagnostics_.report(Kind::constant_too_large, expr.span, to_string(expr.type, *constant), fmt::format("a key of '{}'", spec.name), field.size * 8);
+            diagnostics_.report(Kind::constant_too_large, expr.span, to_string(expr.type, *constant), fmt::format("a key of '{}'", spec.name), counted(field.size * 8, "bit"));
             return false;
         }
         return true;

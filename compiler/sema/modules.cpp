@@ -57,6 +57,8 @@ public:
     std::optional<Text> read(const fs::path &path, Span span)
     {
         std::error_code error;
+        if (const auto type = fs::status(path, error).type(); type == fs::file_type::fifo || type == fs::file_type::character)
+            return read_stream(path, span);
         const auto size = fs::file_size(path, error);
         if (error) {
             diagnostics_.report(Kind::cannot_read, span, path.string(), error.message());
@@ -78,6 +80,25 @@ public:
     Modules modules;
 
 private:
+    // A pipe, as in `xdpf check <(…)`, or a device: how much it holds shows when it ends.
+    std::optional<Text> read_stream(const fs::path &path, Span span)
+    {
+        std::ifstream in(path, std::ios::binary);
+        std::string text(max_source_bytes + 1, '\0');
+        if (in)
+            in.read(text.data(), static_cast<std::streamsize>(text.size()));
+        if (!in.eof() && in.gcount() == 0) {
+            diagnostics_.report(Kind::cannot_read, span, path.string(), std::strerror(errno));
+            return std::nullopt;
+        }
+        text.resize(static_cast<std::size_t>(in.gcount()));
+        if (text.size() > max_source_bytes) {
+            diagnostics_.report(Kind::file_too_large, span, path.string(), fmt::format("more than {}", max_source_bytes), max_source_bytes);
+            return std::nullopt;
+        }
+        return Text{path.lexically_normal().string(), std::move(text)};
+    }
+
     enum class State : std::uint8_t { open, done };
 
     void import_prelude()
@@ -126,9 +147,9 @@ private:
     void report_cycle(const ast::Import &import, const std::string &path)
     {
         const auto start = std::ranges::find(open_, path);
-        std::vector<std::string> way(start, open_.end());
+        std::vector<std::string> way(std::next(start), open_.end());
         std::ranges::transform(way, way.begin(), [](const auto &name) { return fmt::format("'{}'", name); });
-        diagnostics_.report(Kind::import_cycle, import.path_span, path, fmt::join(way, " and "))
+        diagnostics_.report(Kind::import_cycle, import.path_span, path, way.empty() ? "" : fmt::format(", by way of {}", fmt::join(way, " and ")))
             .suggest("move what both need into a file of its own");
     }
 

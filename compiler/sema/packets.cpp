@@ -159,7 +159,7 @@ private:
             return false;
         }
         if (*number > largest(field.bits)) {
-            a_.diagnostics_.report(Kind::constant_too_large, span, to_string(field.type, *number), fmt::format("'{}'", field.name), field.bits);
+            a_.diagnostics_.report(Kind::constant_too_large, span, to_string(field.type, *number), fmt::format("'{}'", field.name), counted(field.bits, "bit"));
             return false;
         }
         put(layer, index, *number);

@@ -2,6 +2,8 @@
 // reached, and how many links of a chain lie between.
 #include "compiler/sema/analyzer.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 namespace xdpf::sema {
@@ -60,6 +62,18 @@ std::optional<PredId> Analyzer::path(ast::ExprId id, const Scope &scope)
     return any;
 }
 
+// "udp stands behind ipv4 or ipv6"
+std::string Analyzer::stands_behind(HeaderId id) const
+{
+    std::vector<std::string> in_front;
+    for (const auto &way : unit_.headers[id].ways)
+        if (const auto &name = unit_.headers[way.parent].name; std::ranges::find(in_front, name) == in_front.end())
+            in_front.push_back(name);
+    if (in_front.empty())
+        return fmt::format("a packet begins with {}", unit_.headers[id].name);
+    return fmt::format("{} stands behind {}", unit_.headers[id].name, fmt::join(in_front, " or "));
+}
+
 std::optional<PredId> Analyzer::path_from(const std::vector<HeaderRef> &path, const std::vector<Span> &spans, int start_link, Span span)
 {
     std::vector<PredId> all;
@@ -71,7 +85,7 @@ std::optional<PredId> Analyzer::path_from(const std::vector<HeaderRef> &path, co
         const Header &header = unit_.headers[id];
         const auto impossible = [&] {
             const auto before = unit_.headers[path[i - 1].header].name;
-            diagnostics_.report(Kind::path_impossible, spans[i], header.name, before);
+            diagnostics_.report(Kind::path_impossible, spans[i], header.name, before).suggest(stands_behind(id));
             return std::nullopt;
         };
         if (header.is_link()) {
@@ -79,8 +93,12 @@ std::optional<PredId> Analyzer::path_from(const std::vector<HeaderRef> &path, co
             if (i == 0) {
                 base = parent;
                 links = static_cast<unsigned>(start_link);
-            } else if (base != parent || links >= unit_.headers[parent].chain->limit) {
+            } else if (base != parent) {
                 return impossible();
+            }
+            if (const unsigned limit = unit_.headers[parent].chain->limit; links >= limit) {
+                diagnostics_.report(Kind::link_index, spans[i], limit, header.name, limit - 1);
+                return std::nullopt;
             }
             want(LinkIs{base, links++, id});
             continue;

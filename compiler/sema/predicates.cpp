@@ -51,6 +51,18 @@ std::vector<Interval> intervals_of(Comparison op, u128 c, u128 most)
     return {};
 }
 
+std::string_view example_of(ValueType type)
+{
+    switch (type) {
+    case ValueType::number: return "1";
+    case ValueType::mac: return "02:00:00:00:00:01";
+    case ValueType::ipv4: return "10.0.0.1";
+    case ValueType::ipv6: return "2001:db8::1";
+    case ValueType::bytes: return "\"…\"";
+    }
+    return {};
+}
+
 bool has_any(const ast::Expr &expr)
 {
     const auto *unary = std::get_if<ast::Unary>(&expr.node);
@@ -111,8 +123,11 @@ std::optional<PredId> Analyzer::predicate(ast::ExprId id, const Scope &scope)
         if (unary->op == ast::UnaryOp::any)
             return scope.any_index < 0 ? any_of(unary->operand, scope) : predicate(unary->operand, scope);
     }
+    const auto errors = diagnostics_.errors();
     if (const auto ref = header_ref(id, scope, true))
         return add(Pred{Present{*ref}, expr.span});
+    if (diagnostics_.errors() != errors) // a header, with a wrong index
+        return std::nullopt;
     const auto result = value(id, scope);
     if (!result)
         return std::nullopt;
@@ -120,9 +135,8 @@ std::optional<PredId> Analyzer::predicate(ast::ExprId id, const Scope &scope)
     if (typed.type == ValueType::number && typed.bits == 1 && std::holds_alternative<FieldValue>(typed.node))
         return add(Pred{InSet{*result, {{1, 1}}}, expr.span});
     auto &report = diagnostics_.report(Kind::not_a_predicate, expr.span, describe(*result));
-    if (!constant_of(*result))
-        report.suggest(fmt::format("compare it with something, e.g. {} == {}", sources_.text(expr.span),
-                                   typed.type == ValueType::number ? "1" : to_string(typed.type, 0x0a000001)));
+    if (!constant_of(*result) && !std::holds_alternative<BytesConstant>(typed.node))
+        report.suggest(fmt::format("compare it with something, e.g. {} == {}", sources_.text(expr.span), example_of(typed.type)));
     return std::nullopt;
 }
 
@@ -147,7 +161,9 @@ std::optional<PredId> Analyzer::compare(const ast::Binary &node, Span span, cons
     if (unit_.exprs[*left].type == ValueType::bytes || slice_and_bytes)
         return compare_bytes(op, *left, *right, span);
     if (unit_.exprs[*left].type != unit_.exprs[*right].type) {
-        diagnostics_.report(Kind::type_mismatch, span, describe(*left), describe(*right));
+        auto &report = diagnostics_.report(Kind::type_mismatch, span, describe(*left), describe(*right));
+        if (std::holds_alternative<BytesConstant>(unit_.exprs[*right].node))
+            report.suggest("only raw bytes are compared with a string: packet[0:3] == \"abc\"");
         return std::nullopt;
     }
     const auto a = constant_of(*left);
@@ -165,7 +181,7 @@ std::optional<PredId> Analyzer::compare_with_constant(Comparison op, ExprId left
     // Two constants: both as wide as numbers are.
     const auto bits = constant_of(left) ? std::max(64U, bits_of(expr.type)) : expr.bits;
     if (constant > largest(bits)) {
-        diagnostics_.report(Kind::constant_too_large, constant_span, to_string(expr.type, constant), fmt::format("'{}'", sources_.text(expr.span)), bits)
+        diagnostics_.report(Kind::constant_too_large, constant_span, to_string(expr.type, constant), fmt::format("'{}'", sources_.text(expr.span)), counted(bits, "bit"))
             .suggest(fmt::format("it holds 0 to {}", static_cast<std::uint64_t>(largest(bits))));
         return std::nullopt;
     }
@@ -182,6 +198,8 @@ std::optional<PredId> Analyzer::compare_bytes(Comparison op, ExprId left, ExprId
         auto &report = diagnostics_.report(Kind::type_mismatch, span, describe(left), describe(right));
         if (!equality)
             report.suggest("raw bytes have no order: == and != are possible");
+        else if (std::holds_alternative<BytesConstant>(bytes.node) && other.type != ValueType::bytes)
+            report.suggest("only raw bytes are compared with a string: packet[0:3] == \"abc\"");
         else if (other.type == ValueType::bytes)
             report.suggest("both sides need the same number of bytes");
         else
@@ -212,7 +230,7 @@ std::optional<PredId> Analyzer::membership(const ast::Binary &node, Span span, c
     for (const auto &interval : set->intervals) {
         if (interval.last <= largest(bits))
             continue;
-        diagnostics_.report(Kind::constant_too_large, scope[node.right].span, to_string(expr.type, interval.last), fmt::format("'{}'", sources_.text(expr.span)), bits)
+        diagnostics_.report(Kind::constant_too_large, scope[node.right].span, to_string(expr.type, interval.last), fmt::format("'{}'", sources_.text(expr.span)), counted(bits, "bit"))
             .suggest(fmt::format("it holds 0 to {}", static_cast<std::uint64_t>(largest(bits))));
         return std::nullopt;
     }
@@ -257,6 +275,16 @@ std::optional<PredId> Analyzer::any_of(ast::ExprId body, const Scope &scope)
 
 // ---- Sets ----------------------------------------------------------------------------------------------------------
 
+// By its form: a set, a range, a prefix, or the name of a constant that could be one.
+bool Analyzer::may_be_set(const ast::Expr &expr)
+{
+    if (const auto *name = std::get_if<ast::Identifier>(&expr.node)) {
+        const Symbol *symbol = find(name->text);
+        return symbol != nullptr && std::holds_alternative<ConstSymbol>(symbol->what);
+    }
+    return std::holds_alternative<ast::Set>(expr.node) || std::holds_alternative<ast::Range>(expr.node) || std::holds_alternative<ast::Literal>(expr.node);
+}
+
 std::optional<SetValue> Analyzer::set_value(ast::ExprId id, const Scope &scope)
 {
     const ast::Expr &expr = scope[id];
@@ -264,10 +292,16 @@ std::optional<SetValue> Analyzer::set_value(ast::ExprId id, const Scope &scope)
     if (const auto *name = std::get_if<ast::Identifier>(&expr.node)) {
         Symbol *symbol = find(name->text);
         auto *constant = symbol != nullptr ? std::get_if<ConstSymbol>(&symbol->what) : nullptr;
+        if (constant != nullptr && constant->broken)
+            return std::nullopt;
         if (constant != nullptr && !constant->in_use) {
+            const bool one_value = !may_be_set(constant->file->exprs[constant->decl->value]);
+            if (one_value && !constant_value(name->text, *constant, expr.span))
+                return std::nullopt;
             constant->in_use = true;
             auto set = set_value(constant->decl->value, {constant->file});
             constant->in_use = false;
+            constant->broken = constant->broken || !set;
             return set;
         }
     }
@@ -280,8 +314,9 @@ std::optional<SetValue> Analyzer::set_value(ast::ExprId id, const Scope &scope)
                 good = false;
                 continue;
             }
-            good = add_element(argument.value, scope, out, first) && good;
-            first = false;
+            const bool added = add_element(argument.value, scope, out, first);
+            good = good && added;
+            first = first && !added;
         }
         return good ? std::optional(out) : std::nullopt;
     }

@@ -3,6 +3,7 @@
 #include <linux/bpf.h>
 
 #include <algorithm>
+#include <cassert>
 
 namespace xdpf::sema {
 namespace {
@@ -22,6 +23,16 @@ std::optional<std::uint32_t> verdict_of(const ast::Action &action)
     case ast::Verdict::Kind::next: return std::nullopt;
     }
     return std::nullopt;
+}
+
+// `continue`, alone or in a block.
+bool goes_on(const ast::File &file, ast::ActionId id)
+{
+    const ast::Action &action = file.actions[id];
+    if (const auto *block = std::get_if<ast::Block>(&action.node))
+        return std::ranges::any_of(block->actions, [&](ast::ActionId inner) { return goes_on(file, inner); });
+    const auto *verdict = std::get_if<ast::Verdict>(&action.node);
+    return verdict != nullptr && verdict->kind == ast::Verdict::Kind::next;
 }
 
 // A file's name made into what the kernel takes: udp-to-xsk becomes udp_to_xsk.
@@ -101,8 +112,10 @@ std::vector<Rule> Analyzer::rules(const std::vector<ast::RuleId> &ids, const Sco
         if (decided)
             diagnostics_.report(Kind::unreachable_rule, ast.head).note(*decided, "this decides every packet that gets here");
         auto one = rule(id, scope);
-        if (!one)
+        if (!one) {
+            assert(diagnostics_.has_errors() || !scope.file->damaged.empty());
             continue;
+        }
         const auto *action = std::get_if<Action>(&one->body);
         if (!decided && !one->predicate && action != nullptr && action->decision)
             decided = ast.head;
@@ -140,9 +153,7 @@ bool Analyzer::action(ast::ActionId id, const Scope &scope, Action &out)
     if (const auto *block = std::get_if<ast::Block>(&ast.node)) {
         bool good = true;
         for (std::size_t i = 0; i < block->actions.size(); ++i) {
-            const auto *verdict = std::get_if<ast::Verdict>(&scope.file->actions[block->actions[i]].node);
-            const bool next = verdict != nullptr && verdict->kind == ast::Verdict::Kind::next;
-            if (next && i + 1 != block->actions.size()) {
+            if (goes_on(*scope.file, block->actions[i]) && i + 1 != block->actions.size()) {
                 diagnostics_.report(Kind::after_verdict, scope.file->actions[block->actions[i + 1]].span)
                     .note(scope.file->actions[block->actions[i]].span, "this goes on to the next rule");
                 return false;

@@ -59,6 +59,10 @@ void Analyzer::build_test(const ast::File &file, const ast::Test &test)
                                        : expect_entry(expected, std::get<ast::ExprId>(expected.what), scope, out)) && good;
         }
     }
+    // What a syntax error took away is not missing.
+    good = good && std::ranges::none_of(diagnostics_.all(), [&](const Diagnostic &one) {
+        return one.span.file == test.span.file && one.span.begin >= test.span.begin && one.span.end <= test.span.end && severity_of(one.kind) == Severity::error;
+    });
     if (good && out.packets.empty())
         diagnostics_.report(Kind::bad_test, test.name_span, test.name, "it has no packet").suggest("packet ethernet / ipv4 / udp(dport = 53)");
     else if (good && out.verdicts.empty() && out.expected_entries.empty())
@@ -74,7 +78,7 @@ bool Analyzer::with(const ast::WithStatement &statement, const Scope &scope, Tes
         if (!number)
             return false;
         if (*number > UINT32_MAX) {
-            diagnostics_.report(Kind::constant_too_large, scope[statement.value].span, *number, fmt::format("'{}'", statement.name.text), 32);
+            diagnostics_.report(Kind::constant_too_large, scope[statement.value].span, *number, fmt::format("'{}'", statement.name.text), counted(32, "bit"));
             return false;
         }
         (statement.name.text == "iface" ? out.ingress_ifindex : out.rx_queue) = static_cast<std::uint32_t>(*number);
@@ -89,7 +93,8 @@ bool Analyzer::with_map(MapId map, const ast::WithStatement &statement, const Sc
     const MapSpec &spec = unit_.maps[map];
     const auto *set = std::get_if<ast::Set>(&scope[statement.value].node);
     if (set == nullptr) {
-        diagnostics_.report(Kind::not_a_set, scope[statement.value].span, "no set").suggest(fmt::format("with {} = {{…}}", spec.name));
+        diagnostics_.report(Kind::bad_test, scope[statement.value].span, out.name, "what a map holds stands in braces")
+            .suggest(fmt::format("with {} = {{{}}}", spec.name, sources_.text(scope[statement.value].span)));
         return false;
     }
     const bool redirect = has(spec.kind, map_trait::redirect);
@@ -171,6 +176,24 @@ bool Analyzer::expect_verdict(const ast::ExpectStatement &statement, ast::Action
     return true;
 }
 
+void Analyzer::report_unknown_member(const MapSpec &spec, const ast::Argument &element, const Scope &scope)
+{
+    std::vector<std::string> names;
+    for (const auto &field : spec.value.fields)
+        if (!field.name.empty())
+            names.push_back(field.name);
+    const Span span = scope[element.value].span;
+    if (names.empty())
+        diagnostics_.report(Kind::bad_expectation, span, fmt::format("the values of '{}' have no fields", spec.name))
+            .suggest(fmt::format("expect {}[…] == {}", spec.name, sources_.text(span)));
+    else if (element.name)
+        diagnostics_.report(Kind::unknown_member, element.name->span, spec.name, element.name->text)
+            .suggest(did_you_mean(element.name->text, names));
+    else
+        diagnostics_.report(Kind::bad_expectation, span, "which field is this?")
+            .suggest(fmt::format("name it: {{{} = {}}}", names.front(), sources_.text(span)));
+}
+
 // hits[10.0.0.1] == {packets = 1}, hits[10.0.0.1] == 3, 10.0.0.1 in blocklist, not 10.0.0.1 in blocklist
 bool Analyzer::expect_entry(const ast::ExpectStatement &statement, ast::ExprId id, const Scope &scope, TestImage &out)
 {
@@ -208,7 +231,7 @@ bool Analyzer::expect_entry(const ast::ExpectStatement &statement, ast::ExprId i
             const auto named = element.name ? element.name->text : "";
             const auto field = std::ranges::find(spec.value.fields, named, &LayoutField::name);
             if (field == spec.value.fields.end() || !element.name) {
-                diagnostics_.report(Kind::unknown_member, element.name ? element.name->span : scope[element.value].span, spec.name, named);
+                report_unknown_member(spec, element, scope);
                 return false;
             }
             const auto number = constant(element.value, scope);
