@@ -23,7 +23,7 @@ void add_source(CLI::App &command, SourceOptions &options)
 {
     auto *file = command.add_option("file", options.file, "a .xdpf file; - is standard input");
     auto *rules = command.add_option("-e,--rules", options.rules, "the rules themselves, e.g. -e 'match udp -> xsk'")->excludes(file);
-    command.add_option("--format", options.format, "how diagnostics are shown: text or json")->transform(CLI::CheckedTransformer(formats, CLI::ignore_case));
+    command.add_option("--format", options.format, "how diagnostics are shown")->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))->option_text("text|json");
     command.callback([&options, rules] {
         if (options.file.empty() && rules->count() == 0)
             throw CLI::RequiredError("a file, or rules with -e");
@@ -32,7 +32,7 @@ void add_source(CLI::App &command, SourceOptions &options)
 
 void add_unoptimized(CLI::App &command, SourceOptions &options)
 {
-    command.add_option("-O", options.optimize, "0 leaves the optimising passes out: -O0")->check(CLI::Range(0, 1))->default_str("1");
+    command.add_option("-O", options.optimize, "0 leaves the optimising passes out: -O0")->check(CLI::Range(0, 1))->option_text("0|1");
 }
 
 void add_build(CLI::App &app, BuildOptions &options)
@@ -51,6 +51,7 @@ void add_build(CLI::App &app, BuildOptions &options)
             },
             "print stages as text instead: ast, ir, bpf")
         ->delimiter(',')
+        ->allow_extra_args(false)
         ->check(stage);
 }
 
@@ -60,7 +61,7 @@ void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
     add_source(command, source);
     command.add_option("-i,--interface", options.interface, "the interface")->required();
     command.add_option("-p,--program", options.program, "which program, where the file has several");
-    command.add_option("--mode", options.mode, "auto, native, skb or offload (auto: native, else skb, saying so)")->transform(CLI::CheckedTransformer(modes, CLI::ignore_case));
+    command.add_option("--mode", options.mode, "auto is native, else skb, saying so")->transform(CLI::CheckedTransformer(modes, CLI::ignore_case))->option_text("auto|native|skb|offload");
     command.add_option_function<std::string>(
         "--queues",
         [&options](const std::string &text) {
@@ -69,7 +70,7 @@ void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
                 throw CLI::ValidationError("--queues", fmt::format("'{}' is neither 'all' nor a list such as 0,2,5-7", text));
             options.queues = *queues;
         },
-        "receive queues: all, or a list such as 0,2,5-7");
+        "receive queues (default: all)")->option_text("all|LIST");
     auto *copy = command.add_flag_callback("--copy", [&options] { options.copy = runtime::CopyMode::copy; }, "copy packets into the sockets, even where the driver could do without");
     command.add_flag_callback("--zero-copy", [&options] { options.copy = runtime::CopyMode::zero_copy; }, "fail where the driver cannot do zero-copy")->excludes(copy);
     command.add_option("--frames", options.frames, "frames of each queue, a power of two")->capture_default_str();
@@ -98,10 +99,11 @@ void add_test(CLI::App &app, TestOptions &options)
     command.add_option("--filter", options.filter, "only tests whose name has this in it");
 }
 
-int usage(const CLI::App &app, const CLI::ParseError &error)
+std::string usage_message(const CLI::App *app, const CLI::Error &error)
 {
-    const int code = app.exit(error);
-    return code == 0 ? exit_ok : exit_usage;
+    const auto chosen = app->get_subcommands();
+    const auto command = chosen.empty() ? std::string("xdpf") : fmt::format("xdpf {}", chosen.front()->get_name());
+    return fmt::format("{}: {}\n  try: {} --help\n", command, error.what(), command);
 }
 
 } // namespace
@@ -112,6 +114,8 @@ int main(int argc, char **argv)
     CLI::App app{"Packet filters in one line: compile, test, attach, receive."};
     app.set_version_flag("--version", XDPF_VERSION);
     app.require_subcommand(1);
+    app.failure_message(usage_message);
+    app.option_defaults()->always_capture_default(false);
 
     SourceOptions check_options;
     add_source(*app.add_subcommand("check", "look for mistakes, and do nothing else"), check_options);
@@ -128,8 +132,7 @@ int main(int argc, char **argv)
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
-        const auto chosen = app.get_subcommands();
-        return usage(chosen.empty() ? app : *chosen.front(), error);
+        return app.exit(error) == 0 ? exit_ok : exit_usage;
     }
     if (app.got_subcommand("check"))
         return check(check_options);
