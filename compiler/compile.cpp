@@ -24,11 +24,15 @@ std::string limit_text(const bpf::CodegenError &error)
 {
     using LimitKind = bpf::CodegenError::Kind;
     switch (error.kind) {
-    case LimitKind::too_many_insns: return fmt::format("it has {} instructions, and the kernel takes {}", error.amount, error.limit);
-    case LimitKind::stack_too_large: return fmt::format("it needs {} bytes of stack, and the kernel gives {}", error.amount, error.limit);
+    case LimitKind::too_many_insns:
+        return fmt::format("it has {} instructions, and the kernel takes {}", error.amount, error.limit);
+    case LimitKind::stack_too_large:
+        return fmt::format("it needs {} bytes of stack, and the kernel gives {}", error.amount, error.limit);
     case LimitKind::too_many_branches:
-        return fmt::format("one packet can meet {} tests in a row, and the kernel's verifier follows {}", error.amount, error.limit);
-    case LimitKind::jump_too_far: return fmt::format("a jump goes over {} instructions, and {} are possible", error.amount, error.limit);
+        return fmt::format("one packet can meet {} tests in a row, and the kernel's verifier follows {}", error.amount,
+                           error.limit);
+    case LimitKind::jump_too_far:
+        return fmt::format("a jump goes over {} instructions, and {} are possible", error.amount, error.limit);
     }
     return {};
 }
@@ -43,7 +47,8 @@ void generate(Compilation::State &state)
             continue;
         }
         if (state.module.maps.size() > most_maps && code->map_references.size() > most_maps)
-            state.diagnostics.report(Kind::too_large, program.span, program.name, fmt::format("a program may use {} maps", most_maps));
+            state.diagnostics.report(Kind::too_large, program.span, program.name,
+                                     fmt::format("a program may use {} maps", most_maps));
         state.image.programs.push_back(std::move(*code));
     }
 }
@@ -82,7 +87,8 @@ Compilation finish(std::unique_ptr<Compilation::State> state, const CompileOptio
 
 std::optional<Stage> stage_named(std::string_view name)
 {
-    static constexpr std::array<std::pair<std::string_view, Stage>, 3> stages{{{"ast", Stage::ast}, {"ir", Stage::ir}, {"bpf", Stage::bpf}}};
+    static constexpr std::array<std::pair<std::string_view, Stage>, 3> stages{
+        {{"ast", Stage::ast}, {"ir", Stage::ir}, {"bpf", Stage::bpf}}};
     for (const auto &[text, stage] : stages)
         if (text == name)
             return stage;

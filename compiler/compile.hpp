@@ -52,7 +52,8 @@ private:
 };
 
 // Compiles a text; `name` is what messages and the implicit program call it, imports are looked up beside it.
-[[nodiscard]] Compilation compile(std::string text, std::string name = "program.xdpf", const CompileOptions &options = {});
+[[nodiscard]] Compilation compile(std::string text, std::string name = "program.xdpf",
+                                  const CompileOptions &options = {});
 
 // Compiles a file. A file that cannot be read is a diagnostic like any other.
 [[nodiscard]] Compilation compile_file(const std::filesystem::path &path, const CompileOptions &options = {});

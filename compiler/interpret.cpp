@@ -13,14 +13,16 @@ namespace {
 bool same_layout(const Layout &a, const Layout &b)
 {
     const auto same_field = [](const LayoutField &x, const LayoutField &y) {
-        return x.name == y.name && x.format == y.format && x.offset == y.offset && x.size == y.size && x.big_endian == y.big_endian;
+        return x.name == y.name && x.format == y.format && x.offset == y.offset && x.size == y.size &&
+               x.big_endian == y.big_endian;
     };
     return a.size == b.size && std::ranges::equal(a.fields, b.fields, same_field);
 }
 
 bool same_map(const MapSpec &a, const MapSpec &b)
 {
-    return a.name == b.name && a.kind == b.kind && a.max_entries == b.max_entries && same_layout(a.key, b.key) && same_layout(a.value, b.value);
+    return a.name == b.name && a.kind == b.kind && a.max_entries == b.max_entries && same_layout(a.key, b.key) &&
+           same_layout(a.value, b.value);
 }
 
 } // namespace
@@ -36,7 +38,10 @@ struct Interpreter::State {
     std::vector<std::byte> packet; // a copy: programs may rewrite it
 };
 
-Interpreter::Interpreter(const Compilation &compilation, std::size_t program) : state_(std::make_unique<State>(compilation.state().module, program)) {}
+Interpreter::Interpreter(const Compilation &compilation, std::size_t program)
+    : state_(std::make_unique<State>(compilation.state().module, program))
+{
+}
 Interpreter::Interpreter(Interpreter &&) noexcept = default;
 Interpreter &Interpreter::operator=(Interpreter &&) noexcept = default;
 Interpreter::~Interpreter() = default;
@@ -77,7 +82,10 @@ void Interpreter::fill_slot(MapId map, std::uint32_t slot) { state_->maps.fill(m
 
 void Interpreter::select(std::size_t program) { state_->select(program); }
 
-std::vector<std::pair<std::vector<std::byte>, std::vector<std::byte>>> Interpreter::entries(MapId map) const { return state_->maps.entries(map); }
+std::vector<std::pair<std::vector<std::byte>, std::vector<std::byte>>> Interpreter::entries(MapId map) const
+{
+    return state_->maps.entries(map);
+}
 
 std::vector<std::uint32_t> Interpreter::filled_slots(MapId map) const
 {

@@ -21,7 +21,7 @@ struct PacketResult {
     std::uint32_t verdict = 2; // XDP_ABORTED 0, XDP_DROP 1, XDP_PASS 2, XDP_TX 3, XDP_REDIRECT 4 (<linux/bpf.h>)
     MapId redirect_map;        // of XDP_REDIRECT
     std::uint32_t redirect_key = 0;
-    Span decided_by;           // the rule; the program where no rule matched
+    Span decided_by; // the rule; the program where no rule matched
 };
 
 // A program and its maps. The compilation must outlive it.

@@ -17,7 +17,8 @@ std::uint64_t number_at(const LayoutField &field, std::span<const std::byte> byt
     return value;
 }
 
-void judge_packet(const Image &image, const ExpectedVerdict &expected, const TestedPacket &packet, std::string_view which, TestResult &out)
+void judge_packet(const Image &image, const ExpectedVerdict &expected, const TestedPacket &packet,
+                  std::string_view which, TestResult &out)
 {
     bool holds = packet.verdict == expected.verdict;
     if (holds && expected.verdict == XDP_REDIRECT && packet.target_known) {
@@ -25,14 +26,16 @@ void judge_packet(const Image &image, const ExpectedVerdict &expected, const Tes
         holds = holds && (!expected.key || *expected.key == packet.redirect_key);
     }
     if (!holds)
-        out.failures.push_back({expected.span, fmt::format("expected {}, got {}{}", expected.text, verdict_text(image, packet), which)});
+        out.failures.push_back(
+            {expected.span, fmt::format("expected {}, got {}{}", expected.text, verdict_text(image, packet), which)});
 }
 
 void judge_entry(const ExpectedEntry &expected, const TestLookup &lookup, TestResult &out)
 {
     const auto value = lookup(expected.map, expected.key);
     if (value.has_value() != expected.present) {
-        out.failures.push_back({expected.span, fmt::format("expected {}, but there is {} entry", expected.text, value ? "an" : "no")});
+        out.failures.push_back(
+            {expected.span, fmt::format("expected {}, but there is {} entry", expected.text, value ? "an" : "no")});
         return;
     }
     for (const auto &wanted : expected.fields) {
@@ -53,15 +56,19 @@ std::string verdict_text(const Image &image, const TestedPacket &packet)
         return std::string(names[packet.verdict]);
     if (packet.verdict != XDP_REDIRECT)
         return fmt::format("verdict {}", packet.verdict);
-    return packet.target_known ? fmt::format("xsk {}[{}]", image.maps[packet.redirect_map.value].name, packet.redirect_key) : "xsk";
+    return packet.target_known
+               ? fmt::format("xsk {}[{}]", image.maps[packet.redirect_map.value].name, packet.redirect_key)
+               : "xsk";
 }
 
 std::string verdict_text(const Image &image, const PacketResult &result)
 {
-    return verdict_text(image, TestedPacket{result.verdict, result.redirect_map.valid(), result.redirect_map, result.redirect_key});
+    return verdict_text(
+        image, TestedPacket{result.verdict, result.redirect_map.valid(), result.redirect_map, result.redirect_key});
 }
 
-TestResult judge(const Image &image, const TestImage &test, std::span<const TestedPacket> packets, const TestLookup &lookup)
+TestResult judge(const Image &image, const TestImage &test, std::span<const TestedPacket> packets,
+                 const TestLookup &lookup)
 {
     TestResult out{.name = test.name};
     for (std::size_t i = 0; i < packets.size(); ++i) {
@@ -92,7 +99,8 @@ TestResult run_test(const Compilation &compilation, const TestImage &test)
         const auto result = interpreter.run(packet, {test.rx_queue, test.ingress_ifindex});
         packets.push_back({result.verdict, result.redirect_map.valid(), result.redirect_map, result.redirect_key});
     }
-    return judge(image, test, packets, [&](MapId map, std::span<const std::byte> key) { return interpreter.lookup(map, key); });
+    return judge(image, test, packets,
+                 [&](MapId map, std::span<const std::byte> key) { return interpreter.lookup(map, key); });
 }
 
 } // namespace xdpf

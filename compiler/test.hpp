@@ -30,7 +30,8 @@ struct TestResult {
 // Reads a value back after the packets ran.
 using TestLookup = std::function<std::optional<std::vector<std::byte>>(MapId, std::span<const std::byte>)>;
 
-[[nodiscard]] TestResult judge(const Image &image, const TestImage &test, std::span<const TestedPacket> packets, const TestLookup &lookup);
+[[nodiscard]] TestResult judge(const Image &image, const TestImage &test, std::span<const TestedPacket> packets,
+                               const TestLookup &lookup);
 
 // Runs one test in the interpreter, with maps of its own.
 [[nodiscard]] TestResult run_test(const Compilation &compilation, const TestImage &test);

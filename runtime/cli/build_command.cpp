@@ -24,7 +24,8 @@ bool write_file(const std::string &path, const std::vector<std::byte> &bytes)
     const int code = errno;
     if (!special)
         std::remove(written.c_str());
-    fmt::print(stderr, "error: cannot write '{}': {}\n  try:   another place with -o FILE\n", path, std::strerror(code));
+    fmt::print(stderr, "error: cannot write '{}': {}\n  try:   another place with -o FILE\n", path,
+               std::strerror(code));
     return false;
 }
 

@@ -10,8 +10,8 @@ namespace xdpf::cli {
 
 struct BuildOptions {
     SourceOptions source;
-    std::string output;        // empty: the source's name with .o, in the current folder, unless something is dumped
-    std::vector<Stage> dumps;  // to stdout, in this order
+    std::string output;       // empty: the source's name with .o, in the current folder, unless something is dumped
+    std::vector<Stage> dumps; // to stdout, in this order
 };
 
 // Status 0 where the source has no errors, else 1.

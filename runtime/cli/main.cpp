@@ -7,23 +7,55 @@
 #include <CLI/CLI.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <csignal>
-#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
 using namespace xdpf;
 using namespace xdpf::cli;
 
-const std::map<std::string, Format> formats{{"text", Format::text}, {"json", Format::json}};
-const std::map<std::string, runtime::Mode> modes{{"auto", runtime::Mode::automatic}, {"native", runtime::Mode::native}, {"skb", runtime::Mode::skb}, {"offload", runtime::Mode::offload}};
+template <class T> using Choices = std::vector<std::pair<std::string, T>>;
+
+const Choices<Format> formats{{"text", Format::text}, {"json", Format::json}};
+const Choices<runtime::Mode> modes{{"auto", runtime::Mode::automatic},
+                                   {"native", runtime::Mode::native},
+                                   {"skb", runtime::Mode::skb},
+                                   {"offload", runtime::Mode::offload}};
+
+std::string joined(const std::vector<std::string> &names, std::string_view between)
+{
+    return fmt::format("{}", fmt::join(names, between));
+}
+
+// An option that takes one of several words.
+template <class T> void add_choice(CLI::App &command, const std::string &name, T &value, const Choices<T> &choices,
+                                   const std::string &help)
+{
+    std::vector<std::string> names;
+    for (const auto &[text, meaning] : choices)
+        names.push_back(text);
+    const auto choose = [&value, &choices, name, names](const std::string &given) {
+        for (const auto &[text, meaning] : choices)
+            if (text == given) {
+                value = meaning;
+                return;
+            }
+        throw CLI::ValidationError(name, fmt::format("'{}' is none of {}", given, joined(names, ", ")));
+    };
+    command.add_option_function<std::string>(name, choose, help)->option_text(joined(names, "|"));
+}
 
 void add_source(CLI::App &command, SourceOptions &options)
 {
     auto *file = command.add_option("file", options.file, "a .xdpf file; - is standard input");
-    auto *rules = command.add_option("-e,--rules", options.rules, "the rules themselves, e.g. -e 'match udp -> xsk'")->excludes(file);
-    command.add_option("--format", options.format, "how diagnostics are shown")->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))->option_text("text|json");
+    auto *rules = command.add_option("-e,--rules", options.rules, "the rules themselves, e.g. -e 'match udp -> xsk'")
+                      ->excludes(file);
+    add_choice(command, "--format", options.format, formats, "how diagnostics are shown");
     command.callback([&options, rules] {
         if (options.file.empty() && rules->count() == 0)
             throw CLI::RequiredError("a file, or rules with -e");
@@ -32,7 +64,9 @@ void add_source(CLI::App &command, SourceOptions &options)
 
 void add_unoptimized(CLI::App &command, SourceOptions &options)
 {
-    command.add_option("-O", options.optimize, "0 leaves the optimising passes out: -O0")->check(CLI::Range(0, 1))->option_text("0|1");
+    command.add_option("-O", options.optimize, "0 leaves the optimising passes out: -O0")
+        ->check(CLI::Range(0, 1))
+        ->option_text("0|1");
 }
 
 void add_build(CLI::App &app, BuildOptions &options)
@@ -41,7 +75,9 @@ void add_build(CLI::App &app, BuildOptions &options)
     add_source(command, options.source);
     add_unoptimized(command, options.source);
     command.add_option("-o,--output", options.output, "the object file; - is standard output (default: NAME.o here)");
-    const auto stage = [](const std::string &name) { return stage_named(name) ? std::string() : fmt::format("'{}' is none of ast, ir, bpf", name); };
+    const auto stage = [](const std::string &name) {
+        return stage_named(name) ? std::string() : fmt::format("'{}' is none of ast, ir, bpf", name);
+    };
     command
         .add_option_function<std::vector<std::string>>(
             "--dump",
@@ -61,27 +97,38 @@ void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
     add_source(command, source);
     command.add_option("-i,--interface", options.interface, "the interface")->required();
     command.add_option("-p,--program", options.program, "which program, where the file has several");
-    command.add_option("--mode", options.mode, "auto is native, else skb, saying so")->transform(CLI::CheckedTransformer(modes, CLI::ignore_case))->option_text("auto|native|skb|offload");
-    command.add_option_function<std::string>(
-        "--queues",
-        [&options](const std::string &text) {
-            const auto queues = parse_queues(text);
-            if (!queues)
-                throw CLI::ValidationError("--queues", fmt::format("'{}' is neither 'all' nor a list such as 0,2,5-7", text));
-            options.queues = *queues;
-        },
-        "receive queues (default: all)")->option_text("all|LIST");
-    auto *copy = command.add_flag_callback("--copy", [&options] { options.copy = runtime::CopyMode::copy; }, "copy packets into the sockets, even where the driver could do without");
-    command.add_flag_callback("--zero-copy", [&options] { options.copy = runtime::CopyMode::zero_copy; }, "fail where the driver cannot do zero-copy")->excludes(copy);
+    add_choice(command, "--mode", options.mode, modes, "auto is native, else skb, saying so");
+    command
+        .add_option_function<std::string>(
+            "--queues",
+            [&options](const std::string &text) {
+                const auto queues = parse_queues(text);
+                if (!queues)
+                    throw CLI::ValidationError("--queues",
+                                               fmt::format("'{}' is neither 'all' nor a list such as 0,2,5-7", text));
+                options.queues = *queues;
+            },
+            "receive queues (default: all)")
+        ->option_text("all|LIST");
+    auto *copy = command.add_flag_callback(
+        "--copy", [&options] { options.copy = runtime::CopyMode::copy; },
+        "copy packets into the sockets, even where the driver could do without");
+    command
+        .add_flag_callback(
+            "--zero-copy", [&options] { options.copy = runtime::CopyMode::zero_copy; },
+            "fail where the driver cannot do zero-copy")
+        ->excludes(copy);
     command.add_option("--frames", options.frames, "frames of each queue, a power of two")->capture_default_str();
-    command.add_flag("--dispatcher", options.dispatcher, "share the interface with other programs through libxdp's dispatcher");
+    command.add_flag("--dispatcher", options.dispatcher,
+                     "share the interface with other programs through libxdp's dispatcher");
     command.add_option("-c,--count", options.count, "stop after so many packets");
     command.add_option_function<std::string>(
         "-d,--duration",
         [&options](const std::string &text) {
             options.duration = parse_duration(text);
             if (!options.duration)
-                throw CLI::ValidationError("--duration", fmt::format("'{}' is no duration such as 10s, 500ms or 2m", text));
+                throw CLI::ValidationError("--duration",
+                                           fmt::format("'{}' is no duration such as 10s, 500ms or 2m", text));
         },
         "stop after so long: 10s, 500ms, 2m");
     command.add_flag("--json", options.json, "one JSON object on standard output at the end");
@@ -106,16 +153,27 @@ std::string usage_message(const CLI::App *app, const CLI::Error &error)
     return fmt::format("{}: {}\n  try: {} --help\n", command, error.what(), command);
 }
 
+int unknown_command(const CLI::App &app, const std::string &given)
+{
+    std::vector<std::string> names;
+    for (const auto *command : app.get_subcommands({}))
+        names.push_back(command->get_name());
+    const auto near = nearest(given, names);
+    const auto hint =
+        near.empty() ? fmt::format("one of: {}", joined(names, ", ")) : fmt::format("did you mean '{}'?", near);
+    fmt::print(stderr, "xdpf: there is no command '{}'; {}\n  try: xdpf --help\n", given, hint);
+    return exit_usage;
+}
+
 } // namespace
 
 int main(int argc, char **argv)
 {
     std::signal(SIGPIPE, SIG_IGN);
-    CLI::App app{"Packet filters in one line: compile, test, attach, receive."};
-    app.set_version_flag("--version", XDPF_VERSION);
+    CLI::App app{"Packet filters in one line: compile, test, attach, receive.", "xdpf"};
+    app.set_version_flag("--version", "xdpf " XDPF_VERSION);
     app.require_subcommand(1);
     app.failure_message(usage_message);
-    app.option_defaults()->always_capture_default(false);
 
     SourceOptions check_options;
     add_source(*app.add_subcommand("check", "look for mistakes, and do nothing else"), check_options);
@@ -129,6 +187,8 @@ int main(int argc, char **argv)
     ShellOptions shell_options;
     app.add_subcommand("shell", "type rules and packets, and see what they mean");
 
+    if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr)
+        return unknown_command(app, argv[1]);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {

@@ -117,7 +117,7 @@ constexpr std::string_view examples = R"(Declarations and rules as in a file, ea
   hex "ffffffffffff 020000000001 88b5"
   with rx_queue = 2
 
-A declaration replaces an older one of its name, a default the older default. Commands:
+A declaration replaces an older one of its name, a default the older default.
 
 )";
 

@@ -58,23 +58,28 @@ int test(const TestOptions &options)
     if (!compilation.ok())
         return exit_failure;
     const bool colour = colour_on(STDOUT_FILENO);
-    const auto styled = [&](std::string_view text, fmt::color shade) { return colour ? fmt::format(fmt::fg(shade), "{}", text) : std::string(text); };
+    const auto styled = [&](std::string_view text, fmt::color shade) {
+        return colour ? fmt::format(fmt::fg(shade), "{}", text) : std::string(text);
+    };
     std::size_t passed = 0;
     std::size_t filtered = 0;
     std::vector<TestResult> failed;
     const auto &tests = compilation.image().tests;
-    fmt::print("running {} test{}{}\n", tests.size(), tests.size() == 1 ? "" : "s", options.kernel ? " in the interpreter and in the kernel" : "");
+    fmt::print("running {} test{}{}\n", tests.size(), tests.size() == 1 ? "" : "s",
+               options.kernel ? " in the interpreter and in the kernel" : "");
     for (const auto &test : tests) {
         if (test.name.find(options.filter) == std::string::npos) {
             ++filtered;
             continue;
         }
-        runtime::Result<Ran> ran = options.kernel ? run_in_both(compilation, test) : Ran{run_test(compilation, test), {}};
+        runtime::Result<Ran> ran =
+            options.kernel ? run_in_both(compilation, test) : Ran{run_test(compilation, test), {}};
         if (!ran) {
             fmt::print(stderr, "{}\n", runtime::to_string(ran.error()));
             return exit_failure;
         }
-        fmt::print("test {} ... {}\n", test.name, ran->result.passed() ? styled("ok", fmt::color::green) : styled("FAILED", fmt::color::red));
+        fmt::print("test {} ... {}\n", test.name,
+                   ran->result.passed() ? styled("ok", fmt::color::green) : styled("FAILED", fmt::color::red));
         for (const auto &skipped : ran->skipped)
             fmt::print("    not in the kernel: {}\n", skipped);
         if (ran->result.passed())
