@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <csignal>
 #include <string>
 #include <utility>
@@ -153,11 +154,16 @@ std::string usage_message(const CLI::App *app, const CLI::Error &error)
     return fmt::format("{}: {}\n  try: {} --help\n", command, error.what(), command);
 }
 
-int unknown_command(const CLI::App &app, const std::string &given)
+std::vector<std::string> command_names(const CLI::App &app)
 {
     std::vector<std::string> names;
     for (const auto *command : app.get_subcommands({}))
         names.push_back(command->get_name());
+    return names;
+}
+
+int unknown_command(const std::vector<std::string> &names, const std::string &given)
+{
     const auto near = nearest(given, names);
     const auto hint =
         near.empty() ? fmt::format("one of: {}", joined(names, ", ")) : fmt::format("did you mean '{}'?", near);
@@ -187,8 +193,9 @@ int main(int argc, char **argv)
     ShellOptions shell_options;
     app.add_subcommand("shell", "type rules and packets, and see what they mean");
 
-    if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr)
-        return unknown_command(app, argv[1]);
+    const auto commands = command_names(app);
+    if (argc > 1 && argv[1][0] != '-' && std::ranges::find(commands, argv[1]) == commands.end())
+        return unknown_command(commands, argv[1]);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
