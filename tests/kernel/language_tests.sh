@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The tests of tests/golden/language once more, in the kernel: it must agree with the interpreter on every packet.
+#
+#   language_tests.sh PATH/TO/xdpf
+#
+# Exit status 77: no root.
+set -u
+
+[ $# -eq 1 ] || { echo "usage: $0 PATH/TO/xdpf" >&2; exit 2; }
+[ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 77; }
+xdpf=$(realpath -e "$1") || exit 2
+cd "$(dirname "$0")/../golden/language" || exit 2
+
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+failures=0
+ran=0
+for options in "" -O0; do
+    for file in *.xdpf; do
+        # shellcheck disable=SC2086 # no option or one
+        if ! timeout 120 "$xdpf" test $options --kernel "$file" > "$output" 2>&1; then
+            echo "FAILED: xdpf test $options --kernel tests/golden/language/$file"
+            cat "$output"
+            failures=$((failures + 1))
+        fi
+        ran=$((ran + $(grep -c '^test .* \.\.\. ok$' "$output")))
+    done
+done
+echo "$ran tests passed in the interpreter and in the kernel; $failures files failed"
+[ "$failures" = 0 ] && [ "$ran" -gt 0 ]
