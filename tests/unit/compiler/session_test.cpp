@@ -102,12 +102,22 @@ TEST_CASE("errors point into what was entered, and leave the session as it was")
 TEST_CASE("a note points to the input that it speaks of")
 {
     Session session;
-    accept(session, "match udp -> drop", {.line = 1});
-    const auto answer = accept(session, "match udp -> pass", {.line = 2});
+    accept(session, "match udp -> drop", {.line = 3});
+    const auto text = reject(session, "defprogram shell { match tcp -> drop }", {.line = 8});
+    CHECK(text.find("error[redefined]") != std::string::npos);
+    CHECK(text.find("<shell>:8:12\n") != std::string::npos);
+    CHECK(text.find("<shell>:3:1\n") != std::string::npos);
+}
+
+TEST_CASE("a warning is given with the input that causes it, once")
+{
+    Session session;
+    accept(session, "defmap hits : hash<ipv4.src -> counter>[16]");
+    const auto answer = accept(session, "match udp -> { count hits[ipv4.src]; drop }", {.line = 2});
     const auto text = to_text(answer.diagnostics, answer.sources);
-    CHECK(text.find("warning[unreachable_rule]") != std::string::npos);
-    CHECK(text.find("<shell>:2:1\n") != std::string::npos);
-    CHECK(accept(session, "match tcp -> pass", {.line = 3}).diagnostics.all().empty()); // told once
+    CHECK(text.find("warning[absent_key]") != std::string::npos);
+    CHECK(text.find("<shell>:2:27\n") != std::string::npos);
+    CHECK(accept(session, "match tcp -> pass").diagnostics.all().empty());
 }
 
 TEST_CASE("more is wanted while a bracket is open or an operator waits")
