@@ -77,6 +77,27 @@ IdVector<ValueId, std::uint64_t> upper_bounds(const Program &program)
     return bounds;
 }
 
+IdVector<ValueId, std::uint64_t> packet_reaches(const Program &program)
+{
+    Bounds reaches;
+    reaches.resize(program.values.size(), 0);
+    for (const Block &block : program.blocks) {
+        for (const Inst &inst : block.insts) {
+            if ((inst.op != Op::offset && inst.op != Op::rebase) || !inst.a.valid() || !inst.result.valid())
+                continue;
+            const std::uint64_t base = reaches[inst.a];
+            const std::uint64_t distance = inst.op == Op::rebase ? 0 : inst.imm;
+            reaches[inst.result] = base > unbounded - distance ? unbounded : base + distance;
+        }
+        for_each_edge(block.end, [&](const Edge &edge) {
+            const auto &params = program.blocks[edge.target].params;
+            for (std::size_t i = 0; i < std::min(params.size(), edge.args.size()); ++i)
+                reaches[params[i]] = std::max(reaches[params[i]], reaches[edge.args[i]]);
+        });
+    }
+    return reaches;
+}
+
 void settle_packet_bounds(Program &program)
 {
     const auto is_packet = [&](ValueId value) { return program.values[value].kind == ValueKind::packet; };

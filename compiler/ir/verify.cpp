@@ -318,6 +318,7 @@ private:
     void check_knowledge()
     {
         bounds_ = upper_bounds(program_);
+        reaches_ = packet_reaches(program_);
         incoming_ = count_incoming(program_);
         find_value_sizes();
         slot_starts_.resize(program_.slots.size());
@@ -408,8 +409,8 @@ private:
         if (inst.op == Op::rebase) {
             if (!std::has_single_bit(inst.imm + 1))
                 fail("{} is no mask", inst.imm);
-            if (base > inst.imm)
-                fail("the pointer may be {} bytes into the packet, more than the mask keeps", base);
+            if (reaches_[inst.a] > inst.imm)
+                fail("the pointer may be {} bytes into the packet, more than the mask keeps", reaches_[inst.a]);
             if (max < inst.imm)
                 fail("the result's bound {} is too low", max);
             return;
@@ -464,6 +465,7 @@ private:
     IdSet<ValueId> pending_; // results of the block being checked that are still to come
     IdSet<BlockId> reachable_;
     IdVector<ValueId, std::uint64_t> bounds_;
+    IdVector<ValueId, std::uint64_t> reaches_;
     IdVector<ValueId, std::uint64_t> value_sizes_;
     IdVector<SlotId, std::uint32_t> slot_starts_;
     IdVector<BlockId, std::vector<bool>> written_; // by block: which bytes of all slots are written when it begins

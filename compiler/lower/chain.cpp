@@ -47,6 +47,8 @@ public:
             auto next = std::move(pending_.back());
             pending_.pop_back();
             e_.start(next.block);
+            if (next.step.place.base != e_.packet_start_)
+                next.step.place = e_.rebased(next.step.place, reach_);
             level(next.step, next.known);
         }
     }
@@ -196,7 +198,7 @@ private:
         const auto here = e_.block_;
         const auto meet = e_.new_block();
         e_.start(meet);
-        entry.start = e_.materialised(step.place);
+        entry.start = e_.rebased(step.place, reach_);
         e_.program_.values[entry.start.base].max = reach_;
         e_.jump(e_.go(node_, known));
         e_.start(here);

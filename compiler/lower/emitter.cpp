@@ -4,6 +4,7 @@
 #include "compiler/lower/lower.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 
 namespace xdpf::lowering {
@@ -365,6 +366,19 @@ Place Emitter::materialised(Place place)
     if (place.delta == 0 && place.base != packet_start_)
         return place;
     return {offset({place.base}, constant(place.delta), place.delta), 0};
+}
+
+Place Emitter::rebased(Place place, std::uint64_t reach)
+{
+    constexpr std::uint64_t widest = 0x3fff; // leaves room for what follows below MAX_PACKET_OFF
+    const ir::ValueId base = materialised(place).base;
+    const auto mask = std::bit_ceil(reach + 1) - 1;
+    if (mask > widest)
+        return {base, 0};
+    ir::Inst &made = inst(ir::Op::rebase);
+    made.a = base;
+    made.imm = mask;
+    return {made.result = program_.add_value(ir::ValueKind::packet, mask), 0};
 }
 
 void Emitter::jump(ir::Edge edge)

@@ -73,6 +73,9 @@ private:
     ir::ValueId binary(ir::Op op, ir::ValueId a, ir::ValueId b, std::uint64_t max = UINT64_MAX);
     ir::ValueId binary(ir::Op op, ir::ValueId a, std::uint64_t b, std::uint64_t max = UINT64_MAX) { return binary(op, a, constant(b), max); }
     ir::ValueId offset(Place place, ir::ValueId distance, std::uint64_t max);
+    // The place as a pointer of which the kernel's verifier knows only that it lies within `reach` bytes, so that it
+    // walks what follows once and not once for each way there.
+    Place rebased(Place place, std::uint64_t reach);
     Place materialised(Place place);
     void jump(ir::Edge to);
     void branch(ir::Cond cond, ir::ValueId a, std::uint64_t imm, const ir::Edge &yes, const ir::Edge &no);
