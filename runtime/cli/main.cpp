@@ -10,8 +10,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -201,14 +205,26 @@ int main(int argc, char **argv)
     } catch (const CLI::ParseError &error) {
         return app.exit(error) == 0 ? exit_ok : exit_usage;
     }
-    if (app.got_subcommand("check"))
-        return check(check_options);
-    if (app.got_subcommand("build"))
-        return build(build_options);
-    if (app.got_subcommand("test"))
-        return test(test_options);
-    if (app.got_subcommand("shell"))
-        return shell(shell_options);
-    const Compilation compilation = compile_and_report(run_source);
-    return compilation.ok() ? cli::run(compilation.image(), run_options) : exit_failure;
+    const auto execute = [&] {
+        if (app.got_subcommand("check"))
+            return check(check_options);
+        if (app.got_subcommand("build"))
+            return build(build_options);
+        if (app.got_subcommand("test"))
+            return test(test_options);
+        if (app.got_subcommand("shell"))
+            return shell(shell_options);
+        const Compilation compilation = compile_and_report(run_source);
+        return compilation.ok() ? cli::run(compilation.image(), run_options) : exit_failure;
+    };
+    try {
+        const int status = execute();
+        if (std::fflush(stdout) != 0)
+            throw std::system_error(errno, std::generic_category());
+        return status;
+    } catch (const std::system_error &error) { // fmt::print throws it
+        if (error.code() != std::errc::broken_pipe)
+            std::fprintf(stderr, "error: cannot write to standard output: %s\n", std::strerror(error.code().value()));
+        return exit_failure;
+    }
 }
