@@ -20,6 +20,28 @@ unsigned growth(Insn near)
     return operation_of(near) == BPF_JSET ? 2 : 1;
 }
 
+// Instructions that the kernel may put in place of one, beyond that one: inlined map lookups, divisions made safe, fields
+// of the context (kernel/bpf/verifier.c, do_misc_fixups and convert_ctx_accesses). Where a near jump is over more of them
+// than it can reach, the program is refused.
+unsigned growth_in_kernel(Insn insn)
+{
+    const unsigned cls = insn.code & 0x07U;
+    if (insn.code == (BPF_JMP | BPF_CALL))
+        return 15;
+    if ((cls == BPF_ALU || cls == BPF_ALU64) && (BPF_OP(insn.code) == BPF_DIV || BPF_OP(insn.code) == BPF_MOD))
+        return 5;
+    return insn.code == (BPF_LDX | BPF_MEM | BPF_W) ? 2 : 0;
+}
+
+// How many those are before each instruction.
+std::vector<std::uint32_t> growth_before(const std::vector<Insn> &insns)
+{
+    std::vector<std::uint32_t> sums{0};
+    for (const Insn insn : insns)
+        sums.push_back(sums.back() + growth_in_kernel(insn));
+    return sums;
+}
+
 Insn inverted(Insn insn)
 {
     const Test test = inverse(static_cast<Test>(operation_of(insn)));
@@ -129,10 +151,12 @@ std::expected<Assembly, AssembleError> Assembler::finish(FarJumps far_jumps) con
 
     // Each growth can push another jump out of reach, none comes back: ends after at most as many rounds as jumps.
     std::vector<std::uint32_t> place = places(jumps);
+    const std::vector<std::uint32_t> grown = growth_before(insns_);
+    const auto stands = [&](std::uint32_t insn) { return std::int64_t{place[insn]} + grown[insn]; };
     for (bool again = true; again;) {
         again = false;
         for (Jump &jump : jumps) {
-            const std::int64_t distance = std::int64_t{place[labels_[jump.target.index]]} - place[jump.insn] - 1;
+            const std::int64_t distance = stands(labels_[jump.target.index]) - stands(jump.insn) - 1;
             if (jump.far || std::in_range<std::int16_t>(distance))
                 continue;
             if (far_jumps == FarJumps::refuse)

@@ -65,6 +65,23 @@ TEST_CASE("labels become distances, forwards and backwards")
     CHECK(out->labels == std::vector<std::uint32_t>{0, 5});
 }
 
+// The kernel writes several instructions where a map lookup is called; near jumps over too many cannot be patched.
+TEST_CASE("a jump is far where the kernel makes the code longer")
+{
+    for (const bool calls : {false, true}) {
+        Assembler code;
+        const Label end = code.label();
+        code.jump_if(Test::eq, r1, 0, end);
+        fill(code, 32000);
+        for (int i = 0; i < 100; ++i)
+            code << (calls ? call(BPF_FUNC_map_lookup_elem) : mov(r0, 0));
+        code.bind(end) << mov(r0, 0) << exit();
+        const auto out = code.finish();
+        REQUIRE(out);
+        CHECK(out->insns.size() == 32103U + (calls ? 1 : 0));
+    }
+}
+
 TEST_CASE("a jump of 32767 is near, one more is far")
 {
     for (const std::size_t between : {32767U, 32768U}) {
