@@ -18,14 +18,10 @@ namespace {
 std::uint32_t flag_of(Mode mode)
 {
     switch (mode) {
-    case Mode::native:
-        return XDP_FLAGS_DRV_MODE;
-    case Mode::skb:
-        return XDP_FLAGS_SKB_MODE;
-    case Mode::offload:
-        return XDP_FLAGS_HW_MODE;
-    case Mode::automatic:
-        break;
+    case Mode::native: return XDP_FLAGS_DRV_MODE;
+    case Mode::skb: return XDP_FLAGS_SKB_MODE;
+    case Mode::offload: return XDP_FLAGS_HW_MODE;
+    case Mode::automatic: break;
     }
     return 0;
 }
@@ -49,8 +45,7 @@ void explain(Error &error, const Loaded &program, const Interface &interface, Mo
         error.cause = "there is no interface of that name in this network namespace";
         error.remedy = "ip link show";
         return;
-    case EPERM:
-        return;
+    case EPERM: return;
     case EBUSY:
     case EEXIST:
         if (const AttachedProgram there = find_attached(interface); there.id != 0) {
@@ -58,8 +53,7 @@ void explain(Error &error, const Loaded &program, const Interface &interface, Mo
             error.remedy = how_to_remove(there, interface);
         }
         return;
-    default:
-        break;
+    default: break;
     }
     error.cause = drivers_reason(program, interface, mode);
     if (error.code == ERANGE) {
@@ -108,14 +102,10 @@ std::uint32_t attached_in(const Interface &interface, Mode mode)
 std::string_view name_of(Mode mode)
 {
     switch (mode) {
-    case Mode::automatic:
-        return "auto";
-    case Mode::native:
-        return "native";
-    case Mode::skb:
-        return "skb";
-    case Mode::offload:
-        return "offload";
+    case Mode::automatic: return "auto";
+    case Mode::native: return "native";
+    case Mode::skb: return "skb";
+    case Mode::offload: return "offload";
     }
     return "";
 }

@@ -19,14 +19,10 @@ namespace {
 xdp_attach_mode libxdp_mode(Mode mode)
 {
     switch (mode) {
-    case Mode::native:
-        return XDP_MODE_NATIVE;
-    case Mode::skb:
-        return XDP_MODE_SKB;
-    case Mode::offload:
-        return XDP_MODE_HW;
-    case Mode::automatic:
-        break;
+    case Mode::native: return XDP_MODE_NATIVE;
+    case Mode::skb: return XDP_MODE_SKB;
+    case Mode::offload: return XDP_MODE_HW;
+    case Mode::automatic: break;
     }
     return XDP_MODE_UNSPEC;
 }

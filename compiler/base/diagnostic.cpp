@@ -79,8 +79,8 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string> &
         return {};
     const auto shown = std::min(candidates.size(), most_listed);
     const auto rest = candidates.size() > shown ? fmt::format(" and {} more", candidates.size() - shown) : "";
-    return fmt::format("one of: {}{}", fmt::join(candidates.begin(), candidates.begin() + static_cast<long>(shown), ", "),
-                       rest);
+    return fmt::format("one of: {}{}",
+                       fmt::join(candidates.begin(), candidates.begin() + static_cast<long>(shown), ", "), rest);
 }
 
 } // namespace xdpf

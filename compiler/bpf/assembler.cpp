@@ -20,9 +20,9 @@ unsigned growth(Insn near)
     return operation_of(near) == BPF_JSET ? 2 : 1;
 }
 
-// Instructions that the kernel may put in place of one, beyond that one: inlined map lookups, divisions made safe, fields
-// of the context (kernel/bpf/verifier.c, do_misc_fixups and convert_ctx_accesses). Where a near jump is over more of them
-// than it can reach, the program is refused.
+// Instructions that the kernel may put in place of one, beyond that one: inlined map lookups, divisions made safe,
+// fields of the context (kernel/bpf/verifier.c, do_misc_fixups and convert_ctx_accesses). Where a near jump is over
+// more of them than it can reach, the program is refused.
 unsigned growth_in_kernel(Insn insn)
 {
     const unsigned cls = insn.code & 0x07U;

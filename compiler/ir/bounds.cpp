@@ -25,28 +25,18 @@ std::uint64_t bound_of(const Inst &inst, const Bounds &bounds, const IdSet<Value
     const std::uint64_t b = inst.b.valid() ? bounds[inst.b] : unbounded;
     const bool constant_b = inst.b.valid() && constants.contains(inst.b);
     switch (inst.op) {
-    case Op::constant:
-        return inst.imm;
-    case Op::context:
-        return UINT32_MAX;
+    case Op::constant: return inst.imm;
+    case Op::context: return UINT32_MAX;
     case Op::load:
-    case Op::load_map:
-        return inst.order == Order::big && inst.width > 1 ? unbounded : max_of_width(inst.width);
-    case Op::add:
-        return a > unbounded - b ? unbounded : a + b;
-    case Op::mul:
-        return a <= UINT32_MAX && b <= UINT32_MAX ? a * b : unbounded;
-    case Op::bit_and:
-        return std::min(a, b);
+    case Op::load_map: return inst.order == Order::big && inst.width > 1 ? unbounded : max_of_width(inst.width);
+    case Op::add: return a > unbounded - b ? unbounded : a + b;
+    case Op::mul: return a <= UINT32_MAX && b <= UINT32_MAX ? a * b : unbounded;
+    case Op::bit_and: return std::min(a, b);
     case Op::bit_or:
-    case Op::bit_xor:
-        return bits_below(a | b);
-    case Op::shl:
-        return constant_b && b < 64 && std::bit_width(a) + b < 64 ? a << b : unbounded;
-    case Op::shr:
-        return constant_b && b < 64 ? a >> b : a;
-    default:
-        return unbounded;
+    case Op::bit_xor: return bits_below(a | b);
+    case Op::shl: return constant_b && b < 64 && std::bit_width(a) + b < 64 ? a << b : unbounded;
+    case Op::shr: return constant_b && b < 64 ? a >> b : a;
+    default: return unbounded;
     }
 }
 

@@ -9,8 +9,8 @@ namespace xdpf::ir {
 // The bound of each value; UINT64_MAX where there is none, and for what is no number.
 [[nodiscard]] IdVector<ValueId, std::uint64_t> upper_bounds(const Program &program);
 
-// How far into the packet each pointer can be, which the kernel does not know behind a rebase: the mask is a power of two,
-// and the pointer does not move. 0 for what is no packet pointer.
+// How far into the packet each pointer can be, which the kernel does not know behind a rebase: the mask is a power of
+// two, and the pointer does not move. 0 for what is no packet pointer.
 [[nodiscard]] IdVector<ValueId, std::uint64_t> packet_reaches(const Program &program);
 
 // Sets the bound of every packet pointer to what follows from how it is made: of a parameter the largest of its

@@ -63,12 +63,8 @@ private:
     void step(const Inst &inst)
     {
         switch (shape_of(inst.op)) {
-        case Shape::constant:
-            values_[inst.result] = inst.imm;
-            break;
-        case Shape::nullary:
-            values_[inst.result] = inst.op == Op::packet_start ? 0 : packet_.size();
-            break;
+        case Shape::constant: values_[inst.result] = inst.imm; break;
+        case Shape::nullary: values_[inst.result] = inst.op == Op::packet_start ? 0 : packet_.size(); break;
         case Shape::context:
             values_[inst.result] = inst.field == ContextField::rx_queue ? context_.rx_queue : context_.ingress_ifindex;
             break;
@@ -76,23 +72,15 @@ private:
             if (const auto bytes = part(inst, packet_, values_[inst.a]); !bytes.empty())
                 values_[inst.result] = read_number(bytes, inst.order);
             break;
-        case Shape::unary:
-            values_[inst.result] = evaluate(inst.op, values_[inst.a], 0);
-            break;
-        case Shape::binary:
-            values_[inst.result] = evaluate(inst.op, values_[inst.a], values_[inst.b]);
-            break;
-        case Shape::offset:
-            move(inst);
-            break;
+        case Shape::unary: values_[inst.result] = evaluate(inst.op, values_[inst.a], 0); break;
+        case Shape::binary: values_[inst.result] = evaluate(inst.op, values_[inst.a], values_[inst.b]); break;
+        case Shape::offset: move(inst); break;
         case Shape::store_slot:
             if (const auto bytes = part(inst, slots_[inst.key], 0); !bytes.empty())
                 write_number(bytes, inst.order, values_[inst.a]);
             break;
         case Shape::load_map:
-        case Shape::store_map:
-            access_map(inst);
-            break;
+        case Shape::store_map: access_map(inst); break;
         case Shape::lookup:
             if (holds(inst, inst.key, maps_.spec(inst.map).key.size))
                 values_[inst.result] = handle(maps_.lookup(inst.map, slots_[inst.key]));
@@ -102,9 +90,7 @@ private:
                 holds(inst, inst.value, maps_.spec(inst.map).value.size))
                 maps_.update(inst.map, slots_[inst.key], slots_[inst.value]);
             break;
-        case Shape::redirect:
-            redirect(inst);
-            break;
+        case Shape::redirect: redirect(inst); break;
         }
     }
 
@@ -176,20 +162,17 @@ private:
     BlockId leave(const Terminator &end)
     {
         switch (end.kind) {
-        case Terminator::Kind::jump:
-            return follow(end.edges[0]);
+        case Terminator::Kind::jump: return follow(end.edges[0]);
         case Terminator::Kind::branch: {
             const std::uint64_t b = end.b.valid() ? values_[end.b] : end.imm;
             return follow(end.edges[evaluate(end.cond, values_[end.a], b) ? 0 : 1]);
         }
-        case Terminator::Kind::guard:
-            return follow(end.edges[values_[end.a] + end.imm <= values_[end.b] ? 0 : 1]);
+        case Terminator::Kind::guard: return follow(end.edges[values_[end.a] + end.imm <= values_[end.b] ? 0 : 1]);
         case Terminator::Kind::return_:
             result_.verdict = static_cast<std::uint32_t>(end.a.valid() ? values_[end.a] : end.imm);
             result_.decided_by = end.span;
             return {};
-        case Terminator::Kind::none:
-            break;
+        case Terminator::Kind::none: break;
         }
         assert(!"a block without a terminator");
         return {};

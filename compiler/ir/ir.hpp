@@ -45,7 +45,21 @@ enum class Op : std::uint8_t {
 };
 
 // What an operation takes and gives; see ops.def.
-enum class Shape : std::uint8_t { constant, nullary, context, load, unary, binary, offset, store_slot, load_map, store_map, lookup, update, redirect };
+enum class Shape : std::uint8_t {
+    constant,
+    nullary,
+    context,
+    load,
+    unary,
+    binary,
+    offset,
+    store_slot,
+    load_map,
+    store_map,
+    lookup,
+    update,
+    redirect
+};
 
 [[nodiscard]] Shape shape_of(Op op);
 [[nodiscard]] std::string_view text_of(Op op);
@@ -60,14 +74,14 @@ struct Inst {
     std::uint8_t width = 8;      // bytes moved by loads and stores: 1, 2, 4, 8
     Order order = Order::little; // of loads and slot stores
     ContextField field = ContextField::rx_queue;
-    ValueId result;              // none where the operation gives nothing
+    ValueId result; // none where the operation gives nothing
     ValueId a;
     ValueId b;
-    std::uint64_t imm = 0;       // constant; byte offset of loads and stores; bound of `offset`; fallback of redirect
+    std::uint64_t imm = 0; // constant; byte offset of loads and stores; bound of `offset`; fallback of redirect
     MapId map;
     SlotId key;
     SlotId value;
-    Span span;                   // the source it stands for: line info, and messages from the kernel's verifier
+    Span span; // the source it stands for: line info, and messages from the kernel's verifier
 };
 
 // A jump with the values of the target's parameters.
@@ -82,10 +96,10 @@ enum class Cond : std::uint8_t { eq, ne, lt, le, gt, ge, set, clear };
 struct Terminator {
     enum class Kind : std::uint8_t {
         none,
-        jump,        // to edges[0]
-        branch,      // a cond (b or imm): edges[0] if so, edges[1] if not
-        guard,       // a + imm <= b, pointers: edges[0] if so, edges[1] if not
-        return_,     // a, the verdict (XDP_PASS, …)
+        jump,    // to edges[0]
+        branch,  // a cond (b or imm): edges[0] if so, edges[1] if not
+        guard,   // a + imm <= b, pointers: edges[0] if so, edges[1] if not
+        return_, // a, the verdict (XDP_PASS, …)
     };
     Kind kind = Kind::none;
     Cond cond = Cond::eq;

@@ -139,17 +139,12 @@ private:
     {
         const std::string_view op = text_of(inst.op);
         switch (shape_of(inst.op)) {
-        case Shape::constant:
-            return number_text(inst.imm);
-        case Shape::nullary:
-            return std::string(op);
-        case Shape::context:
-            return fmt::format("{} {}", op, text_of(inst.field));
+        case Shape::constant: return number_text(inst.imm);
+        case Shape::nullary: return std::string(op);
+        case Shape::context: return fmt::format("{} {}", op, text_of(inst.field));
         case Shape::load:
-        case Shape::load_map:
-            return fmt::format("{}.{} {} + {}", op, access(inst), name(inst.a), inst.imm);
-        case Shape::unary:
-            return fmt::format("{} {}", op, name(inst.a));
+        case Shape::load_map: return fmt::format("{}.{} {} + {}", op, access(inst), name(inst.a), inst.imm);
+        case Shape::unary: return fmt::format("{} {}", op, name(inst.a));
         case Shape::binary: {
             const std::string a = name(inst.a);
             return fmt::format("{} {}, {}", op, a, name(inst.b));
@@ -166,12 +161,10 @@ private:
             const std::string a = name(inst.a);
             return fmt::format("{}.{} {} + {}, {}", op, access(inst), a, inst.imm, name(inst.b));
         }
-        case Shape::lookup:
-            return fmt::format("{} {}[${}]", op, map_name(inst.map), inst.key.value);
+        case Shape::lookup: return fmt::format("{} {}[${}]", op, map_name(inst.map), inst.key.value);
         case Shape::update:
             return fmt::format("{} {}[${}] = ${}", op, map_name(inst.map), inst.key.value, inst.value.value);
-        case Shape::redirect:
-            return fmt::format("{} {}[{}] else {}", op, map_name(inst.map), name(inst.a), inst.imm);
+        case Shape::redirect: return fmt::format("{} {}[{}] else {}", op, map_name(inst.map), name(inst.a), inst.imm);
         }
         return {};
     }
@@ -197,12 +190,8 @@ private:
     void terminator(const Terminator &end)
     {
         switch (end.kind) {
-        case Terminator::Kind::none:
-            put("no terminator");
-            break;
-        case Terminator::Kind::jump:
-            put("jump {}", edge(end.edges[0]));
-            break;
+        case Terminator::Kind::none: put("no terminator"); break;
+        case Terminator::Kind::jump: put("jump {}", edge(end.edges[0])); break;
         case Terminator::Kind::branch: {
             const std::string a = name(end.a);
             put("if {} {} {}", a, text_of(end.cond), end.b.valid() ? name(end.b) : number_text(end.imm));

@@ -340,17 +340,10 @@ private:
     {
         inst.op = op;
         switch (shape_of(op)) {
-        case Shape::constant:
-            lexer_.fail("constants are written as numbers");
-            break;
-        case Shape::nullary:
-            break;
-        case Shape::context:
-            context(inst);
-            break;
-        case Shape::unary:
-            inst.a = value();
-            break;
+        case Shape::constant: lexer_.fail("constants are written as numbers"); break;
+        case Shape::nullary: break;
+        case Shape::context: context(inst); break;
+        case Shape::unary: inst.a = value(); break;
         case Shape::binary:
             inst.a = value();
             lexer_.expect(",");
@@ -365,9 +358,7 @@ private:
             lexer_.expect_word("max");
             inst.imm = lexer_.number();
             break;
-        case Shape::store_map:
-            store_map(inst, op);
-            break;
+        case Shape::store_map: store_map(inst, op); break;
         case Shape::lookup:
         case Shape::update:
             inst.map = map_reference();
@@ -389,8 +380,7 @@ private:
             break;
         case Shape::load:
         case Shape::load_map:
-        case Shape::store_slot:
-            break; // told apart by their operands, see operation()
+        case Shape::store_slot: break; // told apart by their operands, see operation()
         }
     }
 

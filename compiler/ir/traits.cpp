@@ -15,14 +15,10 @@ ValueKind result_kind(Op op)
     switch (op) {
     case Op::packet_start:
     case Op::offset:
-    case Op::rebase:
-        return ValueKind::packet;
-    case Op::packet_end:
-        return ValueKind::packet_end;
-    case Op::lookup:
-        return ValueKind::map_value;
-    default:
-        return ValueKind::number;
+    case Op::rebase: return ValueKind::packet;
+    case Op::packet_end: return ValueKind::packet_end;
+    case Op::lookup: return ValueKind::map_value;
+    default: return ValueKind::number;
     }
 }
 
@@ -30,23 +26,18 @@ std::uint64_t natural_max(const Program &program, const Inst &inst)
 {
     switch (inst.op) {
     case Op::constant:
-    case Op::rebase:
-        return inst.imm;
-    case Op::packet_start:
-        return 0;
-    case Op::context:
-        return UINT32_MAX;
+    case Op::rebase: return inst.imm;
+    case Op::packet_start: return 0;
+    case Op::context: return UINT32_MAX;
     case Op::load:
-    case Op::load_map:
-        return max_of_width(inst.width);
+    case Op::load_map: return max_of_width(inst.width);
     case Op::offset: {
         if (!inst.a.valid())
             return UINT64_MAX;
         const std::uint64_t base = program.values[inst.a].max;
         return base > UINT64_MAX - inst.imm ? UINT64_MAX : base + inst.imm;
     }
-    default:
-        return UINT64_MAX;
+    default: return UINT64_MAX;
     }
 }
 
@@ -59,15 +50,13 @@ bool is_pure(Op op)
     case Shape::load:
     case Shape::unary:
     case Shape::binary:
-    case Shape::offset:
-        return true;
+    case Shape::offset: return true;
     case Shape::store_slot:
     case Shape::load_map:
     case Shape::store_map:
     case Shape::lookup:
     case Shape::update:
-    case Shape::redirect:
-        return false;
+    case Shape::redirect: return false;
     }
     return false;
 }
@@ -89,8 +78,7 @@ bool writes_packet(Op op)
     case Shape::store_map:
     case Shape::lookup:
     case Shape::update:
-    case Shape::redirect:
-        return false;
+    case Shape::redirect: return false;
     }
     return true;
 }
@@ -111,55 +99,33 @@ std::uint64_t swap_bytes(std::uint64_t number, unsigned width)
 std::uint64_t evaluate(Op op, std::uint64_t a, std::uint64_t b)
 {
     switch (op) {
-    case Op::add:
-        return a + b;
-    case Op::sub:
-        return a - b;
-    case Op::mul:
-        return a * b;
-    case Op::div:
-        return b == 0 ? 0 : a / b;
-    case Op::mod:
-        return b == 0 ? a : a % b;
-    case Op::bit_and:
-        return a & b;
-    case Op::bit_or:
-        return a | b;
-    case Op::bit_xor:
-        return a ^ b;
-    case Op::shl:
-        return a << (b & 63);
-    case Op::shr:
-        return a >> (b & 63);
-    case Op::neg:
-        return 0 - a;
-    case Op::complement:
-        return ~a;
-    default:
-        assert(!"no arithmetic");
-        return 0;
+    case Op::add: return a + b;
+    case Op::sub: return a - b;
+    case Op::mul: return a * b;
+    case Op::div: return b == 0 ? 0 : a / b;
+    case Op::mod: return b == 0 ? a : a % b;
+    case Op::bit_and: return a & b;
+    case Op::bit_or: return a | b;
+    case Op::bit_xor: return a ^ b;
+    case Op::shl: return a << (b & 63);
+    case Op::shr: return a >> (b & 63);
+    case Op::neg: return 0 - a;
+    case Op::complement: return ~a;
+    default: assert(!"no arithmetic"); return 0;
     }
 }
 
 bool evaluate(Cond cond, std::uint64_t a, std::uint64_t b)
 {
     switch (cond) {
-    case Cond::eq:
-        return a == b;
-    case Cond::ne:
-        return a != b;
-    case Cond::lt:
-        return a < b;
-    case Cond::le:
-        return a <= b;
-    case Cond::gt:
-        return a > b;
-    case Cond::ge:
-        return a >= b;
-    case Cond::set:
-        return (a & b) != 0;
-    case Cond::clear:
-        return (a & b) == 0;
+    case Cond::eq: return a == b;
+    case Cond::ne: return a != b;
+    case Cond::lt: return a < b;
+    case Cond::le: return a <= b;
+    case Cond::gt: return a > b;
+    case Cond::ge: return a >= b;
+    case Cond::set: return (a & b) != 0;
+    case Cond::clear: return (a & b) == 0;
     }
     return false;
 }

@@ -34,7 +34,8 @@ void Emitter::store_number(ir::SlotId slot, const LayoutField &field, ir::ValueI
 void Emitter::store_bytes(ir::SlotId slot, std::uint32_t offset, const std::string &bytes)
 {
     for (std::size_t i = 0; i < bytes.size(); ++i)
-        store(slot, offset + static_cast<std::uint32_t>(i), 1, ir::Order::little, constant(static_cast<std::uint8_t>(bytes[i])));
+        store(slot, offset + static_cast<std::uint32_t>(i), 1, ir::Order::little,
+              constant(static_cast<std::uint8_t>(bytes[i])));
 }
 
 // Packet bytes as they are; the order of loads and stores is the same, so none is swapped.
@@ -73,7 +74,8 @@ ir::SlotId Emitter::key_slot(MapId map, sema::ExprId key, const Env &env, const 
     if (const auto *text = std::get_if<sema::BytesConstant>(&expr.node)) {
         prefix_length();
         store_bytes(slot, field.offset, text->value);
-    } else if (const auto *fixed = std::get_if<sema::Constant>(&expr.node); fixed != nullptr && field.format != FieldFormat::number) {
+    } else if (const auto *fixed = std::get_if<sema::Constant>(&expr.node);
+               fixed != nullptr && field.format != FieldFormat::number) {
         prefix_length();
         std::string bytes(field.size, '\0');
         auto rest = fixed->value;

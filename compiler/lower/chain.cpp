@@ -22,7 +22,8 @@ public:
         : e_(emitter), base_(base), node_(node), chain_(*e_.unit_.headers[base].chain)
     {
         for (std::size_t i = 0; i < e_.unit_.headers.size(); ++i)
-            if (e_.unit_.headers[sema::HeaderId(i)].is_link() && e_.unit_.headers[sema::HeaderId(i)].ways[0].parent == base)
+            if (e_.unit_.headers[sema::HeaderId(i)].is_link() &&
+                e_.unit_.headers[sema::HeaderId(i)].ways[0].parent == base)
                 links_.push_back(sema::HeaderId(i));
         find_facts(known);
         std::uint32_t longest = 0;
@@ -38,7 +39,8 @@ public:
         const auto &header = e_.unit_.headers[base_];
         if (header.payload_when) {
             const auto holds = e_.new_block();
-            e_.test(*header.payload_when, {.known = &known, .self = base_, .self_start = entry.start}, e_.to(holds), fail({}, known));
+            e_.test(*header.payload_when, {.known = &known, .self = base_, .self_start = entry.start}, e_.to(holds),
+                    fail({}, known));
             e_.start(holds);
         }
         const auto selector = e_.field(header, header.fields[chain_.selector], entry.start);
@@ -75,8 +77,10 @@ private:
             const Fact &fact = e_.facts_[FactId(i)];
             if (!asked.contains(FactId(i)) || known[FactId(i)] != Truth::unknown)
                 continue;
-            const bool own_link = fact.kind == Fact::Kind::present && std::ranges::find(links_, fact.header) != links_.end();
-            const bool about_base = fact.header == base_ && (fact.kind == Fact::Kind::link_count || fact.kind == Fact::Kind::link_is);
+            const bool own_link =
+                fact.kind == Fact::Kind::present && std::ranges::find(links_, fact.header) != links_.end();
+            const bool about_base =
+                fact.header == base_ && (fact.kind == Fact::Kind::link_count || fact.kind == Fact::Kind::link_is);
             if (!own_link && !about_base)
                 continue;
             tracked_.push_back(FactId(i));
@@ -135,7 +139,8 @@ private:
         }
         if (header.payload_when) {
             const auto holds = e_.new_block();
-            e_.test(*header.payload_when, {.known = &known, .self = id, .self_start = place}, e_.to(holds), fail(step, known));
+            e_.test(*header.payload_when, {.known = &known, .self = id, .self_start = place}, e_.to(holds),
+                    fail(step, known));
             e_.start(holds);
         }
         step.selector = e_.field(header, header.fields[*header.then], place);
@@ -150,7 +155,8 @@ private:
     {
         if (step.place.base != e_.packet_start_)
             step.place = e_.materialised(step.place);
-        std::string key = fmt::format("{} {} {}", step.level, step.place.base == e_.packet_start_ ? 'S' : 'P', step.place.delta);
+        std::string key =
+            fmt::format("{} {} {}", step.level, step.place.base == e_.packet_start_ ? 'S' : 'P', step.place.delta);
         for (const auto &[link, count] : step.seen)
             key += fmt::format(" {}={}", link, count);
         key += e_.key_of(node_, known);
@@ -252,7 +258,8 @@ private:
         if (header.where || header.payload_when)
             return fmt::format("only {}", id.value);
         const auto &then = header.fields[*header.then];
-        return fmt::format("{} {}:{} {}", header.fixed_size, then.bit_offset, then.bits, header.size ? recipe(header, *header.size) : "");
+        return fmt::format("{} {}:{} {}", header.fixed_size, then.bit_offset, then.bits,
+                           header.size ? recipe(header, *header.size) : "");
     }
 
     std::string recipe(const sema::Header &header, sema::ExprId id) const
@@ -263,7 +270,8 @@ private:
         if (const auto *field = std::get_if<sema::FieldValue>(&node))
             return fmt::format("[{}:{}]", header.fields[field->field].bit_offset, header.fields[field->field].bits);
         if (const auto *binary = std::get_if<sema::Binary>(&node))
-            return fmt::format("({} {} {})", recipe(header, binary->left), static_cast<int>(binary->op), recipe(header, binary->right));
+            return fmt::format("({} {} {})", recipe(header, binary->left), static_cast<int>(binary->op),
+                               recipe(header, binary->right));
         return fmt::format("?{}", id.value);
     }
 

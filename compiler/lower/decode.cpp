@@ -5,7 +5,10 @@
 namespace xdpf::lowering {
 namespace {
 
-const sema::InSet *set_test(const sema::Unit &unit, sema::PredId id) { return std::get_if<sema::InSet>(&unit.preds[id].node); }
+const sema::InSet *set_test(const sema::Unit &unit, sema::PredId id)
+{
+    return std::get_if<sema::InSet>(&unit.preds[id].node);
+}
 
 // Both conditions look at the same selector.
 bool same_selector(const sema::Unit &unit, const sema::InSet &a, const sema::InSet &b)
@@ -32,8 +35,9 @@ bool disjoint(const sema::InSet &a, const sema::InSet &b)
 
 // What else can stand at the same place, is still asked for, and rules each other out: found by one look at the
 // selector, so that a packet that is one of them is known not to be the others.
-std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::siblings(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted,
-                                                                      std::size_t way, NodeId node, const Knowledge &known) const
+std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::siblings(sema::HeaderId parent, bool through_chain,
+                                                                      sema::HeaderId wanted, std::size_t way,
+                                                                      NodeId node, const Knowledge &known) const
 {
     std::vector<std::pair<sema::HeaderId, std::size_t>> out{{wanted, way}};
     const auto *selector = set_test(unit_, unit_.headers[wanted].ways[way].condition);
@@ -46,16 +50,21 @@ std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::siblings(sema::Head
     for (std::size_t i = 0; i < facts_.size(); ++i) {
         const Fact &fact = facts_[FactId(i)];
         const sema::Header &header = unit_.headers[fact.header];
-        if (fact.kind != Fact::Kind::present || header.is_link() || fact.header == wanted || !asked.contains(FactId(i)) || known[FactId(i)] != Truth::unknown)
+        if (fact.kind != Fact::Kind::present || header.is_link() || fact.header == wanted ||
+            !asked.contains(FactId(i)) || known[FactId(i)] != Truth::unknown)
             continue;
         for (std::size_t w = 0; w < header.ways.size(); ++w) {
             const auto open = facts_.find({Fact::Kind::way_open, fact.header, static_cast<unsigned>(w)});
             const auto *other = set_test(unit_, header.ways[w].condition);
-            if (header.ways[w].parent != parent || header.ways[w].through_chain != through_chain || known[open] == Truth::no || other == nullptr)
+            if (header.ways[w].parent != parent || header.ways[w].through_chain != through_chain ||
+                known[open] == Truth::no || other == nullptr)
                 continue;
-            const bool exclusive = same_selector(unit_, *selector, *other) && std::ranges::all_of(out, [&](const auto &known_sibling) {
-                return disjoint(*set_test(unit_, unit_.headers[known_sibling.first].ways[known_sibling.second].condition), *other);
-            });
+            const bool exclusive =
+                same_selector(unit_, *selector, *other) && std::ranges::all_of(out, [&](const auto &known_sibling) {
+                    return disjoint(
+                        *set_test(unit_, unit_.headers[known_sibling.first].ways[known_sibling.second].condition),
+                        *other);
+                });
             if (exclusive) {
                 out.emplace_back(fact.header, w);
                 break;
@@ -65,16 +74,19 @@ std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::siblings(sema::Head
     return out;
 }
 
-void Emitter::decode_site(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted, std::size_t way, NodeId node, const Knowledge &known)
+void Emitter::decode_site(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted, std::size_t way,
+                          NodeId node, const Knowledge &known)
 {
-    const Entry &entry = known.entry(facts_.find(through_chain ? Fact{Fact::Kind::chain_end, parent} : Fact{Fact::Kind::present, parent}));
+    const Entry &entry = known.entry(
+        facts_.find(through_chain ? Fact{Fact::Kind::chain_end, parent} : Fact{Fact::Kind::present, parent}));
     const Place place = through_chain ? entry.start : entry.end;
     const sema::Header &header = unit_.headers[parent];
     if (header.payload_when && !through_chain) {
         Knowledge closed = known;
         close_ways(parent, node, closed);
         const auto holds = new_block();
-        test(*header.payload_when, {.known = &known, .self = parent, .self_start = entry.start}, to(holds), go(node, closed));
+        test(*header.payload_when, {.known = &known, .self = parent, .self_start = entry.start}, to(holds),
+             go(node, closed));
         start(holds);
     }
     const auto group = siblings(parent, through_chain, wanted, way, node, known);

@@ -27,7 +27,8 @@ std::optional<ir::Program> Emitter::run()
     emit(graph_.root, Knowledge(facts_.size()));
     while (!pending_.empty()) {
         if (program_.blocks.size() > most_blocks) {
-            diagnostics_.report(Kind::too_large, source_.span, source_.name, fmt::format("more than {} blocks", most_blocks))
+            diagnostics_
+                .report(Kind::too_large, source_.span, source_.name, fmt::format("more than {} blocks", most_blocks))
                 .suggest("split its rules over several programs");
             return std::nullopt;
         }
@@ -63,8 +64,9 @@ void Emitter::emit_test(NodeId id, Knowledge &known)
     if (any_denied(node.asks, known))
         return jump(go(node.no, known));
     const auto &test_node = unit_.preds[node.test].node;
-    const bool decided = std::holds_alternative<sema::Present>(test_node) || std::holds_alternative<sema::ReachedBy>(test_node) ||
-                         std::holds_alternative<sema::LinkCount>(test_node) || std::holds_alternative<sema::LinkIs>(test_node);
+    const bool decided =
+        std::holds_alternative<sema::Present>(test_node) || std::holds_alternative<sema::ReachedBy>(test_node) ||
+        std::holds_alternative<sema::LinkCount>(test_node) || std::holds_alternative<sema::LinkIs>(test_node);
     if (decided)
         return jump(go(node.yes, known));
     const auto no = go(node.no, known);
@@ -193,7 +195,8 @@ void Emitter::conclude(Knowledge &known) const
             else if (!header.ways.empty())
                 absent = std::ranges::all_of(header.ways, [&](const sema::Way &way) {
                     const auto number = static_cast<unsigned>(&way - header.ways.data());
-                    return denied(Fact::Kind::way_open, fact.header, number) || denied(Fact::Kind::present, way.parent) ||
+                    return denied(Fact::Kind::way_open, fact.header, number) ||
+                           denied(Fact::Kind::present, way.parent) ||
                            (way.through_chain && denied(Fact::Kind::chain_end, way.parent));
                 });
             if (absent) {
@@ -401,7 +404,8 @@ void Emitter::branch(ir::Cond cond, ir::ValueId a, ir::ValueId b, const ir::Edge
 
 void Emitter::guard(Place place, std::uint32_t bytes, const ir::Edge &yes, const ir::Edge &no)
 {
-    program_.blocks[block_].end = {ir::Terminator::Kind::guard, ir::Cond::le, place.base, packet_end_, place.delta + bytes, {yes, no}, span_};
+    program_.blocks[block_].end = {ir::Terminator::Kind::guard, ir::Cond::le, place.base, packet_end_,
+                                   place.delta + bytes,         {yes, no},    span_};
 }
 
 void Emitter::give(std::uint32_t verdict)

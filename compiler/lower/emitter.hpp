@@ -20,9 +20,9 @@ namespace xdpf::lowering {
 // What fields and chains mean while an expression is evaluated.
 struct Env {
     const Knowledge *known = nullptr;
-    sema::HeaderId self;    // a header that is being decoded lies here
+    sema::HeaderId self; // a header that is being decoded lies here
     Place self_start;
-    sema::HeaderId chain;   // a chain that is being walked has this selector
+    sema::HeaderId chain; // a chain that is being walked has this selector
     ir::ValueId selector;
 };
 
@@ -44,7 +44,8 @@ struct Window {
 class Emitter {
 public:
     Emitter(const sema::Unit &unit, const sema::Program &source, Diagnostics &diagnostics)
-        : unit_(unit), source_(source), diagnostics_(diagnostics), facts_(unit), graph_(build_decisions(unit, source, facts_))
+        : unit_(unit), source_(source), diagnostics_(diagnostics), facts_(unit),
+          graph_(build_decisions(unit, source, facts_))
     {
     }
     // Nothing where the program becomes too large; that has been reported.
@@ -71,7 +72,10 @@ private:
     ir::ValueId number(ir::Inst &inst, std::uint64_t max = UINT64_MAX);
     ir::ValueId constant(std::uint64_t value);
     ir::ValueId binary(ir::Op op, ir::ValueId a, ir::ValueId b, std::uint64_t max = UINT64_MAX);
-    ir::ValueId binary(ir::Op op, ir::ValueId a, std::uint64_t b, std::uint64_t max = UINT64_MAX) { return binary(op, a, constant(b), max); }
+    ir::ValueId binary(ir::Op op, ir::ValueId a, std::uint64_t b, std::uint64_t max = UINT64_MAX)
+    {
+        return binary(op, a, constant(b), max);
+    }
     ir::ValueId offset(Place place, ir::ValueId distance, std::uint64_t max);
     // The place as a pointer of which the kernel's verifier knows only that it lies within `reach` bytes, so that it
     // walks what follows once and not once for each way there.
@@ -85,8 +89,11 @@ private:
     void give(std::uint32_t verdict);
 
     // decode.cpp
-    void decode_site(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted, std::size_t way, NodeId node, const Knowledge &known);
-    std::vector<std::pair<sema::HeaderId, std::size_t>> siblings(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted, std::size_t way, NodeId node, const Knowledge &known) const;
+    void decode_site(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted, std::size_t way, NodeId node,
+                     const Knowledge &known);
+    std::vector<std::pair<sema::HeaderId, std::size_t>> siblings(sema::HeaderId parent, bool through_chain,
+                                                                 sema::HeaderId wanted, std::size_t way, NodeId node,
+                                                                 const Knowledge &known) const;
     void decode_header(sema::HeaderId id, std::size_t way, Place place, NodeId node, const Knowledge &known);
     Place check_header(sema::HeaderId id, Place place, const Knowledge &known, const ir::Edge &absent);
     void close_ways(sema::HeaderId parent, NodeId node, Knowledge &known) const;
@@ -97,7 +104,8 @@ private:
     void walk_chain(sema::HeaderId base, NodeId node, const Knowledge &known);
 
     // values.cpp
-    ir::ValueId load(Place place, std::uint32_t offset, std::uint8_t width, ir::Order order, std::uint64_t max = UINT64_MAX);
+    ir::ValueId load(Place place, std::uint32_t offset, std::uint8_t width, ir::Order order,
+                     std::uint64_t max = UINT64_MAX);
     ir::ValueId field(const sema::Header &header, const sema::Field &field, Place start);
     [[nodiscard]] Place start_of(sema::HeaderRef ref, const Env &env) const;
     ir::ValueId value(sema::ExprId id, const Env &env, const ir::Edge &absent);
@@ -110,8 +118,10 @@ private:
     void test(sema::PredId id, const Env &env, const ir::Edge &yes, const ir::Edge &no);
     void test_set(const sema::InSet &set, const Env &env, const ir::Edge &yes, const ir::Edge &no);
     bool test_field_in_place(const sema::InSet &set, const Env &env, const ir::Edge &yes, const ir::Edge &no);
-    void test_intervals(ir::ValueId value, std::span<const sema::Interval> intervals, std::uint64_t most, const ir::Edge &yes, const ir::Edge &no);
-    void test_interval(ir::ValueId value, sema::Interval interval, std::uint64_t most, const ir::Edge &yes, const ir::Edge &no);
+    void test_intervals(ir::ValueId value, std::span<const sema::Interval> intervals, std::uint64_t most,
+                        const ir::Edge &yes, const ir::Edge &no);
+    void test_interval(ir::ValueId value, sema::Interval interval, std::uint64_t most, const ir::Edge &yes,
+                       const ir::Edge &no);
     void test_wide(Wide value, std::span<const sema::Interval> intervals, const ir::Edge &yes, const ir::Edge &no);
     void test_wide_interval(Wide value, sema::Interval interval, const ir::Edge &yes, const ir::Edge &no);
     void compare(const sema::Compare &compare, const Env &env, const ir::Edge &yes, const ir::Edge &no);

@@ -59,8 +59,14 @@ public:
 
     FactId intern(const Fact &fact);
     FactId present(sema::HeaderRef ref) { return intern({Fact::Kind::present, ref.header, ref.index}); }
-    FactId reached_by(sema::HeaderId header, std::size_t way) { return intern({Fact::Kind::reached_by, header, static_cast<unsigned>(way)}); }
-    FactId way_open(sema::HeaderId header, std::size_t way) { return intern({Fact::Kind::way_open, header, static_cast<unsigned>(way)}); }
+    FactId reached_by(sema::HeaderId header, std::size_t way)
+    {
+        return intern({Fact::Kind::reached_by, header, static_cast<unsigned>(way)});
+    }
+    FactId way_open(sema::HeaderId header, std::size_t way)
+    {
+        return intern({Fact::Kind::way_open, header, static_cast<unsigned>(way)});
+    }
     FactId chain_end(sema::HeaderId base) { return intern({Fact::Kind::chain_end, base}); }
 
     [[nodiscard]] const Fact &operator[](FactId id) const { return facts_[id]; }

@@ -96,12 +96,14 @@ bool Emitter::test_field_in_place(const sema::InSet &set, const Env &env, const 
 }
 
 // A number of at most `most` against sorted intervals.
-void Emitter::test_intervals(ir::ValueId value, std::span<const sema::Interval> intervals, std::uint64_t most, const ir::Edge &yes, const ir::Edge &no)
+void Emitter::test_intervals(ir::ValueId value, std::span<const sema::Interval> intervals, std::uint64_t most,
+                             const ir::Edge &yes, const ir::Edge &no)
 {
     const auto &first = intervals.front();
     const auto &last = intervals.back();
     // All but one value: the other way round.
-    if (intervals.size() == 2 && low(first.first) == 0 && low(last.last) == most && low(first.last) + 2 == low(last.first))
+    if (intervals.size() == 2 && low(first.first) == 0 && low(last.last) == most &&
+        low(first.last) + 2 == low(last.first))
         return branch(ir::Cond::ne, value, low(first.last) + 1, yes, no);
     if (intervals.size() == 1)
         return test_interval(value, first, most, yes, no);
@@ -134,7 +136,8 @@ void Emitter::test_intervals(ir::ValueId value, std::span<const sema::Interval> 
     test_intervals(value, intervals.subspan(half), most, yes, no);
 }
 
-void Emitter::test_interval(ir::ValueId value, sema::Interval interval, std::uint64_t most, const ir::Edge &yes, const ir::Edge &no)
+void Emitter::test_interval(ir::ValueId value, sema::Interval interval, std::uint64_t most, const ir::Edge &yes,
+                            const ir::Edge &no)
 {
     const auto first = low(interval.first);
     const auto last = low(interval.last);
@@ -191,16 +194,21 @@ void Emitter::test_wide_interval(Wide value, sema::Interval interval, const ir::
         if (*high_mask == 0)
             jump(then);
         else
-            branch(ir::Cond::eq, *high_mask == UINT64_MAX ? value.high : binary(ir::Op::bit_and, value.high, *high_mask), constant(high(interval.first)), then, no);
+            branch(ir::Cond::eq,
+                   *high_mask == UINT64_MAX ? value.high : binary(ir::Op::bit_and, value.high, *high_mask),
+                   constant(high(interval.first)), then, no);
         if (any_low)
             return;
         start(second);
-        return branch(ir::Cond::eq, *low_mask == UINT64_MAX ? value.low : binary(ir::Op::bit_and, value.low, *low_mask), constant(low(interval.first)), yes, no);
+        return branch(ir::Cond::eq, *low_mask == UINT64_MAX ? value.low : binary(ir::Op::bit_and, value.low, *low_mask),
+                      constant(low(interval.first)), yes, no);
     }
     const auto at_least = new_block();
-    compare_wide(sema::Comparison::greater_equal, value, {constant(high(interval.first)), constant(low(interval.first))}, to(at_least), no);
+    compare_wide(sema::Comparison::greater_equal, value,
+                 {constant(high(interval.first)), constant(low(interval.first))}, to(at_least), no);
     start(at_least);
-    compare_wide(sema::Comparison::less_equal, value, {constant(high(interval.last)), constant(low(interval.last))}, yes, no);
+    compare_wide(sema::Comparison::less_equal, value, {constant(high(interval.last)), constant(low(interval.last))},
+                 yes, no);
 }
 
 void Emitter::compare(const sema::Compare &two, const Env &env, const ir::Edge &yes, const ir::Edge &no)
@@ -238,7 +246,8 @@ void Emitter::compare_wide(sema::Comparison op, Wide left, Wide right, const ir:
     branch(cond_of(op), left.low, right.low, yes, no);
 }
 
-void Emitter::compare_bytes(const sema::Compare &two, const Env &env, const ir::Edge &equal_or_not, const ir::Edge &otherwise)
+void Emitter::compare_bytes(const sema::Compare &two, const Env &env, const ir::Edge &equal_or_not,
+                            const ir::Edge &otherwise)
 {
     const bool wanted = two.op == sema::Comparison::equal;
     const ir::Edge &same = wanted ? equal_or_not : otherwise;
@@ -262,7 +271,8 @@ void Emitter::compare_bytes(const sema::Compare &two, const Env &env, const ir::
                 expected = expected << 8 | static_cast<std::uint8_t>(text->value[done + i]);
             branch(ir::Cond::eq, piece, constant(expected), on, different);
         } else {
-            branch(ir::Cond::eq, piece, load(right, done, static_cast<std::uint8_t>(width), ir::Order::big), on, different);
+            branch(ir::Cond::eq, piece, load(right, done, static_cast<std::uint8_t>(width), ir::Order::big), on,
+                   different);
         }
         start(next);
         done += width;

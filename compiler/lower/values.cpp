@@ -98,7 +98,8 @@ ir::ValueId Emitter::value(sema::ExprId id, const Env &env, const ir::Edge &abse
         return field(header, header.fields[of->field], start_of(of->header, env));
     }
     if (const auto *end = std::get_if<sema::ChainEnd>(&expr.node))
-        return env.chain == end->base ? env.selector : env.known->entry(facts_.find({Fact::Kind::chain_end, end->base})).selector;
+        return env.chain == end->base ? env.selector
+                                      : env.known->entry(facts_.find({Fact::Kind::chain_end, end->base})).selector;
     if (const auto *what = std::get_if<sema::Metadata>(&expr.node)) {
         if (*what == sema::Metadata::packet_length)
             return number(inst(ir::Op::packet_length), most);
@@ -124,7 +125,8 @@ Wide Emitter::wide_value(sema::ExprId id, const Env &env, const ir::Edge &)
 {
     const sema::Expr &expr = unit_.exprs[id];
     if (const auto *fixed = std::get_if<sema::Constant>(&expr.node))
-        return {constant(static_cast<std::uint64_t>(fixed->value >> 64)), constant(static_cast<std::uint64_t>(fixed->value))};
+        return {constant(static_cast<std::uint64_t>(fixed->value >> 64)),
+                constant(static_cast<std::uint64_t>(fixed->value))};
     const auto &of = std::get<sema::FieldValue>(expr.node);
     const auto at = unit_.headers[of.header.header].fields[of.field].bit_offset / 8;
     const Place first = start_of(of.header, env);
@@ -153,7 +155,9 @@ ir::ValueId Emitter::slice(const sema::Slice &bytes, const Env &env, const ir::E
         while (width > bytes.length - done)
             width /= 2;
         const auto piece = load(from, done, static_cast<std::uint8_t>(width), ir::Order::big);
-        sum = sum.valid() ? binary(ir::Op::bit_or, binary(ir::Op::shl, sum, width * 8), piece, most_of((done + width) * 8)) : piece;
+        sum = sum.valid()
+                  ? binary(ir::Op::bit_or, binary(ir::Op::shl, sum, width * 8), piece, most_of((done + width) * 8))
+                  : piece;
         done += width;
     }
     return sum;

@@ -17,15 +17,10 @@ BtfId add_signed_int(BtfBuilder &btf) { return btf.add_int("int", 4, BTF_INT_SIG
 BtfId add_unsigned(BtfBuilder &btf, std::uint32_t bytes)
 {
     switch (bytes) {
-    case 1:
-        return btf.add_typedef("__u8", btf.add_int("unsigned char", 1));
-    case 2:
-        return btf.add_typedef("__u16", btf.add_int("unsigned short", 2));
-    case 4:
-        return btf.add_typedef("__u32", btf.add_int("unsigned int", 4));
-    default:
-        assert(bytes == 8);
-        return btf.add_typedef("__u64", btf.add_int("unsigned long long", 8));
+    case 1: return btf.add_typedef("__u8", btf.add_int("unsigned char", 1));
+    case 2: return btf.add_typedef("__u16", btf.add_int("unsigned short", 2));
+    case 4: return btf.add_typedef("__u32", btf.add_int("unsigned int", 4));
+    default: assert(bytes == 8); return btf.add_typedef("__u64", btf.add_int("unsigned long long", 8));
     }
 }
 

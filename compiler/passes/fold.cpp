@@ -145,24 +145,20 @@ private:
         case Op::add:
         case Op::sub:
         case Op::bit_or:
-        case Op::bit_xor:
-            return b == 0 ? become(inst, inst.a) : keep(inst);
+        case Op::bit_xor: return b == 0 ? become(inst, inst.a) : keep(inst);
         case Op::mul:
-        case Op::div:
-            return scale(inst, b);
+        case Op::div: return scale(inst, b);
         case Op::mod:
             if (b == 0 || bound < b)
                 return become(inst, inst.a);
             return std::has_single_bit(b) ? with(inst, Op::bit_and, b - 1) : keep(inst);
-        case Op::bit_and:
-            return mask(inst, b);
+        case Op::bit_and: return mask(inst, b);
         case Op::shl:
         case Op::shr:
             if ((b & 63) == 0)
                 return become(inst, inst.a);
             return b > 63 ? with(inst, inst.op, b & 63) : keep(inst);
-        default:
-            return keep(inst);
+        default: return keep(inst);
         }
     }
 
@@ -236,19 +232,16 @@ private:
         const std::uint64_t max = bounds_[end.a];
         switch (end.cond) {
         case Cond::eq:
-        case Cond::ne:
-            return end.imm > max ? std::optional(end.cond == Cond::ne) : std::nullopt;
+        case Cond::ne: return end.imm > max ? std::optional(end.cond == Cond::ne) : std::nullopt;
         case Cond::lt:
         case Cond::ge:
             if (end.imm == 0 || end.imm > max)
                 return (end.imm == 0) == (end.cond == Cond::ge);
             return std::nullopt;
         case Cond::le:
-        case Cond::gt:
-            return end.imm >= max ? std::optional(end.cond == Cond::le) : std::nullopt;
+        case Cond::gt: return end.imm >= max ? std::optional(end.cond == Cond::le) : std::nullopt;
         case Cond::set:
-        case Cond::clear:
-            return end.imm == 0 ? std::optional(end.cond == Cond::clear) : std::nullopt;
+        case Cond::clear: return end.imm == 0 ? std::optional(end.cond == Cond::clear) : std::nullopt;
         }
         return std::nullopt;
     }

@@ -25,8 +25,8 @@ namespace xdpf::sema {
 // Where an expression stands: whose names it sees.
 struct Scope {
     const ast::File *file = nullptr;
-    HeaderId self;             // inside a header: its fields need no prefix
-    int any_index = -1;        // inside `any`: the link meant where no index is given
+    HeaderId self;                  // inside a header: its fields need no prefix
+    int any_index = -1;             // inside `any`: the link meant where no index is given
     HeaderId *any_header = nullptr; // and which link header that was
 
     [[nodiscard]] const ast::Expr &operator[](ast::ExprId id) const { return file->exprs[id]; }
@@ -77,7 +77,8 @@ private:
     // headers.cpp
     void build_headers();
     void build_fields(HeaderId id, const ast::File &file, const ast::Header &decl);
-    void add_field(HeaderId id, const ast::File &file, const ast::Field &decl, const std::string &prefix, std::uint32_t &bit);
+    void add_field(HeaderId id, const ast::File &file, const ast::Field &decl, const std::string &prefix,
+                   std::uint32_t &bit);
     void add_chain(HeaderId id, const ast::File &file, const ast::Field &decl);
     bool field_type(const ast::File &file, const ast::Type &type, Field &field);
     void build_relations(HeaderId id, const ast::File &file, const ast::Header &decl);
@@ -107,13 +108,15 @@ private:
     // predicates.cpp
     std::optional<PredId> predicate(ast::ExprId id, const Scope &scope);
     std::optional<PredId> compare(const ast::Binary &node, Span span, const Scope &scope);
-    std::optional<PredId> compare_with_constant(Comparison op, ExprId left, u128 constant, Span constant_span, Span span);
+    std::optional<PredId> compare_with_constant(Comparison op, ExprId left, u128 constant, Span constant_span,
+                                                Span span);
     std::optional<PredId> compare_bytes(Comparison op, ExprId left, ExprId right, Span span);
     std::optional<PredId> membership(const ast::Binary &node, Span span, const Scope &scope);
     std::optional<PredId> in_map(ExprId key, MapId map, Span span);
     std::optional<PredId> any_of(ast::ExprId body, const Scope &scope);
     std::optional<PredId> path(ast::ExprId id, const Scope &scope);
-    std::optional<PredId> path_from(const std::vector<HeaderRef> &path, const std::vector<Span> &spans, int start_link, Span span);
+    std::optional<PredId> path_from(const std::vector<HeaderRef> &path, const std::vector<Span> &spans, int start_link,
+                                    Span span);
     [[nodiscard]] std::string stands_behind(HeaderId id) const;
     [[nodiscard]] bool is_path(ast::ExprId id, const Scope &scope);
     [[nodiscard]] bool may_be_set(const ast::Expr &expr);

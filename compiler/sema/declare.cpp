@@ -19,8 +19,9 @@ bool Analyzer::declare(const ast::Name &name, Symbol symbol)
         return false;
     }
     if (std::holds_alternative<MapId>(symbol.what) && name.text.size() > longest_kernel_name)
-        diagnostics_.report(Kind::bad_name, name.span, name.text,
-                            fmt::format("the kernel takes {} characters, this has {}", longest_kernel_name, name.text.size()));
+        diagnostics_.report(
+            Kind::bad_name, name.span, name.text,
+            fmt::format("the kernel takes {} characters, this has {}", longest_kernel_name, name.text.size()));
     const auto [at, added] = symbols_.emplace(name.text, symbol);
     if (!added)
         diagnostics_.report(Kind::redefined, name.span, name.text).note(at->second.span, "first here");

@@ -109,14 +109,16 @@ std::optional<ExprId> Analyzer::value(ast::ExprId id, const Scope &scope)
         if (!read)
             return std::nullopt;
         if (read->prefix) {
-            diagnostics_.report(Kind::not_a_value, expr.span, "a prefix").suggest("a prefix stands behind 'in': ipv4.src in 10.0.0.0/8");
+            diagnostics_.report(Kind::not_a_value, expr.span, "a prefix")
+                .suggest("a prefix stands behind 'in': ipv4.src in 10.0.0.0/8");
             return std::nullopt;
         }
         const auto bits = read->type == ValueType::number ? std::max(1U, bits_for(read->first)) : bits_of(read->type);
         return add(Expr{read->type, bits, Constant{read->first}, expr.span});
     }
     if (const auto *string = std::get_if<ast::String>(&expr.node))
-        return add(Expr{ValueType::bytes, static_cast<std::uint32_t>(string->value.size() * 8), BytesConstant{string->value}, expr.span});
+        return add(Expr{ValueType::bytes, static_cast<std::uint32_t>(string->value.size() * 8),
+                        BytesConstant{string->value}, expr.span});
     if (const auto *identifier = std::get_if<ast::Identifier>(&expr.node))
         return identifier_value(*identifier, expr.span, scope);
     if (std::holds_alternative<ast::Member>(expr.node))
@@ -132,7 +134,8 @@ std::optional<ExprId> Analyzer::value(ast::ExprId id, const Scope &scope)
         return std::nullopt;
     }
     const bool range = std::holds_alternative<ast::Range>(expr.node);
-    diagnostics_.report(Kind::not_a_value, expr.span, range ? "a range" : "a set").suggest("sets and ranges stand behind 'in'");
+    diagnostics_.report(Kind::not_a_value, expr.span, range ? "a range" : "a set")
+        .suggest("sets and ranges stand behind 'in'");
     return std::nullopt;
 }
 
@@ -179,7 +182,9 @@ std::optional<ExprId> Analyzer::constant_value(const std::string &name, ConstSym
     }
     const auto &expr = constant.file->exprs[constant.decl->value];
     if (std::holds_alternative<ast::Set>(expr.node) || std::holds_alternative<ast::Range>(expr.node)) {
-        diagnostics_.report(Kind::not_a_value, span, "a set").suggest("sets and ranges stand behind 'in'").note(expr.span, "this is what it stands for");
+        diagnostics_.report(Kind::not_a_value, span, "a set")
+            .suggest("sets and ranges stand behind 'in'")
+            .note(expr.span, "this is what it stands for");
         return std::nullopt;
     }
     constant.in_use = true;
@@ -213,7 +218,8 @@ std::optional<HeaderRef> Analyzer::header_ref(ast::ExprId id, const Scope &scope
         if (name != nullptr && damaged(name->text))
             return std::nullopt;
         if (!quiet && name != nullptr)
-            diagnostics_.report(Kind::unknown_header, base.span, name->text).suggest(did_you_mean(name->text, header_names()));
+            diagnostics_.report(Kind::unknown_header, base.span, name->text)
+                .suggest(did_you_mean(name->text, header_names()));
         else if (!quiet)
             diagnostics_.report(Kind::unknown_header, base.span, sources_.text(base.span));
         return std::nullopt;
@@ -228,7 +234,8 @@ std::optional<HeaderRef> Analyzer::header_ref(ast::ExprId id, const Scope &scope
         return ref;
     }
     if (index->indices.size() != 1) {
-        diagnostics_.report(Kind::not_a_value, expr.span, "a list").suggest(fmt::format("one index at most: {}[0]", what.name));
+        diagnostics_.report(Kind::not_a_value, expr.span, "a list")
+            .suggest(fmt::format("one index at most: {}[0]", what.name));
         return std::nullopt;
     }
     const auto number = constant(index->indices[0], scope);
@@ -255,7 +262,8 @@ std::optional<ExprId> Analyzer::field_value(HeaderRef ref, const std::string &na
     if (const auto field = find_field(ref.header, name))
         return add(Expr{header.fields[*field].type, header.fields[*field].bits, FieldValue{ref, *field}, span});
     if (!damaged(header.name))
-        diagnostics_.report(Kind::unknown_field, name_span, header.name, name).suggest(did_you_mean(name, field_names(ref.header)));
+        diagnostics_.report(Kind::unknown_field, name_span, header.name, name)
+            .suggest(did_you_mean(name, field_names(ref.header)));
     return std::nullopt;
 }
 
@@ -275,12 +283,14 @@ std::optional<ExprId> Analyzer::member_value(ast::ExprId id, const Scope &scope)
         if (identifier->text == "packet") {
             if (name == "length")
                 return add(Expr{ValueType::number, 16, Metadata::packet_length, span});
-            diagnostics_.report(Kind::unknown_member, name_span, "packet", name).suggest("packet.length, or bytes: packet[12:2]");
+            diagnostics_.report(Kind::unknown_member, name_span, "packet", name)
+                .suggest("packet.length, or bytes: packet[12:2]");
             return std::nullopt;
         }
         if (scope.self.valid() && find_field(scope.self, fmt::format("{}.{}", identifier->text, name)))
             return field_value({scope.self}, fmt::format("{}.{}", identifier->text, name), span, span);
-        if (const Symbol *symbol = find(identifier->text); symbol != nullptr && !std::holds_alternative<HeaderId>(symbol->what)) {
+        if (const Symbol *symbol = find(identifier->text);
+            symbol != nullptr && !std::holds_alternative<HeaderId>(symbol->what)) {
             diagnostics_.report(Kind::unknown_member, name_span, identifier->text, name);
             return std::nullopt;
         }
@@ -303,18 +313,21 @@ std::optional<ExprId> Analyzer::slice_value(const ast::Expr &expr, const Scope &
     const auto *index = std::get_if<ast::Index>(&expr.node);
     const ast::Expr &base = scope[slice != nullptr ? slice->base : index->base];
     Slice out;
-    if (const auto *member = std::get_if<ast::Member>(&base.node); member != nullptr && member->member.text == "payload") {
+    if (const auto *member = std::get_if<ast::Member>(&base.node);
+        member != nullptr && member->member.text == "payload") {
         out.behind = header_ref(member->base, scope);
         if (!out.behind)
             return std::nullopt;
     } else if (const auto *name = std::get_if<ast::Identifier>(&base.node); name == nullptr || name->text != "packet") {
-        const bool header = name != nullptr && header_ref(slice != nullptr ? slice->base : index->base, scope, true).has_value();
+        const bool header =
+            name != nullptr && header_ref(slice != nullptr ? slice->base : index->base, scope, true).has_value();
         diagnostics_.report(Kind::not_a_value, expr.span, header ? "a header" : "no packet or payload")
             .suggest("bytes are taken from the packet or a payload: packet[12:2], udp.payload[0:4]");
         return std::nullopt;
     }
     if (index != nullptr && index->indices.size() != 1) {
-        diagnostics_.report(Kind::not_a_value, expr.span, "a list").suggest("a slice is written packet[12:2]: two bytes, from byte 12");
+        diagnostics_.report(Kind::not_a_value, expr.span, "a list")
+            .suggest("a slice is written packet[12:2]: two bytes, from byte 12");
         return std::nullopt;
     }
     const auto offset = constant(slice != nullptr ? slice->offset : index->indices[0], scope);
@@ -373,7 +386,8 @@ std::optional<ExprId> Analyzer::binary_value(const ast::Binary &node, Span span,
 {
     const auto op = arithmetic(node.op);
     if (!op) {
-        diagnostics_.report(Kind::not_a_value, span, "a condition").suggest("a one-bit field or a condition stands alone, without a comparison");
+        diagnostics_.report(Kind::not_a_value, span, "a condition")
+            .suggest("a one-bit field or a condition stands alone, without a comparison");
         return std::nullopt;
     }
     const auto left = number_value(node.left, scope);

@@ -1,4 +1,5 @@
-// The protocol graph: fields with their places in bits, how headers are reached, and how far into a packet they can lie.
+// The protocol graph: fields with their places in bits, how headers are reached, and how far into a packet they can
+// lie.
 #include "compiler/sema/analyzer.hpp"
 #include "compiler/sema/range.hpp"
 
@@ -8,7 +9,8 @@
 namespace xdpf::sema {
 namespace {
 
-constexpr std::uint32_t largest_header = 4096; // bytes; so that positions stay within what the kernel's verifier follows
+constexpr std::uint32_t largest_header =
+    4096; // bytes; so that positions stay within what the kernel's verifier follows
 constexpr std::uint32_t farthest_position = 0xffff - 2 * largest_header;
 constexpr unsigned longest_chain = 16;
 
@@ -85,7 +87,8 @@ void Analyzer::build_fields(HeaderId id, const ast::File &file, const ast::Heade
     unit_.headers[id].fixed_size = bit / 8;
 }
 
-void Analyzer::add_field(HeaderId id, const ast::File &file, const ast::Field &decl, const std::string &prefix, std::uint32_t &bit)
+void Analyzer::add_field(HeaderId id, const ast::File &file, const ast::Field &decl, const std::string &prefix,
+                         std::uint32_t &bit)
 {
     Header &header = unit_.headers[id];
     Field field{.name = prefix + decl.name.text, .bit_offset = bit, .span = decl.name.span};
@@ -147,7 +150,8 @@ bool Analyzer::field_type(const ast::File &file, const ast::Type &type, Field &f
         name.remove_suffix(2);
     }
     unsigned bits = 0;
-    if (name.size() > 1 && name.size() < 4 && name[0] == 'u' && std::ranges::all_of(name.substr(1), [](char c) { return c >= '0' && c <= '9'; }))
+    if (name.size() > 1 && name.size() < 4 && name[0] == 'u' &&
+        std::ranges::all_of(name.substr(1), [](char c) { return c >= '0' && c <= '9'; }))
         bits = static_cast<unsigned>(std::stoul(std::string(name.substr(1))));
     const bool possible = field.little_endian ? bits == 16 || bits == 32 || bits == 64 : bits >= 1 && bits <= 64;
     if (!possible || type.size || type.field) {
@@ -164,19 +168,22 @@ void Analyzer::add_chain(HeaderId id, const ast::File &file, const ast::Field &d
     Header &header = unit_.headers[id];
     const auto selector = find_field(id, decl.end_of->text);
     if (const auto same = find_field(id, decl.name.text)) {
-        diagnostics_.report(Kind::redefined, decl.name.span, decl.name.text).note(header.fields[*same].span, "first here");
+        diagnostics_.report(Kind::redefined, decl.name.span, decl.name.text)
+            .note(header.fields[*same].span, "first here");
         return;
     }
     if (header.chain || !selector) {
         diagnostics_.report(Kind::bad_field, decl.name.span, decl.name.text,
-                            header.chain ? "a header has one 'end of' at most" : fmt::format("there is no field '{}'", decl.end_of->text));
+                            header.chain ? "a header has one 'end of' at most"
+                                         : fmt::format("there is no field '{}'", decl.end_of->text));
         return;
     }
     const auto limit = constant(*decl.at_most, {&file});
     if (!limit)
         return;
     if (*limit == 0 || *limit > longest_chain) {
-        diagnostics_.report(Kind::bad_field, decl.name.span, decl.name.text, fmt::format("'at most' takes 1 to {}", longest_chain));
+        diagnostics_.report(Kind::bad_field, decl.name.span, decl.name.text,
+                            fmt::format("'at most' takes 1 to {}", longest_chain));
         return;
     }
     header.chain = Chain{decl.name.text, *selector, static_cast<unsigned>(*limit)};
@@ -207,9 +214,11 @@ void Analyzer::build_relations(HeaderId id, const ast::File &file, const ast::He
         if (const auto condition = predicate(*decl.on, {&file}))
             add_way(id, *condition, file.exprs[*decl.on].span);
     Header &header = unit_.headers[id];
-    const bool link = header.ways.size() == 1 && header.ways[0].through_chain && std::holds_alternative<InSet>(unit_.preds[header.ways[0].condition].node);
+    const bool link = header.ways.size() == 1 && header.ways[0].through_chain &&
+                      std::holds_alternative<InSet>(unit_.preds[header.ways[0].condition].node);
     if (header.is_link() && !link && diagnostics_.errors() == errors)
-        diagnostics_.report(Kind::bad_header, decl.name.span, header.name, "'then' is for links of a chain: 'on' compares the end of one with constants");
+        diagnostics_.report(Kind::bad_header, decl.name.span, header.name,
+                            "'then' is for links of a chain: 'on' compares the end of one with constants");
     if (!link)
         header.then.reset();
     build_size(id);
@@ -227,8 +236,10 @@ void Analyzer::add_way(HeaderId id, PredId condition, Span span)
     References found;
     collect(unit_, condition, found);
     if (found.headers.size() != 1) {
-        diagnostics_.report(Kind::bad_header, span, unit_.headers[id].name,
-                            fmt::format("each way to it speaks of exactly one header in front, and this of {}", found.headers.size()))
+        diagnostics_
+            .report(Kind::bad_header, span, unit_.headers[id].name,
+                    fmt::format("each way to it speaks of exactly one header in front, and this of {}",
+                                found.headers.size()))
             .suggest("write several ways with 'or': on a.x == 1 or b.y == 1");
         return;
     }
@@ -240,7 +251,8 @@ void Analyzer::build_size(HeaderId id)
     Header &header = unit_.headers[id];
     header.max_size = header.fixed_size;
     if (header.fixed_size > largest_header)
-        diagnostics_.report(Kind::bad_header, header.span, header.name, fmt::format("it has more than {} bytes", largest_header));
+        diagnostics_.report(Kind::bad_header, header.span, header.name,
+                            fmt::format("it has more than {} bytes", largest_header));
     if (!header.size)
         return;
     const auto range = range_of(unit_, id, *header.size);
@@ -280,9 +292,12 @@ std::uint32_t Analyzer::place(HeaderId id, std::vector<int> &state)
     }
     header.max_position = position;
     state[id.value] = done;
-    const bool in_front = std::ranges::any_of(header.ways, [&](const Way &way) { return unit_.headers[way.parent].max_position > farthest_position; });
+    const bool in_front = std::ranges::any_of(
+        header.ways, [&](const Way &way) { return unit_.headers[way.parent].max_position > farthest_position; });
     if (position > farthest_position && !in_front) // once, for the first of them
-        diagnostics_.report(Kind::bad_header, header.span, header.name, fmt::format("it can lie {} bytes into a packet; {} are followed", position, farthest_position));
+        diagnostics_.report(
+            Kind::bad_header, header.span, header.name,
+            fmt::format("it can lie {} bytes into a packet; {} are followed", position, farthest_position));
     return position;
 }
 

@@ -60,7 +60,9 @@ std::optional<u128> read_ipv6(const std::string &text, Span span, Diagnostics &d
 {
     in6_addr address{};
     if (inet_pton(AF_INET6, text.c_str(), &address) != 1) {
-        diagnostics.report(Kind::bad_address, span, text, "IPv6", "it needs eight groups of up to four hex digits, or one '::'")
+        diagnostics
+            .report(Kind::bad_address, span, text, "IPv6",
+                    "it needs eight groups of up to four hex digits, or one '::'")
             .suggest("write it as 2001:db8::1");
         return std::nullopt;
     }
@@ -79,8 +81,8 @@ u128 read_mac(std::string_view text)
     return value;
 }
 
-std::optional<LiteralValue> with_prefix(LiteralValue value, std::string_view length_text, std::string_view whole, Span span,
-                                        Diagnostics &diagnostics)
+std::optional<LiteralValue> with_prefix(LiteralValue value, std::string_view length_text, std::string_view whole,
+                                        Span span, Diagnostics &diagnostics)
 {
     const unsigned bits = bits_of(value.type);
     unsigned length = bits + 1;
@@ -148,7 +150,10 @@ std::optional<LiteralValue> read_literal(const ast::Literal &literal, Span span,
     return with_prefix(value, std::string_view(literal.text).substr(slash + 1), literal.text, span, diagnostics);
 }
 
-std::string counted(std::uint64_t count, std::string_view what) { return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s"); }
+std::string counted(std::uint64_t count, std::string_view what)
+{
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
 
 std::string to_string(ValueType type, u128 value)
 {

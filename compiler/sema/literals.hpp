@@ -21,7 +21,8 @@ struct LiteralValue {
 [[nodiscard]] unsigned bits_of(ValueType type);
 
 // Nothing after an error, which has been reported at `span`.
-[[nodiscard]] std::optional<LiteralValue> read_literal(const ast::Literal &literal, Span span, Diagnostics &diagnostics);
+[[nodiscard]] std::optional<LiteralValue> read_literal(const ast::Literal &literal, Span span,
+                                                       Diagnostics &diagnostics);
 
 // "1 bit", "2 bits"
 [[nodiscard]] std::string counted(std::uint64_t count, std::string_view what);

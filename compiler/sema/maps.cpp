@@ -65,10 +65,13 @@ std::string example(MapKind kind, const std::string &name)
 
 void Analyzer::build_map(MapId id, const ast::File &file, const ast::Map &decl)
 {
-    const auto bad = [&](Span span, const std::string &why) -> Diagnostic & { return diagnostics_.report(Kind::bad_map, span, decl.name.text, why); };
+    const auto bad = [&](Span span, const std::string &why) -> Diagnostic & {
+        return diagnostics_.report(Kind::bad_map, span, decl.name.text, why);
+    };
     const auto kind = kind_named(decl.kind.text);
     if (!kind) {
-        diagnostics_.report(Kind::unknown_map_kind, decl.kind.span, decl.kind.text).suggest(did_you_mean(decl.kind.text, kind_names()));
+        diagnostics_.report(Kind::unknown_map_kind, decl.kind.span, decl.kind.text)
+            .suggest(did_you_mean(decl.kind.text, kind_names()));
         return;
     }
     MapSpec spec{.name = decl.name.text, .kind = *kind, .span = decl.name.span};
@@ -103,7 +106,8 @@ bool Analyzer::key_and_value(MapSpec &spec, const ast::File &file, const ast::Ma
     const bool array = has(spec.kind, map_trait::array);
     spec.key = spec.value = plain_number(4);
     if (has(spec.kind, map_trait::redirect))
-        return decl.types.empty() || bad(decl.types[0].span, "its keys are queues and its values sockets; it takes no types");
+        return decl.types.empty() ||
+               bad(decl.types[0].span, "its keys are queues and its values sockets; it takes no types");
     if (decl.types.empty())
         return bad(decl.name.span, array ? "it needs the type of its values" : "it needs the type of its keys");
     const ast::Type *key = array && !decl.arrow ? nullptr : &decl.types.front();
@@ -136,14 +140,17 @@ bool Analyzer::key_and_value(MapSpec &spec, const ast::File &file, const ast::Ma
 std::optional<Layout> Analyzer::layout(const ast::Type &type, const ast::File &file, const std::string &struct_name)
 {
     if (type.name.text == "counter" && !type.field && !type.size)
-        return Layout{"counter", 16, {{"packets", FieldFormat::number, 0, 8, false}, {"bytes", FieldFormat::number, 8, 8, false}}};
+        return Layout{"counter",
+                      16,
+                      {{"packets", FieldFormat::number, 0, 8, false}, {"bytes", FieldFormat::number, 8, 8, false}}};
     Field field;
     std::string name;
     if (type.field) {
         const Symbol *symbol = find(type.name.text);
         const auto *header = symbol != nullptr ? std::get_if<HeaderId>(&symbol->what) : nullptr;
         if (header == nullptr) {
-            diagnostics_.report(Kind::unknown_header, type.name.span, type.name.text).suggest(did_you_mean(type.name.text, header_names()));
+            diagnostics_.report(Kind::unknown_header, type.name.span, type.name.text)
+                .suggest(did_you_mean(type.name.text, header_names()));
             return std::nullopt;
         }
         const auto found = field_value({*header}, type.field->text, type.field->span, type.span);
@@ -176,7 +183,8 @@ std::optional<MapId> Analyzer::map_named(const ast::Name &name)
         candidates.push_back(spec.name);
     const auto near = nearest(name.text, candidates);
     diagnostics_.report(Kind::unknown_map, name.span, name.text)
-        .suggest(near.empty() ? fmt::format("declare it: defmap {} : …", name.text) : fmt::format("did you mean '{}'?", near));
+        .suggest(near.empty() ? fmt::format("declare it: defmap {} : …", name.text)
+                              : fmt::format("did you mean '{}'?", near));
     return std::nullopt;
 }
 
@@ -185,7 +193,8 @@ MapId Analyzer::default_xskmap(Span span)
 {
     if (const Symbol *symbol = find("xsks"); symbol != nullptr && std::holds_alternative<MapId>(symbol->what))
         return std::get<MapId>(symbol->what);
-    const MapId id = unit_.maps.add({"xsks", MapKind::xskmap, plain_number(4), plain_number(4), auto_xskmap_entries, 0, span});
+    const MapId id =
+        unit_.maps.add({"xsks", MapKind::xskmap, plain_number(4), plain_number(4), auto_xskmap_entries, 0, span});
     symbols_.insert_or_assign("xsks", Symbol{id, span});
     return id;
 }
@@ -202,13 +211,16 @@ bool Analyzer::check_key(ExprId key, MapId map)
     if (same && fits) {
         const auto constant = constant_of(key);
         if (constant && field.format == FieldFormat::number && *constant > largest(field.size * 8)) {
-            diagnostics_.report(Kind::constant_too_large, expr.span, to_string(expr.type, *constant), fmt::format("a key of '{}'", spec.name), counted(field.size * 8, "bit"));
+            diagnostics_.report(Kind::constant_too_large, expr.span, to_string(expr.type, *constant),
+                                fmt::format("a key of '{}'", spec.name), counted(field.size * 8, "bit"));
             return false;
         }
         return true;
     }
-    static constexpr std::array<std::string_view, 5> plural{"numbers", "MAC addresses", "IPv4 addresses", "IPv6 addresses", "raw bytes"};
-    const auto keys = field.format == FieldFormat::bytes ? fmt::format("{} raw bytes", field.size) : std::string(plural[static_cast<std::size_t>(field.format)]);
+    static constexpr std::array<std::string_view, 5> plural{"numbers", "MAC addresses", "IPv4 addresses",
+                                                            "IPv6 addresses", "raw bytes"};
+    const auto keys = field.format == FieldFormat::bytes ? fmt::format("{} raw bytes", field.size)
+                                                         : std::string(plural[static_cast<std::size_t>(field.format)]);
     diagnostics_.report(Kind::key_mismatch, expr.span, spec.name, keys, describe(key)).note(spec.span, "declared here");
     return false;
 }

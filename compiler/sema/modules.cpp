@@ -57,7 +57,8 @@ public:
     std::optional<Text> read(const fs::path &path, Span span)
     {
         std::error_code error;
-        if (const auto type = fs::status(path, error).type(); type == fs::file_type::fifo || type == fs::file_type::character)
+        if (const auto type = fs::status(path, error).type();
+            type == fs::file_type::fifo || type == fs::file_type::character)
             return read_stream(path, span);
         const auto size = fs::file_size(path, error);
         if (error) {
@@ -93,7 +94,8 @@ private:
         }
         text.resize(static_cast<std::size_t>(in.gcount()));
         if (text.size() > max_source_bytes) {
-            diagnostics_.report(Kind::file_too_large, span, path.string(), fmt::format("more than {}", max_source_bytes), max_source_bytes);
+            diagnostics_.report(Kind::file_too_large, span, path.string(),
+                                fmt::format("more than {}", max_source_bytes), max_source_bytes);
             return std::nullopt;
         }
         return Text{path.lexically_normal().string(), std::move(text)};
@@ -149,7 +151,9 @@ private:
         const auto start = std::ranges::find(open_, path);
         std::vector<std::string> way(std::next(start), open_.end());
         std::ranges::transform(way, way.begin(), [](const auto &name) { return fmt::format("'{}'", name); });
-        diagnostics_.report(Kind::import_cycle, import.path_span, path, way.empty() ? "" : fmt::format(", by way of {}", fmt::join(way, " and ")))
+        diagnostics_
+            .report(Kind::import_cycle, import.path_span, path,
+                    way.empty() ? "" : fmt::format(", by way of {}", fmt::join(way, " and ")))
             .suggest("move what both need into a file of its own");
     }
 

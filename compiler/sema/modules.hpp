@@ -18,11 +18,12 @@ struct Module {
 };
 
 struct Modules {
-    std::string name; // of the main source: the file's name without folder and ending
+    std::string name;                           // of the main source: the file's name without folder and ending
     std::vector<std::unique_ptr<Module>> files; // the main source comes last
 };
 
-// A text as the main source. `path` names it in messages; imports are looked up beside it, then in the standard library.
+// A text as the main source. `path` names it in messages; imports are looked up beside it, then in the standard
+// library.
 [[nodiscard]] Modules load_text(std::string path, std::string text, Sources &sources, Diagnostics &diagnostics);
 
 // A file as the main source. Unreadable or too large: a diagnostic, and no files.

@@ -38,7 +38,9 @@ public:
             if (!place(layer))
                 return std::nullopt;
         if (bytes_.size() > longest_packet) {
-            a_.diagnostics_.report(Kind::bad_packet, statement.span, fmt::format("the packet has {} bytes, and {} are possible", bytes_.size(), longest_packet));
+            a_.diagnostics_.report(
+                Kind::bad_packet, statement.span,
+                fmt::format("the packet has {} bytes, and {} are possible", bytes_.size(), longest_packet));
             return std::nullopt;
         }
         bool good = true;
@@ -65,7 +67,8 @@ private:
         if (header == nullptr) {
             auto names = a_.header_names();
             names.emplace_back("payload");
-            a_.diagnostics_.report(Kind::unknown_header, ast.name.span, ast.name.text).suggest(did_you_mean(ast.name.text, names));
+            a_.diagnostics_.report(Kind::unknown_header, ast.name.span, ast.name.text)
+                .suggest(did_you_mean(ast.name.text, names));
             return false;
         }
         if (!layers_.empty() && !layers_.back().header.valid()) {
@@ -88,9 +91,13 @@ private:
     bool place_payload(const ast::Layer &ast)
     {
         LayerState layer{.start = bytes_.size(), .ast = &ast};
-        const auto content = ast.arguments.size() == 1 && !ast.arguments[0].name ? a_.value(ast.arguments[0].value, scope_) : std::nullopt;
+        const auto content = ast.arguments.size() == 1 && !ast.arguments[0].name
+                                 ? a_.value(ast.arguments[0].value, scope_)
+                                 : std::nullopt;
         if (!content)
-            return ast.arguments.size() != 1 || ast.arguments[0].name ? misused(ast, "payload takes bytes, payload(\"abc\"), or how many zeros, payload(100)") : false;
+            return ast.arguments.size() != 1 || ast.arguments[0].name
+                       ? misused(ast, "payload takes bytes, payload(\"abc\"), or how many zeros, payload(100)")
+                       : false;
         if (const auto *text = std::get_if<BytesConstant>(&a_.unit_.exprs[*content].node)) {
             for (const char c : text->value)
                 bytes_.push_back(static_cast<std::byte>(c));
@@ -114,7 +121,9 @@ private:
     {
         const Span span = scope_[argument.value].span;
         if (!argument.name) {
-            a_.diagnostics_.report(Kind::bad_packet, span, "which field is this?").suggest(fmt::format("name it: {}({} = …)", header_of(layer).name, header_of(layer).fields.front().name));
+            a_.diagnostics_.report(Kind::bad_packet, span, "which field is this?")
+                .suggest(
+                    fmt::format("name it: {}({} = …)", header_of(layer).name, header_of(layer).fields.front().name));
             return false;
         }
         // Parts are set by their own name: tcp(syn = 1) is flags.syn.
@@ -133,16 +142,20 @@ private:
     std::optional<std::size_t> part_named(HeaderId header, const std::string &name) const
     {
         const auto &fields = a_.unit_.headers[header].fields;
-        const auto found = std::ranges::find_if(fields, [&](const Field &field) { return field.name.ends_with("." + name); });
+        const auto found =
+            std::ranges::find_if(fields, [&](const Field &field) { return field.name.ends_with("." + name); });
         return found == fields.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - fields.begin()));
     }
 
     bool store(LayerState &layer, std::size_t index, ExprId value, Span span)
     {
         const Field &field = header_of(layer).fields[index];
-        if (const auto *text = std::get_if<BytesConstant>(&a_.unit_.exprs[value].node); text != nullptr && field.type == ValueType::bytes) {
+        if (const auto *text = std::get_if<BytesConstant>(&a_.unit_.exprs[value].node);
+            text != nullptr && field.type == ValueType::bytes) {
             if (text->value.size() * 8 != field.bits) {
-                a_.diagnostics_.report(Kind::bad_packet, span, fmt::format("'{}' has {} bytes, and these are {}", field.name, field.bits / 8, text->value.size()));
+                a_.diagnostics_.report(
+                    Kind::bad_packet, span,
+                    fmt::format("'{}' has {} bytes, and these are {}", field.name, field.bits / 8, text->value.size()));
                 return false;
             }
             for (std::size_t i = 0; i < text->value.size(); ++i)
@@ -155,11 +168,14 @@ private:
             if (!number && a_.unit_.exprs[value].type == field.type)
                 a_.diagnostics_.report(Kind::not_constant, span);
             else
-                a_.diagnostics_.report(Kind::bad_packet, span, fmt::format("'{}' is {}, and this is {}", field.name, sema::describe(field.type, field.bits), a_.describe(value)));
+                a_.diagnostics_.report(Kind::bad_packet, span,
+                                       fmt::format("'{}' is {}, and this is {}", field.name,
+                                                   sema::describe(field.type, field.bits), a_.describe(value)));
             return false;
         }
         if (*number > largest(field.bits)) {
-            a_.diagnostics_.report(Kind::constant_too_large, span, to_string(field.type, *number), fmt::format("'{}'", field.name), counted(field.bits, "bit"));
+            a_.diagnostics_.report(Kind::constant_too_large, span, to_string(field.type, *number),
+                                   fmt::format("'{}'", field.name), counted(field.bits, "bit"));
             return false;
         }
         put(layer, index, *number);
@@ -172,7 +188,8 @@ private:
         for (std::uint32_t i = 0; i < field.bits; ++i, value >>= 1) {
             const std::size_t from_end = field.bits - 1 - i;
             // Little-endian fields are whole bytes: the lowest byte comes first.
-            const std::size_t bit = layer.start * 8 + field.bit_offset + (field.little_endian ? (i / 8) * 8 + 7 - i % 8 : from_end);
+            const std::size_t bit =
+                layer.start * 8 + field.bit_offset + (field.little_endian ? (i / 8) * 8 + 7 - i % 8 : from_end);
             const auto mask = static_cast<std::byte>(0x80 >> (bit % 8));
             bytes_[bit / 8] = (value & 1) != 0 ? bytes_[bit / 8] | mask : bytes_[bit / 8] & ~mask;
         }
@@ -240,7 +257,9 @@ private:
                 put(before, field, chosen->second);
             return true;
         }
-        a_.diagnostics_.report(Kind::bad_packet, layer.ast->name.span, fmt::format("'{}' never stands right behind '{}'", header_of(layer).name, front.name))
+        a_.diagnostics_
+            .report(Kind::bad_packet, layer.ast->name.span,
+                    fmt::format("'{}' never stands right behind '{}'", header_of(layer).name, front.name))
             .suggest("for a packet that is wrong on purpose write its bytes: packet hex \"…\"");
         return false;
     }
@@ -385,9 +404,11 @@ std::optional<std::vector<std::byte>> Analyzer::packet(const ast::PacketStatemen
     std::vector<std::byte> out;
     std::string digits = *statement.hex;
     std::erase_if(digits, [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; });
-    const bool hex = std::ranges::all_of(digits, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
+    const bool hex = std::ranges::all_of(
+        digits, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
     if (!hex || digits.size() % 2 != 0 || digits.empty() || digits.size() / 2 > longest_packet) {
-        diagnostics_.report(Kind::bad_packet, statement.span, "hex bytes are pairs of the digits 0 to 9 and a to f, with blanks where you like");
+        diagnostics_.report(Kind::bad_packet, statement.span,
+                            "hex bytes are pairs of the digits 0 to 9 and a to f, with blanks where you like");
         return std::nullopt;
     }
     for (std::size_t i = 0; i < digits.size(); i += 2)

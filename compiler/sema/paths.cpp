@@ -27,7 +27,8 @@ bool Analyzer::is_path(ast::ExprId id, const Scope &scope)
 {
     std::vector<ast::ExprId> parts;
     leaves(*scope.file, id, parts);
-    return parts.size() > 1 && std::ranges::any_of(parts, [&](auto part) { return header_ref(part, scope, true).has_value(); });
+    return parts.size() > 1 &&
+           std::ranges::any_of(parts, [&](auto part) { return header_ref(part, scope, true).has_value(); });
 }
 
 std::optional<PredId> Analyzer::path(ast::ExprId id, const Scope &scope)
@@ -51,7 +52,8 @@ std::optional<PredId> Analyzer::path(ast::ExprId id, const Scope &scope)
         return std::nullopt;
     // A path that begins with a link may begin at each place of the chain.
     const unsigned limit = unit_.headers[first.ways[0].parent].chain->limit;
-    const auto links = static_cast<unsigned>(std::ranges::count_if(headers, [&](HeaderRef ref) { return unit_.headers[ref.header].is_link(); }));
+    const auto links = static_cast<unsigned>(
+        std::ranges::count_if(headers, [&](HeaderRef ref) { return unit_.headers[ref.header].is_link(); }));
     std::optional<PredId> any;
     for (unsigned start = 0; start == 0 || start + links <= limit; ++start) {
         const auto one = path_from(headers, spans, static_cast<int>(start), span);
@@ -74,7 +76,8 @@ std::string Analyzer::stands_behind(HeaderId id) const
     return fmt::format("{} stands behind {}", unit_.headers[id].name, fmt::join(in_front, " or "));
 }
 
-std::optional<PredId> Analyzer::path_from(const std::vector<HeaderRef> &path, const std::vector<Span> &spans, int start_link, Span span)
+std::optional<PredId> Analyzer::path_from(const std::vector<HeaderRef> &path, const std::vector<Span> &spans,
+                                          int start_link, Span span)
 {
     std::vector<PredId> all;
     const auto want = [&](auto node) { all.push_back(add(Pred{node, span})); };
@@ -106,7 +109,8 @@ std::optional<PredId> Analyzer::path_from(const std::vector<HeaderRef> &path, co
         want(Present{{id}});
         if (i > 0) {
             const bool behind_link = unit_.headers[path[i - 1].header].is_link();
-            const auto way = std::ranges::find_if(header.ways, [&](const Way &w) { return w.parent == base && (w.through_chain || !behind_link); });
+            const auto way = std::ranges::find_if(
+                header.ways, [&](const Way &w) { return w.parent == base && (w.through_chain || !behind_link); });
             if (way == header.ways.end())
                 return impossible();
             if (way->through_chain)

@@ -136,20 +136,23 @@ std::optional<PredId> Analyzer::predicate(ast::ExprId id, const Scope &scope)
         return add(Pred{InSet{*result, {{1, 1}}}, expr.span});
     auto &report = diagnostics_.report(Kind::not_a_predicate, expr.span, describe(*result));
     if (!constant_of(*result) && !std::holds_alternative<BytesConstant>(typed.node))
-        report.suggest(fmt::format("compare it with something, e.g. {} == {}", sources_.text(expr.span), example_of(typed.type)));
+        report.suggest(
+            fmt::format("compare it with something, e.g. {} == {}", sources_.text(expr.span), example_of(typed.type)));
     return std::nullopt;
 }
 
 std::optional<PredId> Analyzer::compare(const ast::Binary &node, Span span, const Scope &scope)
 {
     const auto *literal = std::get_if<ast::Literal>(&scope[node.right].node);
-    const bool prefix = literal != nullptr && literal->text.find('/') != std::string::npos && literal->kind != ast::Literal::Kind::quantity;
+    const bool prefix = literal != nullptr && literal->text.find('/') != std::string::npos &&
+                        literal->kind != ast::Literal::Kind::quantity;
     if (prefix || std::holds_alternative<ast::Set>(scope[node.right].node)) {
         const auto op = sources_.text(Span{span.file, scope[node.left].span.end, scope[node.right].span.begin});
         const auto first = op.find_first_of("=!<>");
         const auto text = op.substr(first, op.find_last_of("=!<>") + 1 - first);
         diagnostics_.report(prefix ? Kind::prefix_compared : Kind::set_compared, span, text)
-            .suggest(fmt::format("write {} in {}", sources_.text(scope[node.left].span), sources_.text(scope[node.right].span)));
+            .suggest(fmt::format("write {} in {}", sources_.text(scope[node.left].span),
+                                 sources_.text(scope[node.right].span)));
         return std::nullopt;
     }
     const auto left = value(node.left, scope);
@@ -157,7 +160,8 @@ std::optional<PredId> Analyzer::compare(const ast::Binary &node, Span span, cons
     if (!left || !right)
         return std::nullopt;
     const auto op = *comparison(node.op);
-    const bool slice_and_bytes = std::holds_alternative<Slice>(unit_.exprs[*left].node) && std::holds_alternative<BytesConstant>(unit_.exprs[*right].node);
+    const bool slice_and_bytes = std::holds_alternative<Slice>(unit_.exprs[*left].node) &&
+                                 std::holds_alternative<BytesConstant>(unit_.exprs[*right].node);
     if (unit_.exprs[*left].type == ValueType::bytes || slice_and_bytes)
         return compare_bytes(op, *left, *right, span);
     if (unit_.exprs[*left].type != unit_.exprs[*right].type) {
@@ -175,13 +179,16 @@ std::optional<PredId> Analyzer::compare(const ast::Binary &node, Span span, cons
     return add(Pred{Compare{op, *left, *right}, span});
 }
 
-std::optional<PredId> Analyzer::compare_with_constant(Comparison op, ExprId left, u128 constant, Span constant_span, Span span)
+std::optional<PredId> Analyzer::compare_with_constant(Comparison op, ExprId left, u128 constant, Span constant_span,
+                                                      Span span)
 {
     const Expr &expr = unit_.exprs[left];
     // Two constants: both as wide as numbers are.
     const auto bits = constant_of(left) ? std::max(64U, bits_of(expr.type)) : expr.bits;
     if (constant > largest(bits)) {
-        diagnostics_.report(Kind::constant_too_large, constant_span, to_string(expr.type, constant), fmt::format("'{}'", sources_.text(expr.span)), counted(bits, "bit"))
+        diagnostics_
+            .report(Kind::constant_too_large, constant_span, to_string(expr.type, constant),
+                    fmt::format("'{}'", sources_.text(expr.span)), counted(bits, "bit"))
             .suggest(fmt::format("it holds 0 to {}", static_cast<std::uint64_t>(largest(bits))));
         return std::nullopt;
     }
@@ -230,7 +237,9 @@ std::optional<PredId> Analyzer::membership(const ast::Binary &node, Span span, c
     for (const auto &interval : set->intervals) {
         if (interval.last <= largest(bits))
             continue;
-        diagnostics_.report(Kind::constant_too_large, scope[node.right].span, to_string(expr.type, interval.last), fmt::format("'{}'", sources_.text(expr.span)), counted(bits, "bit"))
+        diagnostics_
+            .report(Kind::constant_too_large, scope[node.right].span, to_string(expr.type, interval.last),
+                    fmt::format("'{}'", sources_.text(expr.span)), counted(bits, "bit"))
             .suggest(fmt::format("it holds 0 to {}", static_cast<std::uint64_t>(largest(bits))));
         return std::nullopt;
     }
@@ -241,7 +250,9 @@ std::optional<PredId> Analyzer::in_map(ExprId key, MapId map, Span span)
 {
     const MapSpec &spec = unit_.maps[map];
     if (has(spec.kind, map_trait::redirect)) {
-        diagnostics_.report(Kind::map_misused, span, spec.name, fmt::format("an {}", name_of(spec.kind)), "a map that holds keys to look up")
+        diagnostics_
+            .report(Kind::map_misused, span, spec.name, fmt::format("an {}", name_of(spec.kind)),
+                    "a map that holds keys to look up")
             .suggest(fmt::format("-> xsk {}", spec.name));
         return std::nullopt;
     }
@@ -282,7 +293,8 @@ bool Analyzer::may_be_set(const ast::Expr &expr)
         const Symbol *symbol = find(name->text);
         return symbol != nullptr && std::holds_alternative<ConstSymbol>(symbol->what);
     }
-    return std::holds_alternative<ast::Set>(expr.node) || std::holds_alternative<ast::Range>(expr.node) || std::holds_alternative<ast::Literal>(expr.node);
+    return std::holds_alternative<ast::Set>(expr.node) || std::holds_alternative<ast::Range>(expr.node) ||
+           std::holds_alternative<ast::Literal>(expr.node);
 }
 
 std::optional<SetValue> Analyzer::set_value(ast::ExprId id, const Scope &scope)
@@ -323,7 +335,8 @@ std::optional<SetValue> Analyzer::set_value(ast::ExprId id, const Scope &scope)
     if (!std::holds_alternative<ast::Literal>(expr.node) && !std::holds_alternative<ast::Range>(expr.node)) {
         const auto what = value(id, scope);
         if (what && !constant_of(*what))
-            diagnostics_.report(Kind::not_a_set, expr.span, describe(*what)).suggest("x in {1, 2, 10..20}, x in 10.0.0.0/8, x in a_map");
+            diagnostics_.report(Kind::not_a_set, expr.span, describe(*what))
+                .suggest("x in {1, 2, 10..20}, x in 10.0.0.0/8, x in a_map");
         if (!what || !constant_of(*what))
             return std::nullopt;
     }
@@ -341,7 +354,8 @@ bool Analyzer::add_element(ast::ExprId id, const Scope &scope, SetValue &set, bo
             if (!inner)
                 return false;
             if (!first && inner->type != set.type) {
-                diagnostics_.report(Kind::type_mismatch, scope[id].span, sema::describe(set.type, 64), sema::describe(inner->type, 64));
+                diagnostics_.report(Kind::type_mismatch, scope[id].span, sema::describe(set.type, 64),
+                                    sema::describe(inner->type, 64));
                 return false;
             }
             set.type = inner->type;
@@ -355,7 +369,8 @@ bool Analyzer::add_element(ast::ExprId id, const Scope &scope, SetValue &set, bo
     if (first)
         set.type = one->first;
     if (one->first != set.type) {
-        diagnostics_.report(Kind::type_mismatch, scope[id].span, sema::describe(set.type, 64), sema::describe(one->first, 64))
+        diagnostics_
+            .report(Kind::type_mismatch, scope[id].span, sema::describe(set.type, 64), sema::describe(one->first, 64))
             .suggest("all elements of a set are of one type");
         return false;
     }
@@ -376,11 +391,13 @@ std::optional<std::pair<ValueType, Interval>> Analyzer::element(ast::ExprId id, 
         if (!first || !last)
             return std::nullopt;
         if (first->first != last->first) {
-            diagnostics_.report(Kind::type_mismatch, expr.span, sema::describe(first->first, 64), sema::describe(last->first, 64));
+            diagnostics_.report(Kind::type_mismatch, expr.span, sema::describe(first->first, 64),
+                                sema::describe(last->first, 64));
             return std::nullopt;
         }
         if (last->second.last < first->second.first) {
-            diagnostics_.report(Kind::empty_range, expr.span, to_string(first->first, first->second.first), to_string(last->first, last->second.last));
+            diagnostics_.report(Kind::empty_range, expr.span, to_string(first->first, first->second.first),
+                                to_string(last->first, last->second.last));
             return std::nullopt;
         }
         return std::pair(first->first, Interval{first->second.first, last->second.last});
@@ -390,7 +407,8 @@ std::optional<std::pair<ValueType, Interval>> Analyzer::element(ast::ExprId id, 
         return std::nullopt;
     const auto constant = constant_of(*result);
     if (!constant) {
-        diagnostics_.report(Kind::not_constant, expr.span).suggest("the elements of a set are constants; compare with == instead");
+        diagnostics_.report(Kind::not_constant, expr.span)
+            .suggest("the elements of a set are constants; compare with == instead");
         return std::nullopt;
     }
     return std::pair(unit_.exprs[*result].type, Interval{*constant, *constant});

@@ -64,10 +64,12 @@ void Analyzer::build_programs()
                 continue;
             const auto same = std::ranges::find(unit_.programs, program->name.text, &Program::name);
             if (same != unit_.programs.end())
-                diagnostics_.report(Kind::redefined, program->name.span, program->name.text).note(same->span, "first here");
+                diagnostics_.report(Kind::redefined, program->name.span, program->name.text)
+                    .note(same->span, "first here");
             if (program->name.text.size() > longest_program_name)
                 diagnostics_.report(Kind::bad_name, program->name.span, program->name.text,
-                                    fmt::format("the kernel takes {} characters, this has {}", longest_program_name, program->name.text.size()));
+                                    fmt::format("the kernel takes {} characters, this has {}", longest_program_name,
+                                                program->name.text.size()));
             set_attributes(*program, module->ast);
             unit_.programs.push_back({program->name.text, program->name.span, rules(program->rules, scope)});
         }
@@ -92,12 +94,14 @@ void Analyzer::set_attributes(const ast::Program &decl, const ast::File &file)
 {
     for (const auto &attribute : decl.attributes) {
         if (attribute.name.text != "license") {
-            diagnostics_.report(Kind::unknown_attribute, attribute.name.span, attribute.name.text).suggest(did_you_mean(attribute.name.text, {"license"}));
+            diagnostics_.report(Kind::unknown_attribute, attribute.name.span, attribute.name.text)
+                .suggest(did_you_mean(attribute.name.text, {"license"}));
             continue;
         }
         const auto *text = attribute.value ? std::get_if<ast::String>(&file.exprs[*attribute.value].node) : nullptr;
         if (text == nullptr || text->value.empty() || text->value.find('\0') != std::string::npos)
-            diagnostics_.report(Kind::bad_attribute, attribute.name.span, attribute.name.text, "it takes a string").suggest("license = \"GPL\"");
+            diagnostics_.report(Kind::bad_attribute, attribute.name.span, attribute.name.text, "it takes a string")
+                .suggest("license = \"GPL\"");
         else
             unit_.license = text->value;
     }
@@ -110,7 +114,8 @@ std::vector<Rule> Analyzer::rules(const std::vector<ast::RuleId> &ids, const Sco
     for (const auto id : ids) {
         const ast::Rule &ast = scope.file->rules[id];
         if (decided)
-            diagnostics_.report(Kind::unreachable_rule, ast.head).note(*decided, "this decides every packet that gets here");
+            diagnostics_.report(Kind::unreachable_rule, ast.head)
+                .note(*decided, "this decides every packet that gets here");
         auto one = rule(id, scope);
         if (!one) {
             assert(diagnostics_.has_errors() || !scope.file->damaged.empty());
@@ -178,7 +183,8 @@ bool Analyzer::redirect(const ast::Redirect &node, Span span, const Scope &scope
         const ast::Action &otherwise = scope.file->actions[*node.otherwise];
         const auto verdict = verdict_of(otherwise);
         if (!verdict) {
-            diagnostics_.report(Kind::bad_else, otherwise.span).suggest("the kernel takes a plain verdict for an empty slot: xsk else drop");
+            diagnostics_.report(Kind::bad_else, otherwise.span)
+                .suggest("the kernel takes a plain verdict for an empty slot: xsk else drop");
             return false;
         }
         decision.verdict = *verdict;
@@ -188,7 +194,9 @@ bool Analyzer::redirect(const ast::Redirect &node, Span span, const Scope &scope
         return false;
     const MapSpec &spec = unit_.maps[*map];
     if (spec.kind != MapKind::xskmap) {
-        diagnostics_.report(Kind::map_misused, node.map ? node.map->span : span, spec.name, fmt::format("a map of kind {}", name_of(spec.kind)), "an xskmap")
+        diagnostics_
+            .report(Kind::map_misused, node.map ? node.map->span : span, spec.name,
+                    fmt::format("a map of kind {}", name_of(spec.kind)), "an xskmap")
             .note(spec.span, "declared here");
         return false;
     }
@@ -199,7 +207,9 @@ bool Analyzer::redirect(const ast::Redirect &node, Span span, const Scope &scope
             return false;
         const auto constant = constant_of(*decision.key);
         if (constant && spec.max_entries != 0 && *constant >= spec.max_entries) {
-            diagnostics_.report(Kind::bad_map, unit_.exprs[*decision.key].span, spec.name, fmt::format("its slots go from 0 to {}", spec.max_entries - 1))
+            diagnostics_
+                .report(Kind::bad_map, unit_.exprs[*decision.key].span, spec.name,
+                        fmt::format("its slots go from 0 to {}", spec.max_entries - 1))
                 .note(spec.span, "declared here");
             return false;
         }
@@ -215,17 +225,23 @@ bool Analyzer::count(const ast::Count &node, Span span, const Scope &scope, Acti
         return false;
     const MapSpec &spec = unit_.maps[*map];
     const bool countable = !has(spec.kind, map_trait::redirect | map_trait::prefix) && !spec.value.fields.empty();
-    const bool counter = countable && (spec.value.name == "counter" || (spec.value.fields.size() == 1 && spec.value.fields[0].format == FieldFormat::number && spec.value.size >= 4));
+    const bool counter =
+        countable &&
+        (spec.value.name == "counter" ||
+         (spec.value.fields.size() == 1 && spec.value.fields[0].format == FieldFormat::number && spec.value.size >= 4));
     if (!counter) {
         if (!spec.value.fields.empty())
-            diagnostics_.report(Kind::map_misused, node.map.span, spec.name, fmt::format("a map of kind {}", name_of(spec.kind)), "a map of counters, u64 or u32")
+            diagnostics_
+                .report(Kind::map_misused, node.map.span, spec.name,
+                        fmt::format("a map of kind {}", name_of(spec.kind)), "a map of counters, u64 or u32")
                 .note(spec.span, "declared here")
                 .suggest(fmt::format("defmap {} : percpu_hash<ipv4.src -> counter>[65_536]", spec.name));
         return false;
     }
     Count step{.map = *map, .span = span};
     if (node.key.size() > 1) {
-        diagnostics_.report(Kind::key_mismatch, span, spec.name, "one value", fmt::format("{} values", node.key.size()));
+        diagnostics_.report(Kind::key_mismatch, span, spec.name, "one value",
+                            fmt::format("{} values", node.key.size()));
         return false;
     }
     if (!node.key.empty()) {
@@ -233,7 +249,9 @@ bool Analyzer::count(const ast::Count &node, Span span, const Scope &scope, Acti
         if (!step.key || !check_key(*step.key, *map))
             return false;
     } else if (!has(spec.kind, map_trait::array)) {
-        diagnostics_.report(Kind::map_misused, node.map.span, spec.name, fmt::format("a map of kind {}", name_of(spec.kind)), "a key")
+        diagnostics_
+            .report(Kind::map_misused, node.map.span, spec.name, fmt::format("a map of kind {}", name_of(spec.kind)),
+                    "a key")
             .suggest(fmt::format("count {}[ipv4.src]", spec.name));
         return false;
     }

@@ -31,14 +31,17 @@ void Analyzer::build_test(const ast::File &file, const ast::Test &test)
     if (test.program) {
         const auto found = std::ranges::find(names, test.program->text);
         if (found == names.end()) {
-            diagnostics_.report(Kind::unknown_program, test.program->span, test.program->text).suggest(did_you_mean(test.program->text, names));
+            diagnostics_.report(Kind::unknown_program, test.program->span, test.program->text)
+                .suggest(did_you_mean(test.program->text, names));
             return;
         }
         out.program = static_cast<std::size_t>(found - names.begin());
     } else if (names.size() != 1) {
         if (names.empty() && diagnostics_.has_errors())
             return;
-        auto &report = diagnostics_.report(Kind::bad_test, test.name_span, test.name, names.empty() ? "there is no program to test" : "which program does it test?");
+        auto &report =
+            diagnostics_.report(Kind::bad_test, test.name_span, test.name,
+                                names.empty() ? "there is no program to test" : "which program does it test?");
         if (!names.empty())
             report.suggest(fmt::format("test \"{}\" for {} {{ … }}", test.name, names.front()));
         return;
@@ -56,15 +59,18 @@ void Analyzer::build_test(const ast::File &file, const ast::Test &test)
             const auto &expected = std::get<ast::ExpectStatement>(statement);
             const auto *verdict = std::get_if<ast::ActionId>(&expected.what);
             good = (verdict != nullptr ? expect_verdict(expected, *verdict, scope, out)
-                                       : expect_entry(expected, std::get<ast::ExprId>(expected.what), scope, out)) && good;
+                                       : expect_entry(expected, std::get<ast::ExprId>(expected.what), scope, out)) &&
+                   good;
         }
     }
     // What a syntax error took away is not missing.
     good = good && std::ranges::none_of(diagnostics_.all(), [&](const Diagnostic &one) {
-        return one.span.file == test.span.file && one.span.begin >= test.span.begin && one.span.end <= test.span.end && severity_of(one.kind) == Severity::error;
-    });
+               return one.span.file == test.span.file && one.span.begin >= test.span.begin &&
+                      one.span.end <= test.span.end && severity_of(one.kind) == Severity::error;
+           });
     if (good && out.packets.empty())
-        diagnostics_.report(Kind::bad_test, test.name_span, test.name, "it has no packet").suggest("packet ethernet / ipv4 / udp(dport = 53)");
+        diagnostics_.report(Kind::bad_test, test.name_span, test.name, "it has no packet")
+            .suggest("packet ethernet / ipv4 / udp(dport = 53)");
     else if (good && out.verdicts.empty() && out.expected_entries.empty())
         diagnostics_.report(Kind::bad_test, test.name_span, test.name, "it expects nothing").suggest("expect pass");
     else if (good)
@@ -78,7 +84,8 @@ bool Analyzer::with(const ast::WithStatement &statement, const Scope &scope, Tes
         if (!number)
             return false;
         if (*number > UINT32_MAX) {
-            diagnostics_.report(Kind::constant_too_large, scope[statement.value].span, *number, fmt::format("'{}'", statement.name.text), counted(32, "bit"));
+            diagnostics_.report(Kind::constant_too_large, scope[statement.value].span, *number,
+                                fmt::format("'{}'", statement.name.text), counted(32, "bit"));
             return false;
         }
         (statement.name.text == "iface" ? out.ingress_ifindex : out.rx_queue) = static_cast<std::uint32_t>(*number);
@@ -135,7 +142,8 @@ std::optional<std::vector<std::byte>> Analyzer::key_bytes(MapId map, ast::ExprId
     if (!result || !check_key(*result, map))
         return std::nullopt;
     if (const auto *bytes = std::get_if<BytesConstant>(&unit_.exprs[*result].node)) {
-        std::ranges::transform(bytes->value, key.begin() + field.offset, [](char c) { return static_cast<std::byte>(c); });
+        std::ranges::transform(bytes->value, key.begin() + field.offset,
+                               [](char c) { return static_cast<std::byte>(c); });
     } else if (const auto number = constant_of(*result)) {
         encode(field, *number, key);
     } else {
@@ -147,13 +155,16 @@ std::optional<std::vector<std::byte>> Analyzer::key_bytes(MapId map, ast::ExprId
     return key;
 }
 
-bool Analyzer::expect_verdict(const ast::ExpectStatement &statement, ast::ActionId id, const Scope &scope, TestImage &out)
+bool Analyzer::expect_verdict(const ast::ExpectStatement &statement, ast::ActionId id, const Scope &scope,
+                              TestImage &out)
 {
     const ast::Action &action = scope.file->actions[id];
     ExpectedVerdict expected{.span = action.span, .text = std::string(sources_.text(action.span))};
-    if (const auto *verdict = std::get_if<ast::Verdict>(&action.node); verdict != nullptr && verdict->kind != ast::Verdict::Kind::next) {
+    if (const auto *verdict = std::get_if<ast::Verdict>(&action.node);
+        verdict != nullptr && verdict->kind != ast::Verdict::Kind::next) {
         expected.verdict = verdict_code(verdict->kind);
-    } else if (const auto *redirect = std::get_if<ast::Redirect>(&action.node); redirect != nullptr && !redirect->otherwise) {
+    } else if (const auto *redirect = std::get_if<ast::Redirect>(&action.node);
+               redirect != nullptr && !redirect->otherwise) {
         expected.verdict = XDP_REDIRECT;
         if (redirect->map) {
             const auto map = map_named(*redirect->map);
@@ -202,14 +213,18 @@ bool Analyzer::expect_entry(const ast::ExpectStatement &statement, ast::ExprId i
     expected.present = negation == nullptr || negation->op != ast::UnaryOp::logical_not;
     const auto *binary = std::get_if<ast::Binary>(&scope[expected.present ? id : negation->operand].node);
     const auto *index = binary != nullptr ? std::get_if<ast::Index>(&scope[binary->left].node) : nullptr;
-    const auto *name = binary == nullptr ? nullptr : std::get_if<ast::Identifier>(&scope[index != nullptr ? index->base : binary->right].node);
+    const auto *name = binary == nullptr
+                           ? nullptr
+                           : std::get_if<ast::Identifier>(&scope[index != nullptr ? index->base : binary->right].node);
     const bool membership = binary != nullptr && binary->op == ast::BinaryOp::in && index == nullptr;
-    const bool equality = binary != nullptr && binary->op == ast::BinaryOp::equal && index != nullptr && index->indices.size() == 1 && expected.present;
+    const bool equality = binary != nullptr && binary->op == ast::BinaryOp::equal && index != nullptr &&
+                          index->indices.size() == 1 && expected.present;
     if (name == nullptr || (!membership && !equality)) {
         const auto *word = std::get_if<ast::Identifier>(&scope[id].node);
         const auto verdict = word == nullptr ? "" : nearest(word->text, {"pass", "drop", "abort", "tx", "xsk"});
         diagnostics_.report(Kind::bad_expectation, scope[id].span, "a test expects a verdict, or something of a map")
-            .suggest(verdict.empty() ? "expect drop, expect hits[10.0.0.1] == {packets = 1}, expect 10.0.0.1 in hits" : fmt::format("did you mean '{}'?", verdict));
+            .suggest(verdict.empty() ? "expect drop, expect hits[10.0.0.1] == {packets = 1}, expect 10.0.0.1 in hits"
+                                     : fmt::format("did you mean '{}'?", verdict));
         return false;
     }
     const auto map = map_named({name->text, scope[index != nullptr ? index->base : binary->right].span});
@@ -244,7 +259,10 @@ bool Analyzer::expect_entry(const ast::ExpectStatement &statement, ast::ExprId i
         if (!number)
             return false;
         if (spec.value.fields.size() != 1) {
-            diagnostics_.report(Kind::bad_expectation, scope[binary->right].span, fmt::format("the values of '{}' have several fields", spec.name)).suggest("{packets = 1, bytes = 60}");
+            diagnostics_
+                .report(Kind::bad_expectation, scope[binary->right].span,
+                        fmt::format("the values of '{}' have several fields", spec.name))
+                .suggest("{packets = 1, bytes = 60}");
             return false;
         }
         expected.fields.push_back({spec.value.fields[0], *number});

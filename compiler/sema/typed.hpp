@@ -3,9 +3,9 @@
 // is walked or what instructions exist.
 #pragma once
 
+#include "compiler/base/source.hpp"
 #include "compiler/image.hpp"
 #include "compiler/maps.hpp"
-#include "compiler/base/source.hpp"
 
 #include <optional>
 #include <string>
@@ -100,7 +100,18 @@ struct Slice {
     std::uint32_t offset = 0;
     std::uint32_t length = 0;
 };
-enum class Arithmetic : std::uint8_t { add, subtract, multiply, divide, modulo, bit_and, bit_or, bit_xor, shift_left, shift_right };
+enum class Arithmetic : std::uint8_t {
+    add,
+    subtract,
+    multiply,
+    divide,
+    modulo,
+    bit_and,
+    bit_or,
+    bit_xor,
+    shift_left,
+    shift_right
+};
 struct Binary {
     Arithmetic op;
     ExprId left;

@@ -113,9 +113,12 @@ public:
                                  bpf::add(bpf::r2, 1),
                                  bpf::stx(bpf::u32, bpf::r1 + offsetof(__sk_buff, queue_mapping), bpf::r2),
                                  bpf::mov(bpf::r0, 0), bpf::exit()};
-        program_ = runtime::Fd(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "steer", "GPL", reinterpret_cast<const bpf_insn *>(program.data()), program.size(), nullptr));
+        program_ =
+            runtime::Fd(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "steer", "GPL",
+                                      reinterpret_cast<const bpf_insn *>(program.data()), program.size(), nullptr));
         REQUIRE(program_);
-        DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(if_nametoindex(interface)), .attach_point = BPF_TC_EGRESS);
+        DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(if_nametoindex(interface)),
+                            .attach_point = BPF_TC_EGRESS);
         REQUIRE(bpf_tc_hook_create(&hook) == 0);
         DECLARE_LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program_.get());
         REQUIRE(bpf_tc_attach(&hook, &options) == 0);

@@ -145,28 +145,16 @@ private:
     void instruction()
     {
         switch (below(10)) {
-        case 0:
-            constant();
-            break;
+        case 0: constant(); break;
         case 1:
         case 2:
-        case 3:
-            load();
-            break;
+        case 3: load(); break;
         case 4:
         case 5:
-        case 6:
-            arithmetic();
-            break;
-        case 7:
-            pointer();
-            break;
-        case 8:
-            map_access();
-            break;
-        case 9:
-            other();
-            break;
+        case 6: arithmetic(); break;
+        case 7: pointer(); break;
+        case 8: map_access(); break;
+        case 9: other(); break;
         }
     }
 
@@ -304,9 +292,7 @@ private:
             inst.op = Op::context;
             inst.field = chance(50) ? ContextField::rx_queue : ContextField::ingress_ifindex;
             break;
-        case 1:
-            inst.op = Op::packet_length;
-            break;
+        case 1: inst.op = Op::packet_length; break;
         case 2:
             inst.op = Op::redirect;
             inst.map = MapId(0);
