@@ -65,8 +65,11 @@ void Analyzer::build_headers()
 {
     for (std::size_t i = 0; i < header_sources_.size(); ++i)
         build_fields(HeaderId(i), *header_sources_[HeaderId(i)].file, *header_sources_[HeaderId(i)].decl);
-    for (std::size_t i = 0; i < header_sources_.size(); ++i)
-        build_relations(HeaderId(i), *header_sources_[HeaderId(i)].file, *header_sources_[HeaderId(i)].decl);
+    // Links first: an index or a path in the conditions of others asks how long their chain is.
+    for (const bool links : {true, false})
+        for (std::size_t i = 0; i < header_sources_.size(); ++i)
+            if (const auto &[file, decl] = header_sources_[HeaderId(i)]; decl->then.has_value() == links)
+                build_relations(HeaderId(i), *file, *decl);
     if (!diagnostics_.has_errors())
         place_headers();
 }

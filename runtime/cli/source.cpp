@@ -22,8 +22,8 @@ Compilation compile_and_report(const SourceOptions &options)
 {
     const CompileOptions how{.optimize = options.optimize};
     auto compilation = [&] {
-        if (!options.rules.empty())
-            return compile(options.rules, "<command line>", how);
+        if (options.rules)
+            return compile(*options.rules, "<command line>", how);
         if (options.file == "-")
             return compile(std::string(std::istreambuf_iterator<char>(std::cin), {}), "<standard input>", how);
         return compile_file(options.file, how);

@@ -12,7 +12,7 @@ enum class Format : std::uint8_t { text, json };
 
 struct SourceOptions {
     std::string file;  // a .xdpf file; "-" is standard input
-    std::string rules; // or the rules themselves: -e 'match udp -> xsk'
+    std::optional<std::string> rules; // or the rules themselves: -e 'match udp -> xsk'
     Format format = Format::text;
     bool optimize = true;
 };

@@ -58,7 +58,7 @@ int test(const TestOptions &options)
     if (!compilation.ok())
         return exit_failure;
     const bool colour = colour_on(STDOUT_FILENO);
-    const auto styled = [&](std::string_view text, fmt::color shade) {
+    const auto styled = [&](std::string_view text, fmt::terminal_color shade) {
         return colour ? fmt::format(fmt::fg(shade), "{}", text) : std::string(text);
     };
     std::size_t passed = 0;
@@ -79,7 +79,7 @@ int test(const TestOptions &options)
             return exit_failure;
         }
         fmt::print("test {} ... {}\n", test.name,
-                   ran->result.passed() ? styled("ok", fmt::color::green) : styled("FAILED", fmt::color::red));
+                   ran->result.passed() ? styled("ok", fmt::terminal_color::green) : styled("FAILED", fmt::terminal_color::red));
         for (const auto &skipped : ran->skipped)
             fmt::print("    not in the kernel: {}\n", skipped);
         if (ran->result.passed())
@@ -94,7 +94,7 @@ int test(const TestOptions &options)
         for (const auto &failure : result.failures)
             fmt::print("    {}{}\n", place(compilation, failure.span), failure.text);
     }
-    const auto verdict = failed.empty() ? styled("ok", fmt::color::green) : styled("FAILED", fmt::color::red);
+    const auto verdict = failed.empty() ? styled("ok", fmt::terminal_color::green) : styled("FAILED", fmt::terminal_color::red);
     fmt::print("\ntest result: {}. {} passed; {} failed; {} filtered out\n", verdict, passed, failed.size(), filtered);
     return failed.empty() ? exit_ok : exit_failure;
 }
