@@ -87,7 +87,7 @@ public:
     {
     }
 
-    Findings run(Engines engines)
+    Findings run(Engines engines, std::size_t most_instructions)
     {
         if (!optimised_.ok() || !plain_.ok()) {
             refused(optimised_.ok() ? plain_ : optimised_);
@@ -98,10 +98,12 @@ public:
         well_formed("IR", plain_);
         well_formed("IR behind the passes", optimised_);
         without_kernel();
-        if (engines == Engines::all && findings_.problems.empty()) {
+        if (engines == Engines::interpreters || !findings_.problems.empty())
+            return std::move(findings_);
+        if (findings_.instructions <= most_instructions)
             in_kernel("kernel", optimised_);
+        if (plain_.image().programs[0].insns.size() <= most_instructions)
             in_kernel("kernel without the passes", plain_);
-        }
         return std::move(findings_);
     }
 
@@ -235,9 +237,10 @@ private:
 
 } // namespace
 
-Findings compare_engines(const Subject &subject, std::span<const Packet> packets, Engines engines)
+Findings compare_engines(const Subject &subject, std::span<const Packet> packets, Engines engines,
+                         std::size_t most_instructions)
 {
-    return Comparison(subject, packets).run(engines);
+    return Comparison(subject, packets).run(engines, most_instructions);
 }
 
 bool kernel_usable() { return ::geteuid() == 0; }

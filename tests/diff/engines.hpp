@@ -38,7 +38,10 @@ struct Findings {
 
 enum class Engines : std::uint8_t { interpreters, all };
 
-[[nodiscard]] Findings compare_engines(const Subject &subject, std::span<const Packet> packets, Engines engines);
+// The kernel gets programs of up to `most_instructions`: it patches each inlined helper by moving all that lies behind,
+// so that large programs with many lookups take it minutes.
+[[nodiscard]] Findings compare_engines(const Subject &subject, std::span<const Packet> packets, Engines engines,
+                                       std::size_t most_instructions = SIZE_MAX);
 
 // Whether programs can be loaded here.
 [[nodiscard]] bool kernel_usable();
