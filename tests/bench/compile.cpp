@@ -1,0 +1,145 @@
+// Compile times inside the process: whole programs through the library's face, and one program stage by stage.
+#include "compiler/compile.hpp"
+#include "compiler/bpf/codegen.hpp"
+#include "compiler/lower/lower.hpp"
+#include "compiler/object/object.hpp"
+#include "compiler/passes/pipeline.hpp"
+#include "compiler/report.hpp"
+#include "compiler/sema/analyze.hpp"
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace {
+
+std::string filter(const std::string &name)
+{
+    const std::string path = std::string(XDPF_SOURCE_DIR "/tests/bench/filters/") + name + ".xdpf";
+    std::ifstream in(path);
+    if (!in) {
+        fmt::print(stderr, "cannot read {}\n", path);
+        std::exit(2);
+    }
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// An access list: ports of hosts and of networks, over UDP and TCP.
+std::string access_list(int rules)
+{
+    std::string text;
+    for (int i = 0; i < rules; ++i) {
+        const int port = 1024 + i * 13 % 50000;
+        if (i % 3 == 0)
+            text += fmt::format("match ipv4.src == 10.{}.{}.7 and udp.dport == {} -> xsk\n", i / 256, i % 256, port);
+        else if (i % 3 == 1)
+            text += fmt::format("match ipv4.dst in 172.16.{}.0/24 and tcp.dport == {} -> drop\n", i % 256, port);
+        else
+            text += fmt::format("match ipv4.src in 10.{}.0.0/16 and tcp.dport in {}..{} -> pass\n", i % 256, port,
+                                port + 9);
+    }
+    return text + "default -> drop\n";
+}
+
+void whole(benchmark::State &state, const std::string &text)
+{
+    for (auto _ : state) {
+        const xdpf::Compilation compilation = xdpf::compile(text, "bench.xdpf");
+        if (!compilation.ok()) {
+            state.SkipWithError(xdpf::to_text(compilation.diagnostics(), compilation.sources()).c_str());
+            return;
+        }
+        state.counters["insns"] = static_cast<double>(compilation.image().programs.front().insns.size());
+    }
+}
+
+enum class StageOf : std::uint8_t { parse, analyze, lower, optimize, generate, object };
+
+double cpu_seconds()
+{
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// All stages run, the clock runs for one.
+void stage(benchmark::State &state, const std::string &text, StageOf timed)
+{
+    for (auto _ : state) {
+        const auto measure = [&](StageOf which, auto &&work) {
+            const double before = cpu_seconds();
+            auto result = work();
+            if (which == timed)
+                state.SetIterationTime(cpu_seconds() - before);
+            return result;
+        };
+        xdpf::Sources sources;
+        xdpf::Diagnostics diagnostics;
+        const auto modules =
+            measure(StageOf::parse, [&] { return xdpf::sema::load_text("bench.xdpf", text, sources, diagnostics); });
+        const auto unit = measure(StageOf::analyze, [&] { return xdpf::sema::analyze(modules, sources, diagnostics); });
+        auto module = measure(StageOf::lower, [&] { return xdpf::lower(unit, diagnostics); });
+        measure(StageOf::optimize, [&] {
+            xdpf::passes::optimize(module);
+            return true;
+        });
+        xdpf::Image image;
+        image.name = unit.name;
+        image.license = unit.license;
+        image.maps.assign(unit.maps.begin(), unit.maps.end());
+        for (const auto &program : module.programs) {
+            auto code = measure(StageOf::generate, [&] { return xdpf::bpf::generate(program, &sources); });
+            if (!code) {
+                state.SkipWithError("too large");
+                return;
+            }
+            image.programs.push_back(std::move(*code));
+        }
+        benchmark::DoNotOptimize(measure(StageOf::object, [&] { return xdpf::write_object(image); }));
+    }
+}
+
+constexpr std::array<std::pair<const char *, StageOf>, 6> stages{{{"parse", StageOf::parse},
+                                                                  {"analyze", StageOf::analyze},
+                                                                  {"lower", StageOf::lower},
+                                                                  {"optimize", StageOf::optimize},
+                                                                  {"generate", StageOf::generate},
+                                                                  {"object", StageOf::object}}};
+
+void add_stages(const std::string &name, const std::string &text, std::size_t count = stages.size())
+{
+    for (const auto &[label, timed] : std::span(stages).first(count))
+        benchmark::RegisterBenchmark(fmt::format("stage/{}/{}", name, label).c_str(), stage, text, timed)
+            ->UseManualTime()
+            ->Unit(benchmark::kMicrosecond);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    const auto add_whole = [](const std::string &name, const std::string &text) {
+        benchmark::RegisterBenchmark(("compile/" + name).c_str(), whole, text)->Unit(benchmark::kMicrosecond);
+    };
+    add_whole("one_rule", filter("udp"));
+    add_whole("ten_rules", filter("ten_rules"));
+    add_whole("100_rules", access_list(100));
+    add_whole("1000_rules", access_list(1000));
+    add_stages("standard_library", "", 2); // what every compilation parses and analyzes, and nothing else
+    add_stages("one_rule", filter("udp"));
+    add_stages("ten_rules", filter("ten_rules"));
+    add_stages("1000_rules", access_list(1000));
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv))
+        return 2;
+    benchmark::RunSpecifiedBenchmarks();
+    return 0;
+}
