@@ -69,10 +69,7 @@ private:
 
     void find_facts(const Knowledge &known)
     {
-        FactSet asked;
-        for (std::size_t i = 0; i < e_.facts_.size(); ++i)
-            if (e_.graph_.needs[node_.value].contains(FactId(i)))
-                asked.insert(FactId(i));
+        const FactSet asked = e_.wanted_by(node_, known);
         for (std::size_t i = 0; i < e_.facts_.size(); ++i) {
             const Fact &fact = e_.facts_[FactId(i)];
             if (!asked.contains(FactId(i)) || known[FactId(i)] != Truth::unknown)

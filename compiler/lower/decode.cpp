@@ -35,18 +35,15 @@ bool disjoint(const sema::InSet &a, const sema::InSet &b)
 
 // What else can stand at the same place, is still asked for, and rules each other out: found by one look at the
 // selector, so that a packet that is one of them is known not to be the others.
-std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::siblings(sema::HeaderId parent, bool through_chain,
-                                                                      sema::HeaderId wanted, std::size_t way,
+std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::siblings(sema::HeaderId wanted, std::size_t way,
                                                                       NodeId node, const Knowledge &known) const
 {
+    const sema::Way &at = unit_.headers[wanted].ways[way];
     std::vector<std::pair<sema::HeaderId, std::size_t>> out{{wanted, way}};
     const auto *selector = set_test(unit_, unit_.headers[wanted].ways[way].condition);
     if (selector == nullptr)
         return out;
-    FactSet asked;
-    for (std::size_t i = 0; i < facts_.size(); ++i)
-        if (graph_.needs[node.value].contains(FactId(i)))
-            keep(FactId(i), known, asked);
+    const FactSet asked = wanted_by(node, known);
     for (std::size_t i = 0; i < facts_.size(); ++i) {
         const Fact &fact = facts_[FactId(i)];
         const sema::Header &header = unit_.headers[fact.header];
@@ -56,7 +53,7 @@ std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::siblings(sema::Head
         for (std::size_t w = 0; w < header.ways.size(); ++w) {
             const auto open = facts_.find({Fact::Kind::way_open, fact.header, static_cast<unsigned>(w)});
             const auto *other = set_test(unit_, header.ways[w].condition);
-            if (header.ways[w].parent != parent || header.ways[w].through_chain != through_chain ||
+            if (header.ways[w].in_front() != at.in_front() || header.ways[w].through_chain != at.through_chain ||
                 known[open] == Truth::no || other == nullptr)
                 continue;
             const bool exclusive =
@@ -74,26 +71,27 @@ std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::siblings(sema::Head
     return out;
 }
 
-void Emitter::decode_site(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted, std::size_t way,
-                          NodeId node, const Knowledge &known)
+void Emitter::decode_site(sema::HeaderId wanted, std::size_t way, NodeId node, const Knowledge &known)
 {
-    const Entry &entry = known.entry(
-        facts_.find(through_chain ? Fact{Fact::Kind::chain_end, parent} : Fact{Fact::Kind::present, parent}));
-    const Place place = through_chain ? entry.start : entry.end;
-    const sema::Header &header = unit_.headers[parent];
-    if (header.payload_when && !through_chain) {
+    const sema::Way &at = unit_.headers[wanted].ways[way];
+    const Entry &entry = known.entry(facts_.find(at.through_chain ? Fact{Fact::Kind::chain_end, at.parent}
+                                                                  : Fact{Fact::Kind::present, at.parent, at.link}));
+    const Place place = at.through_chain ? entry.start : entry.end;
+    const sema::Header &header = unit_.headers[at.parent];
+    if (header.payload_when && !at.through_chain) {
         Knowledge closed = known;
-        close_ways(parent, node, closed);
+        close_ways(at, closed);
         const auto holds = new_block();
-        test(*header.payload_when, {.known = &known, .self = parent, .self_start = entry.start}, to(holds),
+        test(*header.payload_when, {.known = &known, .self = at.parent, .self_start = entry.start}, to(holds),
              go(node, closed));
         start(holds);
     }
-    const auto group = siblings(parent, through_chain, wanted, way, node, known);
+    const auto group = siblings(wanted, way, node, known);
     Knowledge none = known;
     for (const auto &[id, w] : group)
         none.deny(facts_.find({Fact::Kind::way_open, id, static_cast<unsigned>(w)}));
-    const Env env{.known = &known, .chain = through_chain ? parent : sema::HeaderId(), .selector = entry.selector};
+    const Env env{
+        .known = &known, .chain = at.through_chain ? at.parent : sema::HeaderId(), .selector = entry.selector};
     for (std::size_t i = 0; i < group.size(); ++i) {
         const auto &[id, w] = group[i];
         const auto matches = new_block();
@@ -107,12 +105,14 @@ void Emitter::decode_site(sema::HeaderId parent, bool through_chain, sema::Heade
     }
 }
 
-// Nothing stands behind `parent`: every way from it is closed.
-void Emitter::close_ways(sema::HeaderId parent, NodeId, Knowledge &known) const
+// Nothing stands behind the header that `from` comes from: every way from there is closed.
+void Emitter::close_ways(const sema::Way &from, Knowledge &known) const
 {
     for (std::size_t i = 0; i < facts_.size(); ++i) {
         const Fact &fact = facts_[FactId(i)];
-        if (fact.kind == Fact::Kind::way_open && unit_.headers[fact.header].ways[fact.number].parent == parent)
+        if (fact.kind != Fact::Kind::way_open)
+            continue;
+        if (unit_.headers[fact.header].ways[fact.number].in_front() == from.in_front())
             known.deny(FactId(i));
     }
 }

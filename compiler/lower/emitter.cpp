@@ -122,8 +122,8 @@ bool Emitter::learn_present(FactId id, NodeId node, Knowledge &known)
         const auto open = facts_.find({Fact::Kind::way_open, header, static_cast<unsigned>(way)});
         if (known[open] == Truth::no)
             continue;
-        const auto parent = facts_.find({Fact::Kind::present, ways[way].parent});
-        if (known[parent] == Truth::unknown && !learn_present(parent, node, known))
+        const auto parent = facts_.find({Fact::Kind::present, ways[way].parent, ways[way].link});
+        if (known[parent] == Truth::unknown && !learn(parent, node, known))
             return false;
         if (known[parent] == Truth::yes && ways[way].through_chain) {
             const auto end = facts_.find({Fact::Kind::chain_end, ways[way].parent});
@@ -138,7 +138,7 @@ bool Emitter::learn_present(FactId id, NodeId node, Knowledge &known)
             known.deny(open);
         if (known[open] == Truth::no)
             continue;
-        decode_site(ways[way].parent, ways[way].through_chain, header, way, node, known);
+        decode_site(header, way, node, known);
         return false;
     }
     known.deny(id);
@@ -163,7 +163,7 @@ void Emitter::keep(FactId id, const Knowledge &known, FactSet &kept) const
             kept.insert(open);
             if (known[open] == Truth::no)
                 continue;
-            keep(find({Fact::Kind::present, header.ways[way].parent}), known, kept);
+            keep(find({Fact::Kind::present, header.ways[way].parent, header.ways[way].link}), known, kept);
             if (header.ways[way].through_chain)
                 keep(find({Fact::Kind::chain_end, header.ways[way].parent}), known, kept);
         }
@@ -196,7 +196,7 @@ void Emitter::conclude(Knowledge &known) const
                 absent = std::ranges::all_of(header.ways, [&](const sema::Way &way) {
                     const auto number = static_cast<unsigned>(&way - header.ways.data());
                     return denied(Fact::Kind::way_open, fact.header, number) ||
-                           denied(Fact::Kind::present, way.parent) ||
+                           denied(Fact::Kind::present, way.parent, way.link) ||
                            (way.through_chain && denied(Fact::Kind::chain_end, way.parent));
                 });
             if (absent) {
@@ -207,13 +207,20 @@ void Emitter::conclude(Knowledge &known) const
     }
 }
 
+// What `node` and all behind it ask for, with what finding that out takes.
+FactSet Emitter::wanted_by(NodeId node, const Knowledge &known) const
+{
+    FactSet wanted;
+    for (std::size_t i = 0; i < facts_.size(); ++i)
+        if (graph_.needs[node.value].contains(FactId(i)))
+            keep(FactId(i), known, wanted);
+    return wanted;
+}
+
 void Emitter::restrict_to(NodeId node, Knowledge &known) const
 {
     conclude(known);
-    FactSet kept;
-    for (std::size_t i = 0; i < facts_.size(); ++i)
-        if (graph_.needs[node.value].contains(FactId(i)))
-            keep(FactId(i), known, kept);
+    const FactSet kept = wanted_by(node, known);
     for (std::size_t i = 0; i < facts_.size(); ++i)
         if (!kept.contains(FactId(i)))
             known.entry(FactId(i)) = {};

@@ -61,6 +61,7 @@ private:
     void conclude(Knowledge &known) const;
     void restrict_to(NodeId node, Knowledge &known) const;
     void keep(FactId fact, const Knowledge &known, FactSet &kept) const;
+    [[nodiscard]] FactSet wanted_by(NodeId node, const Knowledge &known) const;
     [[nodiscard]] std::string key_of(NodeId node, const Knowledge &known) const;
     void bind_params(Knowledge &known, ir::Block &block, ir::Edge *edge);
     ir::Program in_order();
@@ -89,14 +90,12 @@ private:
     void give(std::uint32_t verdict);
 
     // decode.cpp
-    void decode_site(sema::HeaderId parent, bool through_chain, sema::HeaderId wanted, std::size_t way, NodeId node,
-                     const Knowledge &known);
-    std::vector<std::pair<sema::HeaderId, std::size_t>> siblings(sema::HeaderId parent, bool through_chain,
-                                                                 sema::HeaderId wanted, std::size_t way, NodeId node,
+    void decode_site(sema::HeaderId wanted, std::size_t way, NodeId node, const Knowledge &known);
+    std::vector<std::pair<sema::HeaderId, std::size_t>> siblings(sema::HeaderId wanted, std::size_t way, NodeId node,
                                                                  const Knowledge &known) const;
     void decode_header(sema::HeaderId id, std::size_t way, Place place, NodeId node, const Knowledge &known);
     Place check_header(sema::HeaderId id, Place place, const Knowledge &known, const ir::Edge &absent);
-    void close_ways(sema::HeaderId parent, NodeId node, Knowledge &known) const;
+    void close_ways(const sema::Way &from, Knowledge &known) const;
     void affirm_header(sema::HeaderId id, std::size_t way, Place start, Place end, Knowledge &known) const;
 
     // chain.cpp

@@ -25,7 +25,7 @@ FactId Facts::intern(const Fact &fact)
         }
         for (std::size_t way = 0; way < header.ways.size(); ++way) {
             way_open(fact.header, way);
-            present({header.ways[way].parent});
+            present(header.ways[way].in_front());
             if (header.ways[way].through_chain)
                 chain_end(header.ways[way].parent);
         }

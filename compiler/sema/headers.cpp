@@ -16,7 +16,7 @@ constexpr unsigned longest_chain = 16;
 
 // Which headers a condition speaks of, and whether through a chain.
 struct References {
-    std::set<HeaderId> headers;
+    std::set<HeaderRef> headers;
     bool chain = false;
 };
 
@@ -24,9 +24,9 @@ void collect(const Unit &unit, ExprId id, References &out)
 {
     const auto &node = unit.exprs[id].node;
     if (const auto *field = std::get_if<FieldValue>(&node)) {
-        out.headers.insert(field->header.header);
+        out.headers.insert(field->header);
     } else if (const auto *end = std::get_if<ChainEnd>(&node)) {
-        out.headers.insert(end->base);
+        out.headers.insert({end->base});
         out.chain = true;
     } else if (const auto *binary = std::get_if<Binary>(&node)) {
         collect(unit, binary->left, out);
@@ -34,7 +34,7 @@ void collect(const Unit &unit, ExprId id, References &out)
     } else if (const auto *unary = std::get_if<Unary>(&node)) {
         collect(unit, unary->operand, out);
     } else if (const auto *slice = std::get_if<Slice>(&node); slice && slice->behind) {
-        out.headers.insert(slice->behind->header);
+        out.headers.insert(*slice->behind);
     }
 }
 
@@ -55,7 +55,7 @@ void collect(const Unit &unit, PredId id, References &out)
     } else if (const auto *set = std::get_if<InSet>(&node)) {
         collect(unit, set->value, out);
     } else if (const auto *present = std::get_if<Present>(&node)) {
-        out.headers.insert(present->header.header);
+        out.headers.insert(present->header);
     }
 }
 
@@ -246,7 +246,8 @@ void Analyzer::add_way(HeaderId id, PredId condition, Span span)
             .suggest("write several ways with 'or': on a.x == 1 or b.y == 1");
         return;
     }
-    unit_.headers[id].ways.push_back({*found.headers.begin(), found.chain, condition});
+    const HeaderRef front = *found.headers.begin();
+    unit_.headers[id].ways.push_back({front.header, found.chain, condition, front.index});
 }
 
 void Analyzer::build_size(HeaderId id)

@@ -56,6 +56,8 @@ struct Way {
     HeaderId parent;
     bool through_chain = false;
     PredId condition;
+    std::uint8_t link = 0; // where the parent is a link: which one, as in vlan[1]
+    [[nodiscard]] HeaderRef in_front() const { return {parent, link}; }
 };
 
 struct Header {
