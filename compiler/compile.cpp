@@ -25,7 +25,8 @@ std::string limit_text(const bpf::CodegenError &error)
     using LimitKind = bpf::CodegenError::Kind;
     switch (error.kind) {
     case LimitKind::too_many_insns:
-        return fmt::format("it has {} instructions, and the kernel takes {}", error.amount, error.limit);
+        return fmt::format("it has {} instructions, and the kernel's verifier gets through about {}", error.amount,
+                           error.limit);
     case LimitKind::stack_too_large:
         return fmt::format("it needs {} bytes of stack, and the kernel gives {}", error.amount, error.limit);
     case LimitKind::too_many_branches:

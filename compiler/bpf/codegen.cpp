@@ -155,8 +155,8 @@ std::expected<ProgramImage, CodegenError> generate(const ir::Program &program, c
         return beyond(CodegenError::Kind::jump_too_far, static_cast<std::uint64_t>(assembly.error().distance),
                       INT16_MAX);
     }
-    if (assembly->insns.size() > max_insns)
-        return beyond(CodegenError::Kind::too_many_insns, assembly->insns.size(), max_insns);
+    if (assembly->insns.size() > max_verified_insns)
+        return beyond(CodegenError::Kind::too_many_insns, assembly->insns.size(), max_verified_insns);
     if (const std::size_t pending = pending_branches(assembly->insns); pending >= max_pending_branches)
         return beyond(CodegenError::Kind::too_many_branches, pending, max_pending_branches - 1);
 

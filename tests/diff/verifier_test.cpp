@@ -1,0 +1,55 @@
+// What the kernel's verifier has to walk: it grows with the rules and not with the ways to their headers, and what it
+// would give up on the compiler refuses first.
+#include "tests/diff/engines.hpp"
+#include "tests/skip.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+using namespace xdpf::diff;
+
+namespace {
+
+Findings load(std::string source) { return compare_engines({std::move(source), {}}, {}, Engines::all); }
+
+std::string access_list(int rules)
+{
+    std::string out;
+    for (int i = 0; i < rules; ++i)
+        out += fmt::format("match ipv4.src in 10.{}.{}.0/24 and udp.dport == {} -> drop\n", i % 200, i * 7 % 250,
+                           1000 + i);
+    return out;
+}
+
+std::string both_versions(int rules)
+{
+    std::string out;
+    for (int i = 0; i < rules; ++i)
+        out += fmt::format("match ipv6.src in 2001:db8:{:x}::/48 and {}.dport == {} -> drop\n", i,
+                           i % 2 == 0 ? "tcp" : "udp", 1000 + i);
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("the verifier walks each instruction a few times")
+{
+    XDPF_NEEDS_ROOT();
+    for (const std::string &source :
+         {std::string("match udp -> xsk"), std::string("match tcp.dport == 80 or udp.dport == 53 -> drop"),
+          access_list(10), access_list(1000), both_versions(10), both_versions(100)}) {
+        const Findings found = load(source);
+        INFO(source.substr(0, 200));
+        REQUIRE_MESSAGE(found.problems.empty(), found.problems.front());
+        CHECK(found.verified > 0);
+        CHECK(found.verified <= 5 * found.instructions);
+    }
+}
+
+TEST_CASE("what the verifier would give up on is refused by the compiler")
+{
+    const Findings found = compare_engines({both_versions(800), {}}, {}, Engines::interpreters);
+    CHECK(found.refused_by_compiler);
+    REQUIRE(!found.problems.empty());
+    CHECK(found.problems.front().find("too_large") != std::string::npos);
+}
