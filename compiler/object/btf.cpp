@@ -50,7 +50,7 @@ void put_part(ByteWriter &out, std::span<const BtfExtSection> sections, std::vec
 
 } // namespace
 
-BtfId BtfBuilder::add(ByteWriter record)
+BtfId BtfBuilder::add(const ByteWriter &record)
 {
     const std::string key(reinterpret_cast<const char *>(record.bytes().data()), record.size());
     const auto [place, is_new] = ids_.try_emplace(key, BtfId(ids_.size() + 1)); // id 0 is void

@@ -63,7 +63,7 @@ public:
     [[nodiscard]] std::vector<std::byte> bytes() const;
 
 private:
-    BtfId add(ByteWriter record);
+    BtfId add(const ByteWriter &record);
 
     ByteWriter types_;
     StringTable strings_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <ranges>
+
 namespace xdpf::passes {
 namespace {
 
@@ -56,9 +58,9 @@ IdSet<ValueId> find_live(const Program &program)
                 if (live.contains(params[p]))
                     use(edge.args[p]);
         });
-        for (auto inst = block.insts.rbegin(); inst != block.insts.rend(); ++inst)
-            if (!is_droppable(inst->op) || live.contains(inst->result))
-                for_each_use(*inst, use);
+        for (const Inst &inst : block.insts | std::views::reverse)
+            if (!is_droppable(inst.op) || live.contains(inst.result))
+                for_each_use(inst, use);
     }
     return live;
 }

@@ -38,8 +38,9 @@ public:
 
     void load(Text source, bool is_main)
     {
-        state_[source.path] = State::open;
-        open_.push_back(source.path);
+        const std::string path = source.path;
+        state_[path] = State::open;
+        open_.push_back(path);
         const FileId id = sources_.add(source.path, std::move(source.text));
         auto ast = parse(sources_, id, diagnostics_);
         if (is_main)
@@ -47,10 +48,10 @@ public:
         if (ast) {
             for (const auto &decl : ast->decls)
                 if (const auto *import = std::get_if<ast::Import>(&decl.node))
-                    follow(*import, open_.back());
+                    follow(*import, path);
             modules.files.push_back(std::make_unique<Module>(Module{std::move(*ast), is_main}));
         }
-        state_[open_.back()] = State::done;
+        state_[path] = State::done;
         open_.pop_back();
     }
 
@@ -109,7 +110,7 @@ private:
         load({std::string(stdlib_prefix) + std::string(prelude), std::string(module->text)}, false);
     }
 
-    void follow(const ast::Import &import, std::string from) // a copy: open_ grows meanwhile
+    void follow(const ast::Import &import, const std::string &from)
     {
         const auto source = find(import, from);
         if (!source)
