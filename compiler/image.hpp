@@ -83,15 +83,15 @@ struct TestImage {
     std::vector<std::vector<std::byte>> packets; // run in order; verdicts are checked for each
     std::uint32_t rx_queue = 0;
     std::uint32_t ingress_ifindex = 1;
-    std::vector<MapEntry> entries;    // in the maps beforehand
-    std::vector<MapId> cleared;       // redirect maps of which only `entries` are filled; in the others every slot is
+    std::vector<MapEntry> entries; // in the maps beforehand
+    std::vector<MapId> cleared;    // redirect maps of which only `entries` are filled; in the others every slot is
     std::vector<ExpectedVerdict> verdicts;
     std::vector<ExpectedEntry> expected_entries;
 };
 
 struct Image {
-    std::string name;    // of the source file, without folder and ending
-    std::string license; // "GPL" unless a program says otherwise
+    std::string name;          // of the source file, without folder and ending
+    std::string license;       // "GPL" unless a program says otherwise
     std::vector<MapSpec> maps; // indexed by MapId
     std::vector<ProgramImage> programs;
     std::vector<TestImage> tests;

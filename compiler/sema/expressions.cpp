@@ -311,7 +311,8 @@ std::optional<ExprId> Analyzer::slice_value(const ast::Expr &expr, const Scope &
 {
     const auto *slice = std::get_if<ast::Slice>(&expr.node);
     const auto *index = std::get_if<ast::Index>(&expr.node);
-    const ast::Expr &base = scope[slice != nullptr ? slice->base : index->base];
+    const ast::ExprId base_id = slice != nullptr ? slice->base : std::get<ast::Index>(expr.node).base;
+    const ast::Expr &base = scope[base_id];
     Slice out;
     if (const auto *member = std::get_if<ast::Member>(&base.node);
         member != nullptr && member->member.text == "payload") {
@@ -319,8 +320,7 @@ std::optional<ExprId> Analyzer::slice_value(const ast::Expr &expr, const Scope &
         if (!out.behind)
             return std::nullopt;
     } else if (const auto *name = std::get_if<ast::Identifier>(&base.node); name == nullptr || name->text != "packet") {
-        const bool header =
-            name != nullptr && header_ref(slice != nullptr ? slice->base : index->base, scope, true).has_value();
+        const bool header = name != nullptr && header_ref(base_id, scope, true).has_value();
         diagnostics_.report(Kind::not_a_value, expr.span, header ? "a header" : "no packet or payload")
             .suggest("bytes are taken from the packet or a payload: packet[12:2], udp.payload[0:4]");
         return std::nullopt;
