@@ -11,7 +11,7 @@ namespace xdpf::cli {
 enum class Format : std::uint8_t { text, json };
 
 struct SourceOptions {
-    std::string file;  // a .xdpf file; "-" is standard input
+    std::string file;                 // a .xdpf file; "-" is standard input
     std::optional<std::string> rules; // or the rules themselves: -e 'match udp -> xsk'
     Format format = Format::text;
     bool optimize = true;

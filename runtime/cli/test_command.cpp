@@ -79,7 +79,8 @@ int test(const TestOptions &options)
             return exit_failure;
         }
         fmt::print("test {} ... {}\n", test.name,
-                   ran->result.passed() ? styled("ok", fmt::terminal_color::green) : styled("FAILED", fmt::terminal_color::red));
+                   ran->result.passed() ? styled("ok", fmt::terminal_color::green)
+                                        : styled("FAILED", fmt::terminal_color::red));
         for (const auto &skipped : ran->skipped)
             fmt::print("    not in the kernel: {}\n", skipped);
         if (ran->result.passed())
@@ -94,7 +95,8 @@ int test(const TestOptions &options)
         for (const auto &failure : result.failures)
             fmt::print("    {}{}\n", place(compilation, failure.span), failure.text);
     }
-    const auto verdict = failed.empty() ? styled("ok", fmt::terminal_color::green) : styled("FAILED", fmt::terminal_color::red);
+    const auto verdict =
+        failed.empty() ? styled("ok", fmt::terminal_color::green) : styled("FAILED", fmt::terminal_color::red);
     fmt::print("\ntest result: {}. {} passed; {} failed; {} filtered out\n", verdict, passed, failed.size(), filtered);
     return failed.empty() ? exit_ok : exit_failure;
 }
