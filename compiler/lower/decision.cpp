@@ -1,7 +1,11 @@
 #include "compiler/lower/decision.hpp"
 
+#include <map>
+
 namespace xdpf::lowering {
 namespace {
+
+constexpr std::size_t many = 8;
 
 // Built from the end: each part knows where it goes on before it is made.
 class Builder {
@@ -85,6 +89,11 @@ DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &progr
     Builder builder(unit, facts);
     const NodeId nothing_matched = builder.add({.kind = Node::Kind::decide, .span = program.span});
     builder.graph.root = builder.rules(program.rules, nothing_matched);
+    std::map<FactId, std::size_t> askers;
+    for (const Node &node : builder.graph.nodes)
+        for (const FactId fact : node.asks)
+            if (++askers[fact] == many && facts[fact].kind == Fact::Kind::present)
+                builder.graph.early.push_back(fact);
     return std::move(builder.graph);
 }
 

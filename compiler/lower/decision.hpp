@@ -27,6 +27,9 @@ struct DecisionGraph {
     IdVector<NodeId, Node> nodes; // successors stand before their predecessors
     NodeId root;
     std::vector<FactSet> needs; // by node: facts that it or anything behind it asks for
+    // Headers that many nodes ask for. They are looked for once, in front of the first node that something behind needs
+    // them for, and not anew behind each test that comes before the question.
+    std::vector<FactId> early;
 };
 
 [[nodiscard]] DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &program, Facts &facts);

@@ -45,6 +45,9 @@ void Emitter::emit(NodeId id, Knowledge known)
 {
     const Node &node = graph_.nodes[id];
     span_ = node.span;
+    for (const FactId fact : graph_.early)
+        if (known[fact] == Truth::unknown && graph_.needs[id.value].contains(fact) && !learn(fact, id, known))
+            return;
     for (const FactId fact : node.asks) {
         if (known[fact] == Truth::unknown && !learn(fact, id, known))
             return;
