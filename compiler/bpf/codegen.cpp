@@ -13,7 +13,7 @@ Reg machine_register(VReg reg) { return reg == no_reg ? r0 : static_cast<Reg>(re
 // Writes the blocks down, jumps only where the next block is not the one to go to.
 class Writer {
 public:
-    explicit Writer(const MachineProgram &program) : program_(program)
+    explicit Writer(const MachineProgram &program)
     {
         for (std::size_t i = 0; i < program.blocks.size(); ++i)
             labels_.push_back(code_.label());
@@ -85,7 +85,6 @@ private:
         }
     }
 
-    const MachineProgram &program_;
     Assembler code_;
     std::vector<Label> labels_;
     std::vector<Span> spans_; // by mark

@@ -64,21 +64,21 @@ BtfId BtfBuilder::add_int(std::string_view name, std::uint32_t bytes, std::uint3
     ByteWriter record;
     record.put(head(add_string(name), BTF_KIND_INT, 0, bytes));
     record.put(encoding << 24 | bytes * 8);
-    return add(std::move(record));
+    return add(record);
 }
 
 BtfId BtfBuilder::add_ptr(BtfId to)
 {
     ByteWriter record;
     record.put(head(0, BTF_KIND_PTR, 0, to.value));
-    return add(std::move(record));
+    return add(record);
 }
 
 BtfId BtfBuilder::add_typedef(std::string_view name, BtfId type)
 {
     ByteWriter record;
     record.put(head(add_string(name), BTF_KIND_TYPEDEF, 0, type.value));
-    return add(std::move(record));
+    return add(record);
 }
 
 BtfId BtfBuilder::add_array(BtfId element, BtfId index, std::uint32_t count)
@@ -86,7 +86,7 @@ BtfId BtfBuilder::add_array(BtfId element, BtfId index, std::uint32_t count)
     ByteWriter record;
     record.put(head(0, BTF_KIND_ARRAY, 0, 0));
     record.put(btf_array{element.value, index.value, count});
-    return add(std::move(record));
+    return add(record);
 }
 
 BtfId BtfBuilder::add_struct(std::string_view name, std::uint32_t size, std::span<const BtfMember> members)
@@ -95,7 +95,7 @@ BtfId BtfBuilder::add_struct(std::string_view name, std::uint32_t size, std::spa
     record.put(head(add_string(name), BTF_KIND_STRUCT, members.size(), size));
     for (const BtfMember &member : members)
         record.put(btf_member{add_string(member.name), member.type.value, member.offset * 8});
-    return add(std::move(record));
+    return add(record);
 }
 
 BtfId BtfBuilder::add_func_proto(BtfId result, std::span<const BtfParam> params)
@@ -104,14 +104,14 @@ BtfId BtfBuilder::add_func_proto(BtfId result, std::span<const BtfParam> params)
     record.put(head(0, BTF_KIND_FUNC_PROTO, params.size(), result.value));
     for (const BtfParam &param : params)
         record.put(btf_param{add_string(param.name), param.type.value});
-    return add(std::move(record));
+    return add(record);
 }
 
 BtfId BtfBuilder::add_func(std::string_view name, BtfId proto)
 {
     ByteWriter record;
     record.put(head(add_string(name), BTF_KIND_FUNC, BTF_FUNC_GLOBAL, proto.value)); // linkage stands in the length
-    return add(std::move(record));
+    return add(record);
 }
 
 BtfId BtfBuilder::add_var(std::string_view name, BtfId type)
@@ -119,7 +119,7 @@ BtfId BtfBuilder::add_var(std::string_view name, BtfId type)
     ByteWriter record;
     record.put(head(add_string(name), BTF_KIND_VAR, 0, type.value));
     record.put(btf_var{BTF_VAR_GLOBAL_ALLOCATED});
-    return add(std::move(record));
+    return add(record);
 }
 
 BtfId BtfBuilder::add_datasec(std::string_view name, std::uint32_t size, std::span<const BtfSectionVar> vars)
@@ -128,7 +128,7 @@ BtfId BtfBuilder::add_datasec(std::string_view name, std::uint32_t size, std::sp
     record.put(head(add_string(name), BTF_KIND_DATASEC, vars.size(), size));
     for (const BtfSectionVar &var : vars)
         record.put(btf_var_secinfo{var.var.value, var.offset, var.size});
-    return add(std::move(record));
+    return add(record);
 }
 
 std::vector<std::byte> BtfBuilder::bytes() const

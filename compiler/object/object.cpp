@@ -22,7 +22,7 @@ constexpr std::uint32_t most_string_bytes = 8u << 20;
 constexpr std::uint32_t most_line = (1u << 22) - 1;   // bpf_line_info::line_col has 22 bits for the line
 constexpr std::uint32_t most_column = (1u << 10) - 1; // and 10 for the column
 
-constexpr bool is_wide(const Insn &insn) { return insn.code == (BPF_LD | BPF_IMM | BPF_DW); }
+[[maybe_unused]] constexpr bool is_wide(const Insn &insn) { return insn.code == (BPF_LD | BPF_IMM | BPF_DW); }
 
 // The object in the making; each method adds one part of it.
 class ObjectWriter {
