@@ -32,22 +32,25 @@ struct Scope {
     [[nodiscard]] const ast::Expr &operator[](ast::ExprId id) const { return file->exprs[id]; }
 };
 
+// The values of a literal set before their type is checked against anything.
+struct SetValue {
+    ValueType type = ValueType::number;
+    std::vector<Interval> intervals;
+};
+
 struct ConstSymbol {
     const ast::File *file;
     const ast::Const *decl;
     bool in_use = false; // while it is evaluated: finds cycles
     bool broken = false; // an error was reported: those who use it say nothing more
+    // Found once: a constant made from two others, each made from two others, has 2^n uses of the first.
+    std::optional<ExprId> value = std::nullopt;
+    std::optional<SetValue> set = std::nullopt;
 };
 
 struct Symbol {
     std::variant<HeaderId, MapId, ConstSymbol> what;
     Span span;
-};
-
-// The values of a literal set before their type is checked against anything.
-struct SetValue {
-    ValueType type = ValueType::number;
-    std::vector<Interval> intervals;
 };
 
 // Sorted, merged where they overlap or touch.

@@ -180,6 +180,8 @@ std::optional<ExprId> Analyzer::constant_value(const std::string &name, ConstSym
         constant.broken = true;
         return std::nullopt;
     }
+    if (constant.value)
+        return add(Expr(unit_.exprs[*constant.value]));
     const auto &expr = constant.file->exprs[constant.decl->value];
     if (std::holds_alternative<ast::Set>(expr.node) || std::holds_alternative<ast::Range>(expr.node)) {
         diagnostics_.report(Kind::not_a_value, span, "a set")
@@ -195,6 +197,7 @@ std::optional<ExprId> Analyzer::constant_value(const std::string &name, ConstSym
         result = std::nullopt;
     }
     constant.broken = constant.broken || !result;
+    constant.value = result;
     return result;
 }
 

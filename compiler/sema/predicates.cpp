@@ -306,6 +306,8 @@ std::optional<SetValue> Analyzer::set_value(ast::ExprId id, const Scope &scope)
         auto *constant = symbol != nullptr ? std::get_if<ConstSymbol>(&symbol->what) : nullptr;
         if (constant != nullptr && constant->broken)
             return std::nullopt;
+        if (constant != nullptr && constant->set)
+            return constant->set;
         if (constant != nullptr && !constant->in_use) {
             const bool one_value = !may_be_set(constant->file->exprs[constant->decl->value]);
             if (one_value && !constant_value(name->text, *constant, expr.span))
@@ -314,6 +316,9 @@ std::optional<SetValue> Analyzer::set_value(ast::ExprId id, const Scope &scope)
             auto set = set_value(constant->decl->value, {constant->file});
             constant->in_use = false;
             constant->broken = constant->broken || !set;
+            if (set)
+                set->intervals = normalised(std::move(set->intervals));
+            constant->set = set;
             return set;
         }
     }
