@@ -181,7 +181,8 @@ void Emitter::conclude(Knowledge &known) const
 {
     for (bool again = true; again;) {
         again = false;
-        for (std::size_t i = 0; i < facts_.size(); ++i) {
+        for (std::size_t i = facts_.size();
+             i-- > 0;) { // headers in front have the higher ids: conclusions go backwards
             const Fact &fact = facts_[FactId(i)];
             const sema::Header &header = unit_.headers[fact.header];
             if (known[FactId(i)] != Truth::unknown || fact.kind == Fact::Kind::way_open)

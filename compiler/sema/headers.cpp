@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint32_t largest_header =
     4096; // bytes; so that positions stay within what the kernel's verifier follows
 constexpr std::uint32_t farthest_position = 0xffff - 2 * largest_header;
-constexpr unsigned longest_chain = 16;
+constexpr unsigned longest_chain = 8; // longer ones, told apart by rules, are more than the kernel's verifier follows
 
 // Which headers a condition speaks of, and whether through a chain.
 struct References {

@@ -208,6 +208,18 @@ bool Analyzer::check_key(ExprId key, MapId map)
     const Expr &expr = unit_.exprs[key];
     const bool same = format_of(expr.type) == field.format;
     const bool fits = field.format == FieldFormat::bytes ? expr.bits == field.size * 8 : true;
+    // What is computed wraps where it is stored; what is read as it is has to fit.
+    const bool computed = std::holds_alternative<Binary>(expr.node) || std::holds_alternative<Unary>(expr.node);
+    const bool read = !computed && !constant_of(key);
+    if (same && field.format == FieldFormat::number && read && expr.bits > field.size * 8) {
+        diagnostics_
+            .report(Kind::key_mismatch, expr.span, spec.name, fmt::format("numbers of {} bits", field.size * 8),
+                    describe(key))
+            .note(spec.span, "declared here")
+            .suggest(fmt::format("declare wider keys, or say which bits count: {} & {:#x}", sources_.text(expr.span),
+                                 static_cast<std::uint64_t>(largest(field.size * 8))));
+        return false;
+    }
     if (same && fits) {
         const auto constant = constant_of(key);
         if (constant && field.format == FieldFormat::number && *constant > largest(field.size * 8)) {

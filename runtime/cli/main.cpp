@@ -10,9 +10,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <system_error>
@@ -123,10 +125,17 @@ void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
             "--zero-copy", [&options] { options.copy = runtime::CopyMode::zero_copy; },
             "fail where the driver cannot do zero-copy")
         ->excludes(copy);
-    command.add_option("--frames", options.frames, "frames of each queue, a power of two")->capture_default_str();
+    command.add_option("--frames", options.frames, "frames of each queue, a power of two")
+        ->check([](const std::string &text) {
+            const auto frames = std::strtoull(text.c_str(), nullptr, 10);
+            return std::has_single_bit(frames) ? std::string() : fmt::format("{} is no power of two", text);
+        })
+        ->capture_default_str();
     command.add_flag("--dispatcher", options.dispatcher,
                      "share the interface with other programs through libxdp's dispatcher");
-    command.add_option("-c,--count", options.count, "stop after so many packets");
+    command.add_option("-c,--count", options.count, "stop after so many packets")->check([](const std::string &text) {
+        return text.starts_with('-') ? fmt::format("{} is negative", text) : std::string();
+    });
     command.add_option_function<std::string>(
         "-d,--duration",
         [&options](const std::string &text) {
