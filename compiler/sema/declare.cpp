@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace xdpf::sema {
 namespace {
@@ -22,7 +23,7 @@ bool Analyzer::declare(const ast::Name &name, Symbol symbol)
         diagnostics_.report(
             Kind::bad_name, name.span, name.text,
             fmt::format("the kernel takes {} characters, this has {}", longest_kernel_name, name.text.size()));
-    const auto [at, added] = symbols_.emplace(name.text, symbol);
+    const auto [at, added] = symbols_.emplace(name.text, std::move(symbol));
     if (!added)
         diagnostics_.report(Kind::redefined, name.span, name.text).note(at->second.span, "first here");
     return added;
