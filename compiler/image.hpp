@@ -3,10 +3,12 @@
 
 #include "compiler/maps.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct bpf_insn; // <linux/bpf.h>
@@ -32,17 +34,37 @@ struct LineEntry {
     std::string text;         // the line itself
 };
 
-// insns[insn] and the one behind it load the address of maps[map].
+// insns[insn] and the one behind it load the address of maps[map]; with `value_offset` the address of that byte of the
+// map's only value (MapSpec::data).
 struct MapReference {
     std::uint32_t insn = 0;
     MapId map;
+    std::optional<std::uint32_t> value_offset;
+};
+
+// Functions of the kernel that are no helpers: they are found by their name in its BTF (net/core/xdp.c).
+enum class Kfunc : std::uint8_t { rx_hash, rx_timestamp, rx_vlan_tag };
+inline constexpr std::array<std::string_view, 3> kfunc_names{
+    "bpf_xdp_metadata_rx_hash", "bpf_xdp_metadata_rx_timestamp", "bpf_xdp_metadata_rx_vlan_tag"};
+[[nodiscard]] constexpr std::string_view name_of(Kfunc kfunc) { return kfunc_names[static_cast<std::size_t>(kfunc)]; }
+
+// insns[insn] calls it.
+struct KfuncReference {
+    std::uint32_t insn = 0;
+    Kfunc kfunc{};
 };
 
 struct ProgramImage {
-    std::string name; // also the name of its function; its section is "xdp"
+    // Where it can be attached; the kernel keeps these apart (expected_attach_type of <linux/bpf.h>).
+    enum class Place : std::uint8_t { interface, devmap, cpumap };
+
+    std::string name; // also the name of its function
     std::vector<Insn> insns;
     std::vector<MapReference> map_references;
     std::vector<LineEntry> lines; // in order of insn; the first is for instruction 0
+    std::vector<KfuncReference> kfunc_references{};
+    Place place = Place::interface;
+    bool frags = false; // takes packets of several pieces
 };
 
 // ---- Tests written in the source ---------------------------------------------------------------------------------

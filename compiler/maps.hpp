@@ -4,6 +4,7 @@
 #include "compiler/base/id.hpp"
 #include "compiler/base/source.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -63,6 +64,11 @@ struct MapSpec {
     std::uint32_t max_entries = 0;
     std::uint32_t flags = 0; // BPF_F_…
     Span span;
+    // An array of one entry that the program reaches by its address (ir: map_value): the .data section of the object,
+    // with a variable for each field of the value.
+    bool data = false;
+    std::vector<std::byte> initial{}; // of `data`: the bytes of the value
+    bool pinned = false;              // under its name in bpffs, shared by all that load it
 };
 
 } // namespace xdpf
