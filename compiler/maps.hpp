@@ -23,11 +23,15 @@ enum class MapKind : std::uint8_t {
 // What the language may do with a kind of map.
 namespace map_trait {
 enum : unsigned {
-    redirect = 1,    // entries are sockets or devices
-    array = 2,       // key is an index below max_entries; every entry exists
-    per_cpu = 4,     // a value for each CPU
-    prefix = 8,      // key is a prefix
-    no_prealloc = 16 // the kernel wants BPF_F_NO_PREALLOC
+    redirect = 1,     // entries are sockets, devices or processors
+    array = 2,        // key is an index below max_entries; every entry exists
+    per_cpu = 4,      // a value for each CPU
+    prefix = 8,       // key is a prefix
+    no_prealloc = 16, // the kernel wants BPF_F_NO_PREALLOC
+    programs = 32,    // entries are programs, to be gone on with by tail call
+    keyless = 64,     // values are pushed, there are no keys (key size 0)
+    ring = 128,       // records go to user space; key and value size 0, max_entries in bytes, a power of two
+    broadcast = 256   // redirect maps: a packet can go to all entries at once
 };
 }
 
@@ -56,11 +60,16 @@ struct Layout {
     std::vector<LayoutField> fields;
 };
 
+struct MapContent {
+    std::vector<std::byte> key; // as the layout says; of queues, stacks and bloom filters empty
+    std::vector<std::byte> value;
+};
+
 struct MapSpec {
     std::string name;
     MapKind kind{};
     Layout key;   // of a prefix map: the first field is "prefixlen", u32
-    Layout value; // redirect maps: u32
+    Layout value; // redirect and program maps: u32
     std::uint32_t max_entries = 0;
     std::uint32_t flags = 0; // BPF_F_…
     Span span;
@@ -69,6 +78,8 @@ struct MapSpec {
     bool data = false;
     std::vector<std::byte> initial{}; // of `data`: the bytes of the value
     bool pinned = false;              // under its name in bpffs, shared by all that load it
+    std::vector<MapContent> contents{}; // what the loader puts in
+    std::string contents_file{};        // from "…", as found beside the source; read when the program is loaded
 };
 
 } // namespace xdpf

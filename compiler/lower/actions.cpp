@@ -61,59 +61,83 @@ ir::SlotId Emitter::slot_of(SlotUse use, std::uint32_t size)
 }
 
 // The key of a map on the stack, every byte written. Goes on only where all of it is there.
-ir::SlotId Emitter::key_slot(MapId map, sema::ExprId key, const Env &env, const ir::Edge &absent)
+ir::SlotId Emitter::key_slot(MapId map, const std::vector<sema::ExprId> &key, const Env &env, const ir::Edge &absent)
 {
     const MapSpec &spec = unit_.maps[map];
     const ir::SlotId slot = slot_of(SlotUse::key, std::min(spec.key.size, longest_key));
-    const LayoutField &field = spec.key.fields.back();
-    const sema::Expr &expr = unit_.exprs[key];
-    const auto prefix_length = [&] {
-        if (has(spec.kind, map_trait::prefix))
-            store(slot, 0, 4, ir::Order::little, constant(field.size * 8));
-    };
+    if (key.empty()) {
+        store(slot, 0, 4, ir::Order::little, constant(0));
+        return slot;
+    }
+    const bool prefix = has(spec.kind, map_trait::prefix);
+    for (std::size_t i = 0; i < key.size(); ++i)
+        store_field(slot, spec.key.fields[i + (prefix ? 1 : 0)], key[i], env, absent);
+    if (prefix)
+        store(slot, 0, 4, ir::Order::little, constant((spec.key.size - 4) * 8));
+    zero_padding(slot, spec.key);
+    return slot;
+}
+
+void Emitter::store_field(ir::SlotId slot, const LayoutField &field, sema::ExprId id, const Env &env,
+                          const ir::Edge &absent)
+{
+    const sema::Expr &expr = unit_.exprs[id];
     if (const auto *text = std::get_if<sema::BytesConstant>(&expr.node)) {
-        prefix_length();
         store_bytes(slot, field.offset, text->value);
     } else if (const auto *fixed = std::get_if<sema::Constant>(&expr.node);
                fixed != nullptr && field.format != FieldFormat::number) {
-        prefix_length();
         std::string bytes(field.size, '\0');
         auto rest = fixed->value;
         for (std::size_t i = bytes.size(); i-- > 0; rest >>= 8)
             bytes[i] = static_cast<char>(rest);
         store_bytes(slot, field.offset, bytes);
     } else if (field.format != FieldFormat::number) {
-        const Place from = bytes_place(key, env, absent);
-        prefix_length();
-        copy_bytes(slot, field.offset, from, field.size);
+        copy_bytes(slot, field.offset, bytes_place(id, env, absent), field.size);
     } else {
-        const auto number_key = value(key, env, absent);
-        prefix_length();
-        store_number(slot, field, number_key);
+        store_number(slot, field, value(id, env, absent));
     }
-    return slot;
 }
 
-void Emitter::emit_count(NodeId id, Knowledge &known)
+// What lies between the fields, so that every byte of a key is the compiler's.
+void Emitter::zero_padding(ir::SlotId slot, const Layout &layout)
+{
+    std::uint32_t at = 0;
+    for (std::size_t i = 0; i <= layout.fields.size(); ++i) {
+        const auto next = i < layout.fields.size() ? layout.fields[i].offset : layout.size;
+        for (; at < next; ++at)
+            store(slot, at, 1, ir::Order::little, constant(0));
+        if (i < layout.fields.size())
+            at = std::max(at, next + layout.fields[i].size);
+    }
+}
+
+void Emitter::emit_step(NodeId id, Knowledge &known)
 {
     const Node &node = graph_.nodes[id];
-    const auto next = go(node.yes, known);
     if (any_denied(node.asks, known)) {
-        if (warned_.insert(node.count).second)
-            diagnostics_.report(Kind::absent_key, unit_.exprs[*node.count->key].span, unit_.maps[node.count->map].name)
-                .suggest("put the rule under a match of the header that holds the key");
-        return jump(next);
+        if (warned_.insert(node.step).second)
+            warn_absent(*node.step);
+        return jump(go(node.yes, known));
     }
-    const MapSpec &spec = unit_.maps[node.count->map];
-    ir::SlotId key;
-    if (node.count->key) {
-        key = key_slot(node.count->map, *node.count->key, {.known = &known}, next);
-    } else {
-        key = slot_of(SlotUse::key, 4);
-        store(key, 0, 4, ir::Order::little, constant(0));
-    }
+    if (const auto *count = std::get_if<sema::Count>(&node.step->node))
+        return emit_count(*count, id, known);
+    jump(go(node.yes, known));
+}
+
+void Emitter::warn_absent(const sema::Step &step)
+{
+    if (const auto *count = std::get_if<sema::Count>(&step.node))
+        diagnostics_.report(Kind::absent_key, unit_.exprs[count->key.front()].span, unit_.maps[count->map].name)
+            .suggest("put the rule under a match of the header that holds the key");
+}
+
+void Emitter::emit_count(const sema::Count &count, NodeId id, Knowledge &known)
+{
+    const auto next = go(graph_.nodes[id].yes, known);
+    const MapSpec &spec = unit_.maps[count.map];
+    const ir::SlotId key = key_slot(count.map, count.key, {.known = &known}, next);
     ir::Inst &lookup = inst(ir::Op::lookup);
-    lookup.map = node.count->map;
+    lookup.map = count.map;
     lookup.key = key;
     const auto pointer = lookup.result = program_.add_value(ir::ValueKind::map_value);
     const auto found = new_block();
@@ -133,7 +157,7 @@ void Emitter::emit_count(NodeId id, Knowledge &known)
         store(fresh, field.offset, static_cast<std::uint8_t>(field.size), ir::Order::little, first);
     }
     ir::Inst &update = inst(ir::Op::update);
-    update.map = node.count->map;
+    update.map = count.map;
     update.key = key;
     update.value = fresh;
     jump(next);
@@ -167,7 +191,7 @@ void Emitter::emit_decision(NodeId id, Knowledge &known)
     if (node.decision == nullptr)
         return give(pass);
     const sema::Decision &decision = *node.decision;
-    if (!decision.xskmap.valid() || any_denied(node.asks, known))
+    if (!decision.redirect.valid() || any_denied(node.asks, known))
         return give(decision.verdict);
     const auto absent = new_block();
     ir::ValueId key;
@@ -179,7 +203,7 @@ void Emitter::emit_decision(NodeId id, Knowledge &known)
         key = number(inst(ir::Op::context), UINT32_MAX);
     }
     ir::Inst &redirect = inst(ir::Op::redirect);
-    redirect.map = decision.xskmap;
+    redirect.map = decision.redirect;
     redirect.a = key;
     redirect.imm = decision.verdict;
     const auto verdict = number(redirect, 4);

@@ -22,8 +22,9 @@ public:
     NodeId add(Node node)
     {
         FactSet needs;
-        for (const FactId fact : node.asks)
-            needs.insert(fact);
+        for (const auto *list : {&node.asks, &node.looks})
+            for (const FactId fact : *list)
+                needs.insert(fact);
         for (const NodeId next : {node.yes, node.no})
             if (next.valid())
                 needs.insert(graph.needs[next.value]);
@@ -53,13 +54,36 @@ private:
                 facts_.asked_by(*action.decision->key, node.asks);
             next = add(std::move(node));
         }
-        for (std::size_t i = action.steps.size(); i-- > 0;) {
-            Node node{.kind = Node::Kind::count, .yes = next, .count = &action.steps[i], .span = action.steps[i].span};
-            if (action.steps[i].key)
-                facts_.asked_by(*action.steps[i].key, node.asks);
+        return steps(action, head, action.steps.size(), next, otherwise);
+    }
+
+    // The first `count` steps of an action, then `next`. `otherwise` is what follows the whole rule.
+    NodeId steps(const sema::Action &action, Span head, std::size_t count, NodeId next, NodeId otherwise)
+    {
+        while (count-- > 0) {
+            const sema::Step &step = action.steps[count];
+            if (const auto *fork = std::get_if<sema::If>(&step.node)) {
+                const auto yes = branch(fork->then, head, next, otherwise);
+                const auto no = branch(fork->otherwise, head, next, otherwise);
+                next = test(fork->predicate, yes, no);
+                continue;
+            }
+            Node node{.kind = Node::Kind::step, .yes = next, .step = &step, .span = step.span};
+            facts_.asked_by(step, node.asks, node.looks);
             next = add(std::move(node));
         }
         return next;
+    }
+
+    // A branch of an `if`: decides, or goes on with `next`.
+    NodeId branch(const std::vector<sema::Action> &branch, Span head, NodeId next, NodeId otherwise)
+    {
+        if (branch.empty())
+            return next;
+        const sema::Action &action = branch.front();
+        if (action.decision)
+            return this->action(action, head, otherwise);
+        return steps(action, head, action.steps.size(), next, otherwise);
     }
 
     NodeId test(sema::PredId id, NodeId yes, NodeId no)

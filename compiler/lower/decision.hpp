@@ -12,15 +12,16 @@ namespace xdpf::lowering {
 using NodeId = Id<struct NodeTag>;
 
 struct Node {
-    enum class Kind : std::uint8_t { test, count, decide };
+    enum class Kind : std::uint8_t { test, step, decide };
     Kind kind = Kind::decide;
     sema::PredId test;                        // test: anything but and, or, not
-    NodeId yes;                               // test; count: what comes next
+    NodeId yes;                               // test; step: what comes next
     NodeId no;                                // test
-    const sema::Count *count = nullptr;       // count
+    const sema::Step *step = nullptr;         // step; not an If
     const sema::Decision *decision = nullptr; // decide; null: pass, since no rule matched
     Span span;
-    std::vector<FactId> asks; // facts that the node itself must know
+    std::vector<FactId> asks;  // facts that the node must know and without which it does nothing
+    std::vector<FactId> looks; // facts that it must know, whichever way
 };
 
 struct DecisionGraph {

@@ -54,9 +54,12 @@ void Emitter::emit(NodeId id, Knowledge known)
         if (known[fact] == Truth::no && node.kind == Node::Kind::test)
             break;
     }
+    for (const FactId fact : node.looks)
+        if (known[fact] == Truth::unknown && !any_denied(node.asks, known) && !learn(fact, id, known))
+            return;
     switch (node.kind) {
     case Node::Kind::test: emit_test(id, known); break;
-    case Node::Kind::count: emit_count(id, known); break;
+    case Node::Kind::step: emit_step(id, known); break;
     case Node::Kind::decide: emit_decision(id, known); break;
     }
 }

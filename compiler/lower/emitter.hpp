@@ -129,13 +129,18 @@ private:
     void test_map(const sema::InMap &test, const Env &env, const ir::Edge &yes, const ir::Edge &no);
 
     // actions.cpp
-    void emit_count(NodeId id, Knowledge &known);
+    void zero_padding(ir::SlotId slot, const Layout &layout);
+    void emit_step(NodeId id, Knowledge &known);
+    void warn_absent(const sema::Step &step);
+    void emit_count(const sema::Count &count, NodeId id, Knowledge &known);
     void count_up(const MapSpec &spec, ir::ValueId pointer);
     void emit_decision(NodeId id, Knowledge &known);
     [[nodiscard]] bool any_denied(const std::vector<FactId> &asks, const Knowledge &known) const;
     enum class SlotUse : bool { key, value };
     ir::SlotId slot_of(SlotUse use, std::uint32_t size);
-    ir::SlotId key_slot(MapId map, sema::ExprId key, const Env &env, const ir::Edge &absent);
+    ir::SlotId key_slot(MapId map, const std::vector<sema::ExprId> &key, const Env &env, const ir::Edge &absent);
+    void store_field(ir::SlotId slot, const LayoutField &field, sema::ExprId value, const Env &env,
+                     const ir::Edge &absent);
     void store(ir::SlotId slot, std::uint32_t offset, std::uint8_t width, ir::Order order, ir::ValueId value);
     void store_number(ir::SlotId slot, const LayoutField &field, ir::ValueId number);
     void store_bytes(ir::SlotId slot, std::uint32_t offset, const std::string &bytes);
@@ -159,7 +164,7 @@ private:
     Span span_;
     std::unordered_map<std::string, ir::BlockId> blocks_;
     std::vector<Pending> pending_;
-    std::set<const sema::Count *> warned_;
+    std::set<const sema::Step *> warned_;
     std::map<std::pair<SlotUse, std::uint32_t>, ir::SlotId> slots_; // by use and size in bytes
 };
 

@@ -73,8 +73,16 @@ void Facts::asked_by(const sema::Pred &pred, std::vector<FactId> &out)
     } else if (const auto *set = std::get_if<sema::InSet>(&pred.node)) {
         asked_by(set->value, out);
     } else if (const auto *map = std::get_if<sema::InMap>(&pred.node)) {
-        asked_by(map->key, out);
+        for (const auto key : map->key)
+            asked_by(key, out);
     }
+}
+
+void Facts::asked_by(const sema::Step &step, std::vector<FactId> &asks, std::vector<FactId> &)
+{
+    if (const auto *count = std::get_if<sema::Count>(&step.node))
+        for (const auto key : count->key)
+            asked_by(key, asks);
 }
 
 } // namespace xdpf::lowering

@@ -76,6 +76,8 @@ public:
     // The facts that an expression or a test needs to be known.
     void asked_by(sema::ExprId id, std::vector<FactId> &out);
     void asked_by(const sema::Pred &pred, std::vector<FactId> &out);
+    // Of a step: facts without which it does nothing, and others that it must know.
+    void asked_by(const sema::Step &step, std::vector<FactId> &asks, std::vector<FactId> &looks);
 
 private:
     const sema::Unit &unit_;

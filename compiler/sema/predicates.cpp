@@ -258,7 +258,7 @@ std::optional<PredId> Analyzer::in_map(ExprId key, MapId map, Span span)
     }
     if (!check_key(key, map))
         return std::nullopt;
-    return add(Pred{InMap{key, map}, span});
+    return add(Pred{InMap{{key}, map}, span});
 }
 
 // `any vlan.id == 5`: true for one of the links, whichever.

@@ -172,7 +172,7 @@ bool Analyzer::action(ast::ActionId id, const Scope &scope, Action &out)
     if (const auto *redirecting = std::get_if<ast::Redirect>(&ast.node))
         return redirect(*redirecting, ast.span, scope, out);
     if (const auto verdict = verdict_of(ast))
-        out.decision = Decision{*verdict, {}, {}, ast.span};
+        out.decision = Decision{.verdict = *verdict, .span = ast.span};
     return true;
 }
 
@@ -200,7 +200,7 @@ bool Analyzer::redirect(const ast::Redirect &node, Span span, const Scope &scope
             .note(spec.span, "declared here");
         return false;
     }
-    decision.xskmap = *map;
+    decision.redirect = *map;
     if (node.key) {
         decision.key = number_value(*node.key, scope);
         if (!decision.key)
@@ -238,16 +238,17 @@ bool Analyzer::count(const ast::Count &node, Span span, const Scope &scope, Acti
                 .suggest(fmt::format("defmap {} : percpu_hash<ipv4.src -> counter>[65_536]", spec.name));
         return false;
     }
-    Count step{.map = *map, .span = span};
+    Count step{.map = *map};
     if (node.key.size() > 1) {
         diagnostics_.report(Kind::key_mismatch, span, spec.name, "one value",
                             fmt::format("{} values", node.key.size()));
         return false;
     }
     if (!node.key.empty()) {
-        step.key = value(node.key[0], scope);
-        if (!step.key || !check_key(*step.key, *map))
+        const auto key = value(node.key[0], scope);
+        if (!key || !check_key(*key, *map))
             return false;
+        step.key.push_back(*key);
     } else if (!has(spec.kind, map_trait::array)) {
         diagnostics_
             .report(Kind::map_misused, node.map.span, spec.name, fmt::format("a map of kind {}", name_of(spec.kind)),
@@ -255,7 +256,7 @@ bool Analyzer::count(const ast::Count &node, Span span, const Scope &scope, Acti
             .suggest(fmt::format("count {}[ipv4.src]", spec.name));
         return false;
     }
-    out.steps.push_back(step);
+    out.steps.push_back({step, span});
     return true;
 }
 

@@ -41,13 +41,36 @@ struct Field {
     std::uint32_t bits = 0;
     bool little_endian = false;
     Span span;
+    // A floating field: its place is computed, in bytes from the header's start, and it is absent where `when` does not
+    // hold. It has no bit_offset of its own.
+    std::optional<ExprId> at;
+    std::optional<PredId> when;
+    [[nodiscard]] bool floating() const { return at.has_value(); }
+};
+
+// checksum : u16 = checksum(header, payload, ipv4.src, …, zero = 0xffff): what the field sums up (RFC 1071).
+struct Checksum {
+    std::size_t field = 0;
+    bool header = false;                                   // all bytes of its header
+    bool payload = false;                                  // all bytes behind its header
+    std::vector<std::pair<HeaderRef, std::size_t>> fields; // of headers in front
+    std::optional<std::uint16_t> zero;                     // 0 means that there is none, and a sum of 0 is written so
+};
+
+// Items that fill a header from behind its fields to its end: TCP options.
+struct ListOf {
+    HeaderId container;
+    unsigned limit = 0;             // most items that are looked at; what stands behind them is not found
+    std::optional<PredId> end_when; // of an item: nothing follows
+    std::optional<PredId> pad_when; // of an item: it is a single byte
 };
 
 // `protocol : end of type at most 2`: links stand behind the header as long as the selector names one.
 struct Chain {
     std::string name;
-    std::size_t selector = 0; // index of the field that names the first link
-    unsigned limit = 0;       // most links; one more, or one cut short, leaves nothing behind
+    std::size_t selector = 0;              // index of the field that names the first link
+    std::optional<std::uint64_t> constant; // in place of a field: what the first link is called
+    unsigned limit = 0;                    // most links; one more, or one cut short, leaves nothing behind
 };
 
 // One way to a header: behind `parent` where the condition holds for it. Through a chain: behind its last link, and the
@@ -56,7 +79,8 @@ struct Way {
     HeaderId parent;
     bool through_chain = false;
     PredId condition;
-    std::uint8_t link = 0; // where the parent is a link: which one, as in vlan[1]
+    std::uint8_t link = 0;     // where the parent is a link: which one, as in vlan[1]
+    bool through_list = false; // the parent is an item of a list, any of them
     [[nodiscard]] HeaderRef in_front() const { return {parent, link}; }
 };
 
@@ -70,6 +94,8 @@ struct Header {
     std::optional<ExprId> size; // in bytes; all of them lie in the packet
     std::optional<PredId> payload_when;
     std::optional<Chain> chain;
+    std::optional<ListOf> list; // an item of a list; its size is the item's. Only what stands `on` it is ever asked for
+    std::optional<Checksum> checksum;
     std::optional<std::size_t> then; // a link of its only way's chain: the field that names what follows
     std::uint32_t max_size = 0;      // bytes; a longer one counts as absent
     bool clamp_size = false;         // the size could come out above max_size
@@ -95,7 +121,46 @@ struct FieldValue {
 struct ChainEnd {
     HeaderId base;
 };
-enum class Metadata : std::uint8_t { packet_length, rx_queue, iface };
+enum class Metadata : std::uint8_t {
+    packet_length,
+    rx_queue,
+    iface,
+    egress_iface, // only on a devmap
+    now,          // nanoseconds, CLOCK_MONOTONIC
+    random,       // 32 bits
+    cpu,
+    rx_hash,      // by kfunc; absent where the driver has none
+    rx_timestamp, // nanoseconds
+    rx_vlan,      // the tag's TCI
+};
+// The value of a parameter: a field of the params map's only value.
+struct ParamValue {
+    MapId map;
+    std::size_t field = 0; // of MapSpec::value
+};
+// A field of what a map holds under a key; absent where it holds nothing.
+struct MapValue {
+    MapId map;
+    std::vector<ExprId> key; // none: index 0
+    std::size_t field = 0;   // of MapSpec::value
+};
+// What a `let` in front holds; absent where its value was.
+struct LetValue {
+    std::size_t let = 0; // counts the lets of the program
+};
+// The first of them that the packet has; all of one type, or ipv4 and ipv6 (then it is ipv6, IPv4-mapped).
+struct Either {
+    std::vector<ExprId> alternatives;
+};
+// 32 bits that depend on all of the values and spread well; the same in every program.
+struct Hash {
+    std::vector<ExprId> values;
+};
+// An index below weights.size(), by `value` modulo their sum: the first weights[0] numbers give 0, and so on.
+struct Weighted {
+    ExprId value;
+    std::vector<std::uint32_t> weights;
+};
 // Raw bytes, big-endian: of the packet, or of what stands behind a header. Absent where the packet ends before.
 struct Slice {
     std::optional<HeaderRef> behind; // none: from the packet's start
@@ -128,7 +193,9 @@ struct Unary {
 struct Expr {
     ValueType type = ValueType::number;
     std::uint32_t bits = 64; // no value needs more; of bytes: their number times 8
-    std::variant<Constant, BytesConstant, FieldValue, ChainEnd, Metadata, Slice, Binary, Unary> node;
+    std::variant<Constant, BytesConstant, FieldValue, ChainEnd, Metadata, Slice, Binary, Unary, ParamValue, MapValue,
+                 LetValue, Either, Hash, Weighted>
+        node;
     Span span;
 };
 
@@ -186,34 +253,180 @@ struct InSet {
     std::vector<Interval> intervals;
 };
 struct InMap {
-    ExprId key;
+    std::vector<ExprId> key; // one for each field of the key, the prefix length left out
     MapId map;
+};
+// A token bucket (GCRA): the map's only field is the time, in ns, when the bucket is full again. True, and nothing is
+// taken, where the packet comes too early; a key that is new is below the rate.
+struct Exceeds {
+    MapId map;
+    std::vector<ExprId> key;     // none: one bucket for all, index 0 of an array
+    std::uint64_t interval = 0;  // ns between packets at the full rate, at least 1
+    std::uint64_t tolerance = 0; // ns: (burst - 1) * interval
+};
+// One in `n` packets at random.
+struct OneIn {
+    std::uint64_t n = 1;
 };
 
 struct Pred {
-    std::variant<Truth, Not, And, Or, Present, ReachedBy, LinkCount, LinkIs, Compare, InSet, InMap> node;
+    std::variant<Truth, Not, And, Or, Present, ReachedBy, LinkCount, LinkIs, Compare, InSet, InMap, Exceeds, OneIn>
+        node;
     Span span;
 };
 
 // ---- Rules ---------------------------------------------------------------------------------------------------------
 
+struct Action;
+
+// A step with an absent operand does nothing.
 struct Count {
     MapId map;
-    std::optional<ExprId> key; // none: the only entry of an array
+    std::vector<ExprId> key; // one for each field of the key; none: the only entry of an array
+};
+// m[key].field = value; other fields of a new entry are 0
+struct Assign {
+    enum class Op : std::uint8_t { set, add, subtract };
+    struct To {
+        std::size_t field = 0; // of MapSpec::value
+        ExprId value;
+    };
+    MapId map;
+    std::vector<ExprId> key;
+    Op op = Op::set;
+    std::vector<To> fields;
+    bool whole = false; // the fields that are not named become 0; otherwise they keep their value
+};
+struct Delete {
+    MapId map;
+    std::vector<ExprId> key;
+};
+// To a bloom filter, a queue, a stack; what is full stays as it is.
+struct AddTo {
+    MapId map;
+    std::vector<ExprId> value; // one for each field
+};
+struct Let {
+    std::size_t let = 0; // counts the lets of the program
+    ExprId value;
+};
+// A field gets a value, and the checksums that cover it change with it (RFC 1624, equation 3).
+struct SetField {
+    HeaderRef header;
+    std::size_t field = 0;
+    ExprId value;
+    // Headers in front, or this one, whose checksum covers the field; from the inside out.
+    std::vector<HeaderRef> checksums;
+    bool structural = false; // what the packet's headers are can depend on it
+};
+struct Swap {
+    SetField left; // with the other's field as its value
+    SetField right;
+};
+// Puts a link of a chain behind the chain's base, in front of the other links; the base stands at a constant place.
+struct Push {
+    HeaderId link;
+    std::vector<std::pair<std::size_t, ExprId>> fields; // index of Header::fields; others are 0 or follow
+    std::uint64_t selector = 0;                         // what the base calls the link
+};
+struct Pop {
+    HeaderId link; // the first of the base's links, where it is this one
+};
+// Headers in front of the packet, or between its link layer and its network layer.
+struct Encap {
+    struct Field {
+        std::uint32_t bit_offset = 0; // from the first byte put in
+        std::uint32_t bits = 0;
+        ExprId value;
+    };
+    std::vector<std::byte> bytes; // what is constant of them
+    std::vector<Field> fields;    // what is computed for each packet
+    struct Length {
+        std::uint32_t bit_offset = 0; // of a field of `bits` bits
+        std::uint32_t bits = 0;
+        std::uint32_t start = 0; // it counts from this byte of the new headers to the packet's end
+        std::int32_t plus = 0;
+    };
+    std::vector<Length> lengths;
+    struct Sum {
+        std::uint32_t offset = 0; // of the checksum's 16 bits
+        std::uint32_t begin = 0;  // it sums up the new headers' bytes from here
+        std::uint32_t end = 0;    // to here
+    };
+    std::vector<Sum> sums;
+    // None: in front of everything. Otherwise: behind this header and the links of its chain, and the last selector in
+    // front becomes `selector`.
+    HeaderId behind;
+    std::uint64_t selector = 0;
+    // The step does nothing where the packet does not have one of these (what is encapsulated), with
+    // `carried[i].second` as the value of the new headers' last selector.
+    struct Carried {
+        HeaderId header;
+        std::uint64_t selector = 0;
+    };
+    std::vector<Carried> carried;
+    std::uint32_t carried_bit_offset = 0;
+    std::uint32_t carried_bits = 0; // 0: there is no such selector
+};
+// Takes away everything up to what the header carries; where that is no link layer, the outer one stays.
+struct Decap {
+    HeaderId header;
+    struct Carried {
+        HeaderId header; // the root of what is inside
+        bool link_layer = false;
+        std::uint64_t selector = 0; // what the link layer calls it
+    };
+    std::vector<Carried> carried;
+    HeaderId link_layer; // that stays
+};
+// A record to a ring buffer: an 8-byte time, then the fields as MapSpec::value lays them out.
+struct Emit {
+    MapId map;
+    std::vector<ExprId> fields; // one for each
+};
+// The packet's first bytes to a ring buffer, as struct sample of compiler/records.hpp.
+struct Sample {
+    MapId map;
+    std::uint32_t bytes = 0;
+};
+// Numbers in front of the packet: of 4 or 8 bytes, host byte order, the last one ends where the packet begins.
+struct MetadataArea {
+    std::uint32_t size = 0; // bytes, a multiple of 4
+    struct Field {
+        std::uint32_t offset = 0;
+        std::uint32_t size = 0;
+        ExprId value;
+    };
+    std::vector<Field> fields;
+};
+struct If {
+    PredId predicate;
+    std::vector<Action> then;      // one
+    std::vector<Action> otherwise; // one or none
+};
+
+struct Step {
+    std::variant<Count, Assign, Delete, AddTo, Let, SetField, Swap, Push, Pop, Encap, Decap, Emit, Sample, MetadataArea,
+                 If>
+        node;
     Span span;
 };
 
-// The verdict of <linux/bpf.h>, or a redirect to a socket.
+// The verdict of <linux/bpf.h>, a redirect, a jump into another program, or instructions that end in a verdict.
 struct Decision {
     std::uint32_t verdict = 2; // of a redirect: the fallback
-    MapId xskmap;              // none: no redirect
+    MapId redirect;            // none: no redirect
     std::optional<ExprId> key; // none: the receive queue
+    bool broadcast = false;
+    bool except_ingress = false;
+    std::optional<std::size_t> go_to;    // a program of Unit::programs
+    std::optional<std::size_t> assembly; // of Unit::assembly
     Span span;
 };
 
 // What a rule does: steps, then a decision. Without one the next rule is tried.
 struct Action {
-    std::vector<Count> steps;
+    std::vector<Step> steps;
     std::optional<Decision> decision;
 };
 
@@ -221,12 +434,25 @@ struct Rule {
     std::optional<PredId> predicate; // none: default
     std::variant<Action, std::vector<Rule>> body;
     Span head;
+    std::size_t number = 0; // of a rule with an action: from 1, in source order within its program
 };
 
 struct Program {
     std::string name;
     Span span;
     std::vector<Rule> rules;
+    std::size_t lets = 0; // how many there are
+    ProgramImage::Place place = ProgramImage::Place::interface;
+    bool frags = false;
+    MapId counters; // one entry for each rule, where rules are counted
+};
+
+// A block of instructions in the kernel's notation, read and checked.
+struct Assembly {
+    std::vector<Insn> insns;
+    std::vector<MapReference> maps;
+    std::vector<Span> spans; // by instruction
+    Span span;
 };
 
 // Everything a compilation knows about its source.
@@ -237,6 +463,9 @@ struct Unit {
     IdVector<ExprId, Expr> exprs;
     IdVector<PredId, Pred> preds;
     IdVector<MapId, MapSpec> maps;
+    std::vector<Assembly> assembly;
+    MapId params;        // the map that holds them, where there are any
+    MapId program_table; // the prog_array for goto: slot i is programs[i]
     std::vector<Program> programs;
     std::vector<TestImage> tests;
 };
