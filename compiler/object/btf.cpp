@@ -1,7 +1,5 @@
 #include "compiler/object/btf.hpp"
 
-#include <linux/btf.h>
-
 #include <algorithm>
 #include <cassert>
 
@@ -98,6 +96,13 @@ BtfId BtfBuilder::add_struct(std::string_view name, std::uint32_t size, std::spa
     return add(record);
 }
 
+BtfId BtfBuilder::add_enum(std::string_view name)
+{
+    ByteWriter record;
+    record.put(head(add_string(name), BTF_KIND_ENUM, 0, 4));
+    return add(record);
+}
+
 BtfId BtfBuilder::add_func_proto(BtfId result, std::span<const BtfParam> params)
 {
     ByteWriter record;
@@ -107,10 +112,10 @@ BtfId BtfBuilder::add_func_proto(BtfId result, std::span<const BtfParam> params)
     return add(record);
 }
 
-BtfId BtfBuilder::add_func(std::string_view name, BtfId proto)
+BtfId BtfBuilder::add_func(std::string_view name, BtfId proto, std::uint32_t linkage)
 {
     ByteWriter record;
-    record.put(head(add_string(name), BTF_KIND_FUNC, BTF_FUNC_GLOBAL, proto.value)); // linkage stands in the length
+    record.put(head(add_string(name), BTF_KIND_FUNC, linkage, proto.value)); // linkage stands in the length
     return add(record);
 }
 

@@ -6,6 +6,7 @@
 #include "compiler/object/string_table.hpp"
 
 #include <linux/bpf.h>
+#include <linux/btf.h>
 
 #include <cstdint>
 #include <span>
@@ -30,7 +31,7 @@ struct BtfParam {
     BtfId type;
 };
 
-// A variable's place in its section, in bytes.
+// A variable's place in its section, in bytes. (In the section of external functions: a function.)
 struct BtfSectionVar {
     BtfId var;
     std::uint32_t offset = 0;
@@ -49,9 +50,12 @@ public:
     BtfId add_array(BtfId element, BtfId index, std::uint32_t count);
     // An empty name makes the struct anonymous. `size` in bytes; gaps between members are allowed.
     BtfId add_struct(std::string_view name, std::uint32_t size, std::span<const BtfMember> members);
+    // Of 4 bytes, without its constants.
+    BtfId add_enum(std::string_view name);
     BtfId add_func_proto(BtfId result, std::span<const BtfParam> params);
-    // Functions and variables are visible outside (global linkage).
-    BtfId add_func(std::string_view name, BtfId proto);
+    // Functions and variables are visible outside (global linkage), or of the kernel's (external).
+    BtfId add_func(std::string_view name, BtfId proto) { return add_func(name, proto, BTF_FUNC_GLOBAL); }
+    BtfId add_extern_func(std::string_view name, BtfId proto) { return add_func(name, proto, BTF_FUNC_EXTERN); }
     BtfId add_var(std::string_view name, BtfId type);
     BtfId add_datasec(std::string_view name, std::uint32_t size, std::span<const BtfSectionVar> vars);
 
@@ -64,6 +68,7 @@ public:
 
 private:
     BtfId add(const ByteWriter &record);
+    BtfId add_func(std::string_view name, BtfId proto, std::uint32_t linkage);
 
     ByteWriter types_;
     StringTable strings_;

@@ -6,8 +6,13 @@
 //              programs therefore share the section, and are chosen by name:
 //                  xdp-loader load -n NAME …      ip link set dev … xdp obj FILE program NAME
 //                  bpftool prog loadall FILE DIR   (a pin for each)
-//   .relxdp    R_BPF_64_64 at each load of a map's address, against the map's symbol
+//              xdp.frags: programs that take packets of several pieces; …/devmap, …/cpumap: programs for the entries of
+//              such maps
+//   .relxdp    R_BPF_64_64 at each load of an address, against the symbol of the map or of the field of the data;
+//              R_BPF_64_32 at each call of a kernel function, against its undefined symbol
 //   .maps      room for a variable per map; the map is described by the variable's BTF type
+//   .data      the bytes of the map that is reached by address, a variable for each field. libbpf makes a map of the
+//              section: bpf_object__find_map_by_name(object, ".data"), in the kernel "OBJECT.data"
 //   license    the license, NUL behind it
 //   .BTF       types of the above, keys and values field by field
 //   .BTF.ext   function and source line of the instructions
@@ -23,11 +28,12 @@
 
 namespace xdpf {
 
-// The section of every program.
-inline constexpr std::string_view program_section = "xdp";
+// The section that a program stands in.
+[[nodiscard]] std::string_view section_of(const ProgramImage &program);
 
 // The bytes of Image::elf from the rest of the image. It must be whole: names of programs and maps are C identifiers
-// of no more than 15 characters, each program has instructions, references are to maps that exist.
+// of no more than 15 characters, each program has instructions, references are to maps that exist, one map at most is
+// data.
 [[nodiscard]] std::vector<std::byte> write_object(const Image &image);
 
 } // namespace xdpf

@@ -45,6 +45,9 @@ BtfId add_constant(BtfBuilder &btf, std::uint32_t value)
     return btf.add_ptr(add_array_of(btf, add_signed_int(btf), value));
 }
 
+// LIBBPF_PIN_BY_NAME of libbpf's bpf_helpers.h.
+constexpr std::uint32_t pin_by_name = 1;
+
 BtfId add_xdp_md(BtfBuilder &btf)
 {
     const BtfId u32 = add_unsigned(btf, 4);
@@ -85,11 +88,38 @@ MapVariable add_map(BtfBuilder &btf, const MapSpec &map)
     add_member("max_entries", add_constant(btf, map.max_entries));
     if (map.flags != 0)
         add_member("map_flags", add_constant(btf, map.flags));
-    add_member("key", btf.add_ptr(add_layout(btf, map.key, map.name + "_key")));
-    add_member("value", btf.add_ptr(add_layout(btf, map.value, map.name + "_value")));
+    if (map.pinned)
+        add_member("pinning", add_constant(btf, pin_by_name));
+    if (map.key.size != 0)
+        add_member("key", btf.add_ptr(add_layout(btf, map.key, map.name + "_key")));
+    if (map.value.size != 0)
+        add_member("value", btf.add_ptr(add_layout(btf, map.value, map.name + "_value")));
 
     const auto size = static_cast<std::uint32_t>(members.size() * sizeof(std::uint64_t));
     return {btf.add_var(map.name, btf.add_struct("", size, members)), size};
+}
+
+BtfId add_data_variable(BtfBuilder &btf, std::string_view name, const LayoutField &field)
+{
+    return btf.add_var(name, add_field(btf, field));
+}
+
+BtfId add_kfunc(BtfBuilder &btf, Kfunc kfunc)
+{
+    const auto pointer_to = [&](BtfId type) { return btf.add_ptr(type); };
+    std::vector<BtfParam> params{{"ctx", pointer_to(add_xdp_md(btf))}};
+    switch (kfunc) {
+    case Kfunc::rx_hash:
+        params.push_back({"hash", pointer_to(add_unsigned(btf, 4))});
+        params.push_back({"rss_type", pointer_to(btf.add_enum("xdp_rss_hash_type"))});
+        break;
+    case Kfunc::rx_timestamp: params.push_back({"timestamp", pointer_to(add_unsigned(btf, 8))}); break;
+    case Kfunc::rx_vlan_tag:
+        params.push_back({"vlan_proto", pointer_to(add_unsigned(btf, 2))});
+        params.push_back({"vlan_tci", pointer_to(add_unsigned(btf, 2))});
+        break;
+    }
+    return btf.add_extern_func(name_of(kfunc), btf.add_func_proto(add_signed_int(btf), params));
 }
 
 BtfId add_program(BtfBuilder &btf, std::string_view name)

@@ -106,7 +106,7 @@ Lines read_ext(const Reader &file)
     const std::uint64_t functions = body + file.at<std::uint32_t>(start + 8);
     const std::uint64_t lines = body + file.at<std::uint32_t>(start + 16);
     Lines result;
-    CHECK(file.btf_string(file.at<std::uint32_t>(functions + 4)) == program_section);
+    CHECK(file.btf_string(file.at<std::uint32_t>(functions + 4)) == "xdp");
     for (std::uint32_t i = 0; i < file.at<std::uint32_t>(functions + 8); ++i)
         result.functions.push_back(file.at<bpf_func_info>(functions + 12 + i * sizeof(bpf_func_info)));
     for (std::uint32_t i = 0; i < file.at<std::uint32_t>(lines + 8); ++i)
