@@ -2,6 +2,7 @@
 //
 //   declare.cpp      names of all files into one table
 //   headers.cpp      the protocol graph
+//   references.cpp   headers, fields, bytes of the packet
 //   expressions.cpp  values        predicates.cpp  conditions, sets, paths
 //   maps.cpp         layouts       rules.cpp       programs
 //   tests.cpp        test blocks   packets.cpp     the packets they build
