@@ -330,9 +330,7 @@ private:
 
     void rebase(const Inst &inst, VReg dst)
     {
-        VReg start = start_;
-        if (start == no_reg)
-            load_ctx(start = fresh(), offsetof(xdp_md, data));
+        const VReg start = reg(inst.b);
         copy(dst, inst.a);
         alu(Alu::sub, dst, start);
         alu(Alu::and_, dst, inst.imm);
@@ -383,7 +381,7 @@ private:
             result.imm = inst.imm;
         else if (inst.op == Op::offset)
             result = offset(inst);
-        else if (has_result(inst.op))
+        else if (inst.result.valid())
             result.reg = fresh();
         body(inst, result.reg);
         result.known = true;
@@ -396,11 +394,7 @@ private:
         switch (inst.op) {
         case Op::constant:
         case Op::offset: return;
-        case Op::packet_start:
-            load_ctx(dst, offsetof(xdp_md, data));
-            if (block_ == out_.blocks.data() && start_ == no_reg)
-                start_ = dst;
-            return;
+        case Op::packet_start: return load_ctx(dst, offsetof(xdp_md, data));
         case Op::packet_end: return load_ctx(dst, offsetof(xdp_md, data_end));
         case Op::packet_length: {
             const VReg start = fresh();
@@ -410,8 +404,12 @@ private:
             return;
         }
         case Op::context:
-            return load_ctx(dst, inst.field == ContextField::rx_queue ? offsetof(xdp_md, rx_queue_index)
-                                                                      : offsetof(xdp_md, ingress_ifindex));
+            switch (inst.field) {
+            case ContextField::rx_queue: return load_ctx(dst, offsetof(xdp_md, rx_queue_index));
+            case ContextField::ingress_ifindex: return load_ctx(dst, offsetof(xdp_md, ingress_ifindex));
+            case ContextField::egress_ifindex: return load_ctx(dst, offsetof(xdp_md, egress_ifindex));
+            }
+            return;
         case Op::load:
         case Op::load_map: return load_value(inst, dst);
         case Op::neg: copy(dst, inst.a); return void(alu(Alu::neg, dst, std::uint64_t{0}));
@@ -437,8 +435,11 @@ private:
             address(2, inst.key);
             address(3, inst.value);
             map_address(1, inst.map);
-            set(4, BPF_ANY);
-            return call(BPF_FUNC_map_update_elem, 4);
+            set(4, inst.imm);
+            call(BPF_FUNC_map_update_elem, 4);
+            if (inst.result.valid())
+                move(dst, 0);
+            return;
         case Op::redirect:
             copy(2, inst.a);
             map_address(1, inst.map);
@@ -573,6 +574,7 @@ private:
             return;
         case Terminator::Kind::guard:
         case Terminator::Kind::branch: break;
+        case Terminator::Kind::asm_:
         case Terminator::Kind::none: assert(false); return;
         }
         for (unsigned edge = 0; edge < 2; ++edge)
@@ -596,7 +598,6 @@ private:
     Layout layout_;
     VReg ctx_;
     bool ctx_used_ = false;
-    VReg start_ = no_reg; // packet_start, if the entry has one
     IdVector<ValueId, Home> homes_;
     MachineBlock *block_ = nullptr;
     Span span_;

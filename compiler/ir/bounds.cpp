@@ -28,6 +28,7 @@ std::uint64_t bound_of(const Inst &inst, const Bounds &bounds, const IdSet<Value
     case Op::constant: return inst.imm;
     case Op::context: return UINT32_MAX;
     case Op::load:
+    case Op::load_slot:
     case Op::load_map: return inst.order == Order::big && inst.width > 1 ? unbounded : max_of_width(inst.width);
     case Op::add: return a > unbounded - b ? unbounded : a + b;
     case Op::mul: return a <= UINT32_MAX && b <= UINT32_MAX ? a * b : unbounded;

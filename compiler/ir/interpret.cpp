@@ -91,6 +91,7 @@ private:
                 maps_.update(inst.map, slots_[inst.key], slots_[inst.value]);
             break;
         case Shape::redirect: redirect(inst); break;
+        default: fail(inst, "unknown"); break;
         }
     }
 
@@ -172,6 +173,7 @@ private:
             result_.verdict = static_cast<std::uint32_t>(end.a.valid() ? values_[end.a] : end.imm);
             result_.decided_by = end.span;
             return {};
+        case Terminator::Kind::asm_:
         case Terminator::Kind::none: break;
         }
         assert(!"a block without a terminator");

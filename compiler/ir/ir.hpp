@@ -1,8 +1,9 @@
 // The intermediate representation: per program a loop-free control-flow graph in SSA form with block parameters.
 //
-// Values are 64 bits wide; numbers are unsigned and wrap. A value is either a number or a pointer (into the packet or
-// into a map's value). Packet bytes may be loaded only through a pointer of which a Guard on the way has shown that the
-// bytes are there: that is exactly what the kernel's verifier asks for, and ir::verify() checks it.
+// Values are 64 bits wide; numbers are unsigned and wrap. A value is either a number or a pointer (into the packet, its
+// metadata, a map's value or a record of a ring buffer). Packet bytes may be loaded and stored only through a pointer
+// of which a Guard on the way has shown that the bytes are there, and which was made after the last operation that
+// moves the packet's ends: that is exactly what the kernel's verifier asks for, and ir::verify() checks it.
 //
 // Text form (ir/text.hpp) of a small program, which reads back in:
 //
@@ -49,16 +50,28 @@ enum class Shape : std::uint8_t {
     constant,
     nullary,
     context,
+    query,
     load,
+    store_packet,
     unary,
     binary,
     offset,
+    adjust,
+    load_slot,
     store_slot,
+    rx_meta,
     load_map,
     store_map,
+    map_value,
     lookup,
     update,
-    redirect
+    erase,
+    push,
+    redirect,
+    tail_call,
+    reserve,
+    copy_packet,
+    submit
 };
 
 [[nodiscard]] Shape shape_of(Op op);
@@ -66,22 +79,37 @@ enum class Shape : std::uint8_t {
 
 enum class Order : std::uint8_t { little, big };
 
-// Fields of struct xdp_md that a program reads (the kernel's <linux/bpf.h>).
-enum class ContextField : std::uint8_t { rx_queue, ingress_ifindex };
+// Fields of struct xdp_md that a program reads (the kernel's <linux/bpf.h>). egress_ifindex only in programs of
+// devmaps.
+enum class ContextField : std::uint8_t { rx_queue, ingress_ifindex, egress_ifindex };
+
+// What a device tells of a packet it has received (bpf_xdp_metadata_rx_…).
+enum class RxMeta : std::uint8_t { hash, timestamp, vlan };
+
+// In `imm` of redirect: the flags of bpf_redirect_map.
+namespace redirect_flag {
+inline constexpr std::uint64_t fallback = 3;         // the verdict where the slot is empty
+inline constexpr std::uint64_t broadcast = 8;        // BPF_F_BROADCAST: to all entries; the index does not matter
+inline constexpr std::uint64_t exclude_ingress = 16; // BPF_F_EXCLUDE_INGRESS: but not to where the packet came from
+} // namespace redirect_flag
 
 struct Inst {
     Op op = Op::constant;
     std::uint8_t width = 8;      // bytes moved by loads and stores: 1, 2, 4, 8
-    Order order = Order::little; // of loads and slot stores
+    Order order = Order::little; // of loads and stores
     ContextField field = ContextField::rx_queue;
-    ValueId result; // none where the operation gives nothing
+    RxMeta rx = RxMeta::hash;
+    ValueId result; // none where the operation gives nothing, or a status that nobody wants
     ValueId a;
     ValueId b;
-    std::uint64_t imm = 0; // constant; byte offset of loads and stores; bound of `offset`; fallback of redirect
+    // constant; byte offset of loads, stores, map_value, copy_packet; bound of `offset`; flags of update and redirect;
+    // slot of tail_call; bytes of reserve
+    std::uint64_t imm = 0;
+    std::uint32_t max = 0; // copy_packet: bound of the length
     MapId map;
-    SlotId key;
-    SlotId value;
-    Span span; // the source it stands for: line info, and messages from the kernel's verifier
+    SlotId key;   // of lookup, update, erase; what load_slot and store_slot are about
+    SlotId value; // of update, push, peek; what rx_meta writes into
+    Span span;    // the source it stands for: line info, and messages from the kernel's verifier
 };
 
 // A jump with the values of the target's parameters.
@@ -100,12 +128,13 @@ struct Terminator {
         branch,  // a cond (b or imm): edges[0] if so, edges[1] if not
         guard,   // a + imm <= b, pointers: edges[0] if so, edges[1] if not
         return_, // a, the verdict (XDP_PASS, …)
+        asm_,    // asms[imm] of the program, which gives the verdict itself
     };
     Kind kind = Kind::none;
     Cond cond = Cond::eq;
     ValueId a;
     ValueId b;             // branch: none means imm
-    std::uint64_t imm = 0; // return_: the verdict where `a` is none
+    std::uint64_t imm = 0; // return_: the verdict where `a` is none; asm_: which
     std::array<Edge, 2> edges;
     Span span;
 };
@@ -116,7 +145,8 @@ struct Block {
     Terminator end;
 };
 
-enum class ValueKind : std::uint8_t { number, packet, packet_end, map_value };
+// meta: into the metadata before the packet. record: of a ring buffer, or 0.
+enum class ValueKind : std::uint8_t { number, packet, packet_end, map_value, meta, record };
 
 struct ValueInfo {
     ValueKind kind = ValueKind::number;
@@ -129,6 +159,20 @@ struct Slot {
     std::uint32_t size; // bytes; slots are 8-aligned
 };
 
+// Instructions that the program's author wrote, from the context in r1 to an exit; assembled and checked before.
+struct AsmBlock {
+    struct MapReference {
+        std::uint32_t at; // index into insns, of the first word of a 64-bit immediate load
+        MapId map;
+        bool operator==(const MapReference &) const = default;
+    };
+    // struct bpf_insn of <linux/bpf.h>, eight bytes as a little-endian number: the opcode in the lowest byte, then
+    // registers, offset and immediate.
+    std::vector<std::uint64_t> insns;
+    std::vector<MapReference> maps;
+    Span span;
+};
+
 // Block 0 is the entry and has no parameters. Blocks stand in an order in which every edge goes forward.
 struct Program {
     std::string name;
@@ -136,6 +180,7 @@ struct Program {
     IdVector<BlockId, Block> blocks;
     IdVector<ValueId, ValueInfo> values;
     IdVector<SlotId, Slot> slots;
+    std::vector<AsmBlock> asms;
 
     ValueId add_value(ValueKind kind, std::uint64_t max = UINT64_MAX) { return values.add({kind, max}); }
 };

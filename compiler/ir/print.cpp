@@ -2,6 +2,7 @@
 #include "compiler/ir/traits.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <iterator>
 
@@ -28,6 +29,8 @@ public:
         put("program {} {{\n", program_->name);
         for (std::size_t i = 0; i < program_->slots.size(); ++i)
             put("  slot ${} : {}\n", i, program_->slots[SlotId(i)].size);
+        for (std::size_t i = 0; i < program_->asms.size(); ++i)
+            asm_block(i, program_->asms[i]);
         for (std::size_t i = 0; i < program_->blocks.size(); ++i)
             block(BlockId(i));
         put("}}\n");
@@ -67,6 +70,14 @@ private:
     std::string map_name(MapId map) const
     {
         return map.value < maps_.size() ? fmt::format("@{}", maps_[map.value].name) : fmt::format("@{}", map.value);
+    }
+
+    void asm_block(std::size_t index, const AsmBlock &block)
+    {
+        put("  asm {} : {:#x}", index, fmt::join(block.insns, ", "));
+        for (const AsmBlock::MapReference &reference : block.maps)
+            put(" {} at {}", map_name(reference.map), reference.at);
+        put("\n");
     }
 
     void block(BlockId id)
@@ -140,33 +151,73 @@ private:
         const std::string_view op = text_of(inst.op);
         switch (shape_of(inst.op)) {
         case Shape::constant: return number_text(inst.imm);
-        case Shape::nullary: return std::string(op);
+        case Shape::nullary:
+        case Shape::query: return std::string(op);
         case Shape::context: return fmt::format("{} {}", op, text_of(inst.field));
-        case Shape::load:
-        case Shape::load_map: return fmt::format("{}.{} {} + {}", op, access(inst), name(inst.a), inst.imm);
-        case Shape::unary: return fmt::format("{} {}", op, name(inst.a));
+        case Shape::unary:
+        case Shape::adjust:
+        case Shape::submit: return fmt::format("{} {}", op, name(inst.a));
         case Shape::binary: {
             const std::string a = name(inst.a);
             return fmt::format("{} {}, {}", op, a, name(inst.b));
         }
         case Shape::offset: {
             const std::string a = name(inst.a);
-            if (inst.op == Op::rebase)
-                return fmt::format("{} {} max {}", op, a, inst.imm);
-            return fmt::format("{} {} + {} max {}", op, a, name(inst.b), inst.imm);
+            const std::string_view joint = inst.op == Op::rebase ? "from" : "+";
+            return fmt::format("{} {} {} {} max {}", op, a, joint, name(inst.b), inst.imm);
         }
+        case Shape::rx_meta: return fmt::format("{} {} ${}", op, text_of(inst.rx), inst.value.value);
+        case Shape::load:
+        case Shape::load_map:
+        case Shape::load_slot:
+        case Shape::store_packet:
         case Shape::store_slot:
-            return fmt::format("{}.{} ${} + {}, {}", op, access(inst), inst.key.value, inst.imm, name(inst.a));
-        case Shape::store_map: {
+        case Shape::store_map: return access_text(inst);
+        case Shape::copy_packet: {
             const std::string a = name(inst.a);
-            return fmt::format("{}.{} {} + {}, {}", op, access(inst), a, inst.imm, name(inst.b));
+            return fmt::format("{} {} + {}, {} max {}", op, a, inst.imm, name(inst.b), inst.max);
         }
-        case Shape::lookup: return fmt::format("{} {}[${}]", op, map_name(inst.map), inst.key.value);
+        case Shape::map_value:
+        case Shape::lookup:
         case Shape::update:
-            return fmt::format("{} {}[${}] = ${}", op, map_name(inst.map), inst.key.value, inst.value.value);
-        case Shape::redirect: return fmt::format("{} {}[{}] else {}", op, map_name(inst.map), name(inst.a), inst.imm);
+        case Shape::erase:
+        case Shape::push:
+        case Shape::redirect:
+        case Shape::tail_call:
+        case Shape::reserve: return map_text(inst);
         }
         return {};
+    }
+
+    std::string access_text(const Inst &inst)
+    {
+        const bool slot = shape_of(inst.op) == Shape::load_slot || shape_of(inst.op) == Shape::store_slot;
+        const std::string place = slot ? fmt::format("${}", inst.key.value) : name(inst.a);
+        std::string text = fmt::format("{}.{} {} + {}", text_of(inst.op), access(inst), place, inst.imm);
+        if (!is_load(inst.op))
+            text += ", " + name(slot ? inst.a : inst.b);
+        return text;
+    }
+
+    std::string map_text(const Inst &inst)
+    {
+        const std::string start = fmt::format("{} {}", text_of(inst.op), map_name(inst.map));
+        switch (shape_of(inst.op)) {
+        case Shape::map_value: return fmt::format("{} + {}", start, inst.imm);
+        case Shape::update: {
+            const std::string flags = inst.imm != 0 ? fmt::format(" flags {}", inst.imm) : "";
+            return fmt::format("{}[${}] = ${}{}", start, inst.key.value, inst.value.value, flags);
+        }
+        case Shape::push: return fmt::format("{} ${}", start, inst.value.value);
+        case Shape::redirect:
+            return fmt::format("{}[{}] else {}{}{}", start, name(inst.a),
+                               inst.imm & ~(redirect_flag::broadcast | redirect_flag::exclude_ingress),
+                               (inst.imm & redirect_flag::broadcast) != 0 ? " broadcast" : "",
+                               (inst.imm & redirect_flag::exclude_ingress) != 0 ? " exclude_ingress" : "");
+        case Shape::tail_call: return fmt::format("{}[{}]", start, inst.imm);
+        case Shape::reserve: return fmt::format("{} {}", start, inst.imm);
+        default: return fmt::format("{}[${}]", start, inst.key.value);
+        }
     }
 
     std::string edge(const Edge &edge)
@@ -207,6 +258,7 @@ private:
         case Terminator::Kind::return_:
             put("return {}", end.a.valid() ? name(end.a) : fmt::format("{}", end.imm));
             break;
+        case Terminator::Kind::asm_: put("asm {}", end.imm); break;
         }
     }
 
@@ -236,13 +288,19 @@ std::string_view text_of(Cond cond)
 
 std::string_view text_of(ContextField field)
 {
-    constexpr std::array<std::string_view, 2> texts{"rx_queue", "ingress_ifindex"};
+    constexpr std::array<std::string_view, 3> texts{"rx_queue", "ingress_ifindex", "egress_ifindex"};
     return texts[static_cast<std::size_t>(field)];
+}
+
+std::string_view text_of(RxMeta rx)
+{
+    constexpr std::array<std::string_view, 3> texts{"hash", "timestamp", "vlan"};
+    return texts[static_cast<std::size_t>(rx)];
 }
 
 std::string_view text_of(ValueKind kind)
 {
-    constexpr std::array<std::string_view, 4> texts{"number", "packet", "packet_end", "map_value"};
+    constexpr std::array<std::string_view, 6> texts{"number", "packet", "packet_end", "map_value", "meta", "record"};
     return texts[static_cast<std::size_t>(kind)];
 }
 

@@ -193,9 +193,27 @@ private:
             lexer_.expect(":");
             program_.slots.add({small_number()});
         }
+        while (lexer_.accept_word("asm"))
+            asm_block();
         while (lexer_.ok() && !lexer_.accept("}"))
             block();
         module_.programs.push_back(std::move(program_));
+    }
+
+    void asm_block()
+    {
+        if (lexer_.number() != program_.asms.size())
+            lexer_.fail("blocks of instructions are declared in order from 0");
+        AsmBlock &block = program_.asms.emplace_back();
+        lexer_.expect(":");
+        do
+            block.insns.push_back(lexer_.number());
+        while (lexer_.accept(","));
+        while (lexer_.accept("@")) {
+            const MapId map = map_name();
+            lexer_.expect_word("at");
+            block.maps.push_back({small_number(), map});
+        }
     }
 
     void block()
@@ -227,7 +245,8 @@ private:
         const ValueId param = value();
         ValueInfo info;
         if (lexer_.accept(":"))
-            for (const auto kind : {ValueKind::packet, ValueKind::packet_end, ValueKind::map_value})
+            for (const auto kind :
+                 {ValueKind::packet, ValueKind::packet_end, ValueKind::map_value, ValueKind::meta, ValueKind::record})
                 if (lexer_.accept_word(text_of(kind)))
                     info.kind = kind;
         if (lexer_.accept_word("max"))
@@ -242,7 +261,7 @@ private:
             const ValueId result = value_number();
             lexer_.expect("=");
             Inst inst = operation();
-            if (lexer_.ok() && !has_result(inst.op))
+            if (lexer_.ok() && !has_result(inst.op) && !gives_status(inst.op))
                 lexer_.fail(fmt::format("'{}' gives no result", text_of(inst.op)));
             inst.result = result;
             ValueInfo info{result_kind(inst.op), natural_max(program_, inst)};
@@ -270,12 +289,14 @@ private:
         const std::string_view name = text.substr(0, dot);
         if (dot != std::string_view::npos)
             access(inst, text.substr(dot + 1));
-        if (name == "load")
+        if (name == "load" && lexer_.accept("$"))
+            load_slot(inst);
+        else if (name == "load")
             load(inst);
         else if (name == "store" && lexer_.accept("$"))
             store_slot(inst);
         else if (name == "store")
-            store_map(inst, Op::store_map);
+            store(inst, Op::store_map);
         else if (const std::optional<Op> op = find_op(name))
             operands(inst, *op);
         else
@@ -308,7 +329,15 @@ private:
     void load(Inst &inst)
     {
         inst.a = value();
-        inst.op = kind_of(inst.a) == ValueKind::map_value ? Op::load_map : Op::load;
+        const ValueKind kind = kind_of(inst.a);
+        inst.op = kind == ValueKind::map_value || kind == ValueKind::record ? Op::load_map : Op::load;
+        distance(inst);
+    }
+
+    void load_slot(Inst &inst)
+    {
+        inst.op = Op::load_slot;
+        inst.key = SlotId(small_number());
         distance(inst);
     }
 
@@ -321,7 +350,7 @@ private:
         inst.a = value();
     }
 
-    void store_map(Inst &inst, Op op)
+    void store(Inst &inst, Op op)
     {
         inst.op = op;
         inst.a = value();
@@ -341,9 +370,12 @@ private:
         inst.op = op;
         switch (shape_of(op)) {
         case Shape::constant: lexer_.fail("constants are written as numbers"); break;
-        case Shape::nullary: break;
-        case Shape::context: context(inst); break;
-        case Shape::unary: inst.a = value(); break;
+        case Shape::nullary:
+        case Shape::query: break;
+        case Shape::context: inst.field = one_of<ContextField>(3); break;
+        case Shape::unary:
+        case Shape::adjust:
+        case Shape::submit: inst.a = value(); break;
         case Shape::binary:
             inst.a = value();
             lexer_.expect(",");
@@ -351,48 +383,102 @@ private:
             break;
         case Shape::offset:
             inst.a = value();
-            if (op == Op::offset) {
+            if (op == Op::offset)
                 lexer_.expect("+");
-                inst.b = value();
-            }
+            else
+                lexer_.expect_word("from");
+            inst.b = value();
             lexer_.expect_word("max");
             inst.imm = lexer_.number();
             break;
-        case Shape::store_map: store_map(inst, op); break;
+        case Shape::rx_meta:
+            inst.rx = one_of<RxMeta>(3);
+            inst.value = slot();
+            break;
+        case Shape::store_packet:
+        case Shape::store_map: store(inst, op); break;
+        case Shape::copy_packet:
+            store(inst, op);
+            lexer_.expect_word("max");
+            inst.max = small_number();
+            break;
+        case Shape::map_value:
         case Shape::lookup:
         case Shape::update:
-            inst.map = map_reference();
-            lexer_.expect("[");
-            inst.key = slot();
-            lexer_.expect("]");
-            if (op == Op::update) {
-                lexer_.expect("=");
-                inst.value = slot();
-            }
-            break;
+        case Shape::erase:
+        case Shape::push:
         case Shape::redirect:
-            inst.map = map_reference();
-            lexer_.expect("[");
-            inst.a = value();
-            lexer_.expect("]");
-            lexer_.expect_word("else");
-            inst.imm = lexer_.number();
+        case Shape::tail_call:
+        case Shape::reserve:
+            lexer_.expect("@");
+            inst.map = map_name();
+            map_operands(inst);
             break;
         case Shape::load:
         case Shape::load_map:
+        case Shape::load_slot:
         case Shape::store_slot: break; // told apart by their operands, see operation()
         }
     }
 
-    void context(Inst &inst)
+    // What stands behind the map.
+    void map_operands(Inst &inst)
     {
-        for (const auto field : {ContextField::rx_queue, ContextField::ingress_ifindex}) {
-            if (lexer_.accept_word(text_of(field))) {
-                inst.field = field;
-                return;
-            }
+        const Shape shape = shape_of(inst.op);
+        if (shape == Shape::map_value)
+            return distance(inst);
+        if (shape == Shape::reserve) {
+            inst.imm = lexer_.number();
+            return;
         }
-        lexer_.fail("'rx_queue' or 'ingress_ifindex' is missing");
+        if (shape == Shape::push) {
+            inst.value = slot();
+            return;
+        }
+        lexer_.expect("[");
+        if (shape == Shape::redirect)
+            inst.a = value();
+        else if (shape == Shape::tail_call)
+            inst.imm = lexer_.number();
+        else
+            inst.key = slot();
+        lexer_.expect("]");
+        if (shape == Shape::update)
+            new_value(inst);
+        else if (shape == Shape::redirect)
+            fallback(inst);
+    }
+
+    void new_value(Inst &inst)
+    {
+        lexer_.expect("=");
+        inst.value = slot();
+        if (lexer_.accept_word("flags"))
+            inst.imm = lexer_.number();
+    }
+
+    void fallback(Inst &inst)
+    {
+        lexer_.expect_word("else");
+        inst.imm = lexer_.number();
+        if (lexer_.accept_word("broadcast"))
+            inst.imm |= redirect_flag::broadcast;
+        if (lexer_.accept_word("exclude_ingress"))
+            inst.imm |= redirect_flag::exclude_ingress;
+    }
+
+    // One of the first `count` names of an enumeration.
+    template <class Enum> Enum one_of(unsigned count)
+    {
+        std::string names;
+        for (unsigned i = 0; i < count; ++i) {
+            const std::string_view name = text_of(static_cast<Enum>(i));
+            if (lexer_.accept_word(name))
+                return static_cast<Enum>(i);
+            names += fmt::format("{}'{}'", i == 0 ? "" : i + 1 == count ? " or " : ", ", name);
+        }
+        lexer_.fail(fmt::format("{} is missing", names));
+        return {};
     }
 
     bool terminator()
@@ -418,6 +504,9 @@ private:
             lexer_.expect("<=");
             end.b = value();
             edges(end);
+        } else if (lexer_.accept_word("asm")) {
+            end.kind = Terminator::Kind::asm_;
+            end.imm = lexer_.number();
         } else if (lexer_.accept_word("return")) {
             end.kind = Terminator::Kind::return_;
             if (lexer_.at_number())
@@ -475,9 +564,9 @@ private:
         return BlockId(0);
     }
 
-    MapId map_reference()
+    // Behind the '@'.
+    MapId map_name()
     {
-        lexer_.expect("@");
         const std::string_view name = lexer_.word();
         for (std::size_t i = 0; i < module_.maps.size(); ++i)
             if (module_.maps[i].name == name)

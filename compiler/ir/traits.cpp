@@ -4,10 +4,28 @@
 
 namespace xdpf::ir {
 
+bool gives_status(Op op)
+{
+    switch (shape_of(op)) {
+    case Shape::adjust:
+    case Shape::rx_meta:
+    case Shape::update:
+    case Shape::erase:
+    case Shape::copy_packet: return true;
+    default: return op == Op::push_value;
+    }
+}
+
 bool has_result(Op op)
 {
-    const Shape shape = shape_of(op);
-    return shape != Shape::store_slot && shape != Shape::store_map && shape != Shape::update;
+    switch (shape_of(op)) {
+    case Shape::store_packet:
+    case Shape::store_slot:
+    case Shape::store_map:
+    case Shape::tail_call:
+    case Shape::submit: return false;
+    default: return !gives_status(op);
+    }
 }
 
 ValueKind result_kind(Op op)
@@ -17,7 +35,10 @@ ValueKind result_kind(Op op)
     case Op::offset:
     case Op::rebase: return ValueKind::packet;
     case Op::packet_end: return ValueKind::packet_end;
+    case Op::meta_start: return ValueKind::meta;
+    case Op::map_value:
     case Op::lookup: return ValueKind::map_value;
+    case Op::reserve: return ValueKind::record;
     default: return ValueKind::number;
     }
 }
@@ -28,8 +49,11 @@ std::uint64_t natural_max(const Program &program, const Inst &inst)
     case Op::constant:
     case Op::rebase: return inst.imm;
     case Op::packet_start: return 0;
-    case Op::context: return UINT32_MAX;
+    case Op::context:
+    case Op::random:
+    case Op::cpu: return UINT32_MAX;
     case Op::load:
+    case Op::load_slot:
     case Op::load_map: return max_of_width(inst.width);
     case Op::offset: {
         if (!inst.a.valid())
@@ -50,38 +74,39 @@ bool is_pure(Op op)
     case Shape::load:
     case Shape::unary:
     case Shape::binary:
-    case Shape::offset: return true;
+    case Shape::offset:
+    case Shape::map_value: return true;
+    case Shape::query:
+    case Shape::store_packet:
+    case Shape::adjust:
+    case Shape::load_slot:
     case Shape::store_slot:
+    case Shape::rx_meta:
     case Shape::load_map:
     case Shape::store_map:
     case Shape::lookup:
     case Shape::update:
-    case Shape::redirect: return false;
+    case Shape::erase:
+    case Shape::push:
+    case Shape::redirect:
+    case Shape::tail_call:
+    case Shape::reserve:
+    case Shape::copy_packet:
+    case Shape::submit: return false;
     }
     return false;
 }
 
-bool is_droppable(Op op) { return is_pure(op) || op == Op::load_map; }
-
-bool writes_packet(Op op)
+bool is_droppable(Op op)
 {
-    switch (shape_of(op)) {
-    case Shape::constant:
-    case Shape::nullary:
-    case Shape::context:
-    case Shape::load:
-    case Shape::unary:
-    case Shape::binary:
-    case Shape::offset:
-    case Shape::store_slot:
-    case Shape::load_map:
-    case Shape::store_map:
-    case Shape::lookup:
-    case Shape::update:
-    case Shape::redirect: return false;
-    }
-    return true;
+    return is_pure(op) || op == Op::load_map || op == Op::load_slot || op == Op::now || op == Op::cpu || op == Op::peek;
 }
+
+bool moves_packet(Op op) { return shape_of(op) == Shape::adjust || op == Op::tail_call; }
+
+bool writes_packet(Op op) { return op == Op::store_packet || moves_packet(op); }
+
+bool is_load(Op op) { return op == Op::load || op == Op::load_slot || op == Op::load_map; }
 
 bool is_commutative(Op op)
 {

@@ -8,9 +8,12 @@
 
 namespace xdpf::ir {
 
+// Whether there is always a result.
 [[nodiscard]] bool has_result(Op op);
+// Whether the result is 0 or an error and nothing else: it may be left out.
+[[nodiscard]] bool gives_status(Op op);
 
-// Of an operation with a result.
+// Of an operation that can have a result.
 [[nodiscard]] ValueKind result_kind(Op op);
 
 // The bound of a result that follows from the operation itself: a load of two bytes gives at most 0xffff, a packet
@@ -18,15 +21,23 @@ namespace xdpf::ir {
 [[nodiscard]] std::uint64_t natural_max(const Program &program, const Inst &inst);
 
 // The result depends on operands, packet and context alone, and nothing else happens: may be dropped where the result
-// is unused and shared where it is computed twice.
+// is unused and shared where it is computed twice with no writes_packet() (loads) or moves_packet() (the packet's ends)
+// in between.
 [[nodiscard]] bool is_pure(Op op);
 
 // May be dropped where the result is unused. Wider than pure: reading a map's value is no effect either, but what is
-// read may change. (A lookup is not in here: in an LRU map it keeps the entry alive.)
+// read may change. (A lookup is not in here: in an LRU map it keeps the entry alive. Nor is `random`, so that a seed
+// gives the same numbers before and after the passes.)
 [[nodiscard]] bool is_droppable(Op op);
 
 // Changes packet bytes or moves the packet's ends, so that loads before and after may differ.
 [[nodiscard]] bool writes_packet(Op op);
+// Moves the packet's ends, or may as far as the kernel's verifier knows: pointers to packet, end and metadata that were
+// made before are no good afterwards.
+[[nodiscard]] bool moves_packet(Op op);
+
+// From the packet, the stack, or a map's value: `width` bytes in `order`.
+[[nodiscard]] bool is_load(Op op);
 
 // a op b is b op a.
 [[nodiscard]] bool is_commutative(Op op);

@@ -7,6 +7,7 @@
 #include "compiler/ir/traits.hpp"
 
 #include <fmt/format.h>
+#include <linux/bpf.h>
 
 #include <algorithm>
 #include <bit>
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::uint64_t max_packet_offset = 0xffff;
 constexpr std::uint32_t max_stack = 512;
+constexpr std::uint32_t rx_meta_size = 8;
+constexpr std::uint64_t max_record = UINT32_MAX / 4; // RINGBUF_MAX_RECORD_SZ, kernel/bpf/ringbuf.c
 
 class Verifier {
 public:
@@ -85,21 +88,60 @@ private:
     bool is_value(ValueId value) const { return value.valid() && value.value < program_.values.size(); }
     bool is_slot(SlotId slot) const { return slot.valid() && slot.value < program_.slots.size(); }
 
+    bool optional_value(ValueId value) const { return !value.valid() || is_value(value); }
+
+    // What an instruction must have.
+    struct Parts {
+        bool a = false;
+        bool b = false;
+        bool map = false;
+        bool key = false;
+        bool value = false;
+    };
+
+    static Parts parts_of(Op op)
+    {
+        switch (shape_of(op)) {
+        case Shape::constant:
+        case Shape::nullary:
+        case Shape::context:
+        case Shape::query: return {};
+        case Shape::load:
+        case Shape::unary:
+        case Shape::adjust:
+        case Shape::load_map:
+        case Shape::submit: return {.a = true};
+        case Shape::store_packet:
+        case Shape::binary:
+        case Shape::offset:
+        case Shape::store_map:
+        case Shape::copy_packet: return {.a = true, .b = true};
+        case Shape::load_slot: return {.key = true};
+        case Shape::store_slot: return {.a = true, .key = true};
+        case Shape::rx_meta: return {.value = true};
+        case Shape::map_value:
+        case Shape::tail_call:
+        case Shape::reserve: return {.map = true};
+        case Shape::lookup:
+        case Shape::erase: return {.map = true, .key = true};
+        case Shape::update: return {.map = true, .key = true, .value = true};
+        case Shape::push: return {.map = true, .value = true};
+        case Shape::redirect: return {.a = true, .map = true};
+        }
+        return {};
+    }
+
     void check_parts(const Inst &inst)
     {
-        const Shape shape = shape_of(inst.op);
-        const bool a = shape != Shape::constant && shape != Shape::nullary && shape != Shape::context &&
-                       shape != Shape::lookup && shape != Shape::update;
-        const bool b = shape == Shape::binary || shape == Shape::store_map || inst.op == Op::offset;
-        const bool map = shape == Shape::lookup || shape == Shape::update || shape == Shape::redirect;
-        const bool key = shape == Shape::lookup || shape == Shape::update || shape == Shape::store_slot;
-        if (is_value(inst.a) != a || is_value(inst.b) != b || inst.a.valid() != a || inst.b.valid() != b)
+        const Parts parts = parts_of(inst.op);
+        if (is_value(inst.a) != parts.a || is_value(inst.b) != parts.b || inst.a.valid() != parts.a ||
+            inst.b.valid() != parts.b)
             fail("operands are missing or too many");
-        if (is_value(inst.result) != has_result(inst.op))
+        if (is_value(inst.result) != has_result(inst.op) && !(gives_status(inst.op) && optional_value(inst.result)))
             fail("{}", has_result(inst.op) ? "the result is missing" : "gives no result");
-        if (map && (!inst.map.valid() || inst.map.value >= maps_.size()))
+        if (parts.map && (!inst.map.valid() || inst.map.value >= maps_.size()))
             fail("there is no such map");
-        if ((key && !is_slot(inst.key)) || (shape == Shape::update && !is_slot(inst.value)))
+        if ((parts.key && !is_slot(inst.key)) || (parts.value && !is_slot(inst.value)))
             fail("there is no such slot");
         if (!std::has_single_bit(inst.width) || inst.width > 8)
             fail("{} is no width of an access", inst.width);
@@ -209,6 +251,12 @@ private:
             fail("value {} is a {} where a {} is needed", value.value, text_of(kind(value)), text_of(wanted));
     }
 
+    void want(ValueId value, ValueKind wanted, ValueKind other)
+    {
+        if (kind(value) != other)
+            want(value, wanted);
+    }
+
     void check_kinds(const Inst &inst)
     {
         using enum ValueKind;
@@ -217,8 +265,14 @@ private:
         switch (shape_of(inst.op)) {
         case Shape::constant:
         case Shape::nullary:
-        case Shape::context: break;
-        case Shape::load: want(inst.a, packet); break;
+        case Shape::context:
+        case Shape::query: break;
+        case Shape::load: want(inst.a, packet, meta); break;
+        case Shape::store_packet:
+            want(inst.a, packet, meta);
+            want(inst.b, number);
+            break;
+        case Shape::adjust:
         case Shape::unary: want(inst.a, number); break;
         case Shape::binary:
             want(inst.a, number);
@@ -227,30 +281,105 @@ private:
             break;
         case Shape::offset:
             want(inst.a, packet);
-            if (inst.b.valid())
-                want(inst.b, number);
+            want(inst.b, inst.op == Op::rebase ? packet : number);
             break;
         case Shape::store_slot:
             want(inst.a, number);
-            check_slot_store(inst);
+            check_slot_access(inst);
             break;
-        case Shape::load_map: want(inst.a, map_value); break;
+        case Shape::load_slot: check_slot_access(inst); break;
+        case Shape::rx_meta:
+            if (program_.slots[inst.value].size < rx_meta_size)
+                fail("slot {} has fewer than {} bytes", inst.value.value, rx_meta_size);
+            break;
+        case Shape::load_map: want(inst.a, map_value, record); break;
         case Shape::store_map:
-            want(inst.a, map_value);
+            want(inst.a, map_value, record);
             want(inst.b, number);
             if (inst.op == Op::atomic_add && (inst.width < 4 || inst.imm % inst.width != 0))
                 fail("an atomic addition has 4 or 8 bytes and is aligned");
             break;
-        case Shape::lookup:
-        case Shape::update: check_map_access(inst); break;
+        case Shape::copy_packet:
+            want(inst.a, record);
+            want(inst.b, number);
+            break;
+        case Shape::submit: want(inst.a, record); break;
         case Shape::redirect:
             want(inst.a, number);
-            if (!has(spec(inst).kind, map_trait::redirect))
-                fail("'{}' is no map to redirect into", spec(inst).name);
-            if (inst.imm > 3)
-                fail("the fallback {} is more than two bits", inst.imm);
+            check_map(inst);
             break;
+        case Shape::map_value:
+        case Shape::lookup:
+        case Shape::update:
+        case Shape::erase:
+        case Shape::push:
+        case Shape::tail_call:
+        case Shape::reserve: check_map(inst); break;
         }
+    }
+
+    // Whether the map is of a kind that the operation is for, with slots that hold its keys and values.
+    void check_map(const Inst &inst)
+    {
+        const MapSpec &map = spec(inst);
+        switch (shape_of(inst.op)) {
+        case Shape::redirect: return check_redirect(inst, map);
+        case Shape::tail_call:
+            if (!has(map.kind, map_trait::programs))
+                fail("'{}' holds no programs", map.name);
+            if (inst.imm >= map.max_entries)
+                fail("'{}' has {} slots", map.name, map.max_entries);
+            return;
+        case Shape::reserve:
+            if (!has(map.kind, map_trait::ring))
+                fail("'{}' is no ring buffer", map.name);
+            if (inst.imm == 0 || inst.imm > max_record)
+                fail("a record of {} bytes", inst.imm);
+            return;
+        case Shape::push:
+            if (inst.op == Op::peek ? map.kind != MapKind::bloom_filter : !has(map.kind, map_trait::keyless))
+                fail("'{}' is no map to {}", map.name, text_of(inst.op));
+            return check_slot(inst.value, map.value.size, "value", map);
+        case Shape::map_value:
+            if (map.kind != MapKind::array || map.max_entries != 1)
+                fail("'{}' is no array of one entry", map.name);
+            return;
+        default: return check_entry(inst, map);
+        }
+    }
+
+    void check_redirect(const Inst &inst, const MapSpec &map)
+    {
+        if (!has(map.kind, map_trait::redirect))
+            fail("'{}' is no map to redirect into", map.name);
+        const std::uint64_t flags = inst.imm & (redirect_flag::broadcast | redirect_flag::exclude_ingress);
+        if (flags != 0 && !has(map.kind, map_trait::broadcast))
+            fail("'{}' is no map to broadcast into", map.name);
+        if (flags == redirect_flag::exclude_ingress)
+            fail("an exception without a broadcast");
+        if ((inst.imm & ~flags) > redirect_flag::fallback)
+            fail("the fallback {} is more than two bits", inst.imm & ~flags);
+    }
+
+    // Lookup, update and delete.
+    void check_entry(const Inst &inst, const MapSpec &map)
+    {
+        if (has(map.kind, map_trait::redirect))
+            return fail("'{}' can only be redirected into", map.name);
+        if (has(map.kind, map_trait::programs | map_trait::keyless | map_trait::ring))
+            return fail("'{}' has no entries that a program can reach", map.name);
+        check_slot(inst.key, map.key.size, "key", map);
+        if (inst.op != Op::update)
+            return;
+        check_slot(inst.value, map.value.size, "value", map);
+        if (inst.imm > BPF_EXIST)
+            fail("{} is no flag of an update", inst.imm);
+    }
+
+    void check_slot(SlotId slot, std::uint32_t size, std::string_view what, const MapSpec &map)
+    {
+        if (program_.slots[slot].size < size)
+            fail("slot {} is smaller than a {} of '{}'", slot.value, what, map.name);
     }
 
     const MapSpec &spec(const Inst &inst) const { return maps_[inst.map.value]; }
@@ -266,24 +395,13 @@ private:
             fail("a shift by {}", b->imm);
     }
 
-    void check_slot_store(const Inst &inst)
+    void check_slot_access(const Inst &inst)
     {
         const std::uint32_t size = program_.slots[inst.key].size;
         if (inst.imm > size || size - inst.imm < inst.width)
-            fail("the store leaves the slot's {} bytes", size);
+            fail("the {} leaves the slot's {} bytes", text_of(inst.op), size);
         if (inst.imm % inst.width != 0)
-            fail("a store into the stack is not aligned");
-    }
-
-    void check_map_access(const Inst &inst)
-    {
-        const MapSpec &map = spec(inst);
-        if (has(map.kind, map_trait::redirect))
-            return fail("'{}' can only be redirected into", map.name);
-        if (program_.slots[inst.key].size < map.key.size)
-            fail("slot {} is smaller than a key of '{}'", inst.key.value, map.name);
-        if (inst.op == Op::update && program_.slots[inst.value].size < map.value.size)
-            fail("slot {} is smaller than a value of '{}'", inst.value.value, map.name);
+            fail("a {} of the stack is not aligned", text_of(inst.op));
     }
 
     void check_kinds(const Terminator &end)
@@ -291,7 +409,7 @@ private:
         using enum ValueKind;
         switch (end.kind) {
         case Terminator::Kind::branch:
-            if (kind(end.a) == map_value) {
+            if (kind(end.a) == map_value || kind(end.a) == record) {
                 if (end.b.valid() || end.imm != 0 || (end.cond != Cond::eq && end.cond != Cond::ne))
                     fail("a pointer is compared with more than null");
                 break;
@@ -301,12 +419,18 @@ private:
                 want(end.b, number);
             break;
         case Terminator::Kind::guard:
-            want(end.a, packet);
-            want(end.b, packet_end);
+            want(end.a, packet, meta);
+            want(end.b, kind(end.a) == meta ? packet : packet_end);
+            if (kind(end.a) == meta && program_.values[end.b].max != 0)
+                fail("metadata is compared with more than the packet's start");
             break;
         case Terminator::Kind::return_:
             if (end.a.valid())
                 want(end.a, number);
+            break;
+        case Terminator::Kind::asm_:
+            if (end.imm >= program_.asms.size())
+                fail("there is no such block of instructions");
             break;
         case Terminator::Kind::jump:
         case Terminator::Kind::none: break;

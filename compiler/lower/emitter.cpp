@@ -394,6 +394,7 @@ Place Emitter::rebased(Place place, std::uint64_t reach)
         return {base, 0};
     ir::Inst &made = inst(ir::Op::rebase);
     made.a = base;
+    made.b = packet_start_;
     made.imm = mask;
     return {made.result = program_.add_value(ir::ValueKind::packet, mask), 0};
 }

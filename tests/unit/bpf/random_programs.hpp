@@ -137,7 +137,7 @@ private:
             return;
         if (below(4) == 0)
             return state.pointers.push_back(
-                {emit(Op::rebase, from, {}, std::bit_ceil(program_.values[from].max + 2) - 1), 0});
+                {emit(Op::rebase, from, emit(Op::packet_start), std::bit_ceil(program_.values[from].max + 2) - 1), 0});
         if (below(3) == 0) {
             const std::uint64_t way = below(60);
             return state.pointers.push_back({emit(Op::offset, from, constant(way), way), 0});

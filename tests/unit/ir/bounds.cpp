@@ -50,7 +50,7 @@ TEST_CASE("bounds of packet pointers follow from how they are made")
     Module module = read_blocks(R"(
         b0(): %1 = packet_start %2 = packet_end %3 = 14 %4 = offset %1 + %3 max 14 %5 = ctx rx_queue
               if %5 == 0 ? b1(%1) : b1(%4)
-        b1(%6: packet max 3): %7 = offset %6 + %3 max 14 within 20 %8 = rebase %7 max 31 return 1)");
+        b1(%6: packet max 3): %7 = offset %6 + %3 max 14 within 20 %8 = rebase %7 from %1 max 31 return 1)");
     Program &program = module.programs[0];
     settle_packet_bounds(program);
     CHECK(program.values[program.blocks[BlockId(1)].params[0]].max == 14);

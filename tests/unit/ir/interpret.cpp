@@ -104,7 +104,7 @@ TEST_CASE("guards, offsets and what a packet pointer is")
 {
     constexpr std::string_view blocks = R"(
         b0(): %1 = packet_start  %2 = packet_end  guard %1 + 2 <= %2 ? b1() : b3()
-        b1(): %3 = load.u8 %1 + 0  %4 = 3  %5 = and %3, %4  %6 = offset %1 + %5 max 3  %7 = rebase %6 max 3
+        b1(): %3 = load.u8 %1 + 0  %4 = 3  %5 = and %3, %4  %6 = offset %1 + %5 max 3  %7 = rebase %6 from %1 max 3
               guard %7 + 1 <= %2 ? b2() : b3()
         b2(): %8 = load.u8 %7 + 0  return %8
         b3(): return 99)";

@@ -23,7 +23,7 @@ b1(%4: max 500, %5: packet max 0):
   %8 = 0xf
   %9 = and %7, %8
   %10 = offset %1 + %9 max 15
-  %11 = rebase %10 max 31
+  %11 = rebase %10 from %1 max 31
   %12 = add %6, %4 within 66035
   if %12 & 0x10 ? b2() : b5()
 b2():

@@ -137,7 +137,7 @@ TEST_CASE("packet bytes are guarded on every path")
     finds(start + "b1(): jump b2() b2(): %3 = load.u8 %1 + 0 return 2", "0 bytes are guarded");
     // Another pointer to the same byte has not been guarded.
     finds(start + "b1(): %3 = packet_start %4 = load.u8 %3 + 0 return 1 b2(): return 2", "0 bytes are guarded");
-    finds(start + "b1(): %3 = rebase %1 max 31 %4 = load.u8 %3 + 0 return 1 b2(): return 2", "0 bytes are guarded");
+    finds(start + "b1(): %3 = rebase %1 from %1 max 31 %4 = load.u8 %3 + 0 return 1 b2(): return 2", "0 bytes are guarded");
     // The smaller of two guards counts where paths meet.
     finds(R"(b0(): %1 = packet_start %2 = packet_end %3 = ctx rx_queue if %3 == 0 ? b1() : b2()
              b1(): guard %1 + 4 <= %2 ? b3() : b4()
@@ -163,10 +163,10 @@ TEST_CASE("distances are bounded as the kernel can see")
     finds(start + "b1(): %3 = load.le16 %1 + 0 %5 = offset %1 + %3 max 65535" + rest,
           "with the guard's 8 that is more than 65535");
     finds(start + "b1(): %3 = load.u8 %1 + 0 %5 = offset %1 + %3 max 255 within 254" + rest, "bound 254 is too low");
-    finds(start + "b1(): %3 = load.u8 %1 + 0 %4 = offset %1 + %3 max 255 %5 = rebase %4 max 31" + rest,
+    finds(start + "b1(): %3 = load.u8 %1 + 0 %4 = offset %1 + %3 max 255 %5 = rebase %4 from %1 max 31" + rest,
           "more than the mask keeps");
-    finds(start + "b1(): %5 = rebase %1 max 30" + rest, "30 is no mask");
-    finds(start + "b1(): %5 = rebase %1 max 31 within 30" + rest, "bound 30 is too low");
+    finds(start + "b1(): %5 = rebase %1 from %1 max 30" + rest, "30 is no mask");
+    finds(start + "b1(): %5 = rebase %1 from %1 max 31 within 30" + rest, "bound 30 is too low");
     CHECK(findings(start +
                    "b1(): %3 = load.u8 %1 + 0 %4 = 15 %6 = and %3, %4 %7 = 2 %8 = shl %6, %7 "
                    "%5 = offset %1 + %8 max 60" +

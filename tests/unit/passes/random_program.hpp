@@ -213,6 +213,7 @@ private:
         inst.a = base->value;
         if (chance(25)) {
             inst.op = Op::rebase;
+            inst.b = emit(Op::packet_start);
             inst.imm = 63;
         } else {
             Inst mask;
