@@ -37,6 +37,9 @@ Piece piece_of(const ast::File &file, const ast::Decl &decl, const InputPtr &inp
                           [&](const ast::Const &constant) { named(Scope::symbol, "const", constant.name.text); },
                           [&](const ast::Header &header) { named(Scope::symbol, "header", header.name.text); },
                           [&](const ast::Map &map) { named(Scope::symbol, "map", map.name.text); },
+                          [&](const ast::Param &param) { named(Scope::symbol, "param", param.name.text); },
+                          [&](const ast::Def &def) { named(Scope::symbol, "def", def.name.text); },
+                          [&](const ast::Union &all) { named(Scope::symbol, "union", all.name.text); },
                           [&](const ast::Program &program) { named(Scope::program, "program", program.name.text); },
                           [&](const ast::Test &test) { named(Scope::test, "test", test.name); },
                           [&](ast::RuleId id) {

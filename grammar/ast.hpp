@@ -63,6 +63,7 @@ struct Slice {
 struct Argument {
     std::optional<Name> name; // dport = 53
     ExprId value;
+    std::optional<ExprId> target; // of a set: 10.0.0.1 -> 5, the value behind the arrow
 };
 
 // checksum(header, payload), counter(packets = 1)
@@ -118,19 +119,41 @@ struct Range {
     ExprId last;
 };
 
+// (ipv4.src, udp.dport): two or more values
+struct Tuple {
+    std::vector<ExprId> elements;
+};
+
+// pcap "udp port 53"
+struct Pcap {
+    std::string text;
+    Span text_span; // with its quotes
+};
+
+// exceeds(1000/s per ipv4.src, burst 200)
+struct Exceeds {
+    ExprId rate;
+    std::optional<ExprId> per; // a Tuple where several values make the key
+    std::optional<ExprId> burst;
+};
+
 struct Expr {
     Span span;
-    std::variant<Literal, String, Identifier, Member, Index, Slice, Call, Unary, Binary, Set, Range> node;
+    std::variant<Literal, String, Identifier, Member, Index, Slice, Call, Unary, Binary, Set, Range, Tuple, Pcap,
+                 Exceeds>
+        node;
 };
 
 // ---- Types -----------------------------------------------------------------------------------------------------
 
-// u16, u32le, ipv4_address, counter; bytes[10]; the type of a field: ipv4.src
+// u16, u32le, ipv4_address, counter; bytes[10]; the type of a field: ipv4.src; (ipv4.src, u16); {seen: u64, port: u16}
 struct Type {
     Span span;
-    Name name;                  // u16, or the header of a field
-    std::optional<Name> field;  // ipv4.src
-    std::optional<ExprId> size; // bytes[10]
+    Name name;                    // u16, or the header of a field, dots included: vxlan.inner.ipv4; empty: parts
+    std::optional<Name> field;    // ipv4.src
+    std::optional<ExprId> size;   // bytes[10]
+    std::vector<Type> parts;      // of a tuple or a struct
+    std::vector<Name> part_names; // of a struct: one for each part; none: a tuple
 };
 
 // ---- Actions and rules -----------------------------------------------------------------------------------------
@@ -147,6 +170,118 @@ struct Redirect {
     std::optional<ActionId> otherwise;
 };
 
+// redirect m[key] else verdict; m[*] to all of them, m[* except iface] not back where the packet came from
+struct RedirectTo {
+    Name map;
+    std::optional<ExprId> key; // none: all
+    bool except_ingress = false;
+    std::optional<ActionId> otherwise;
+};
+
+// goto other_program
+struct Goto {
+    Name program;
+};
+
+// m[key] = 1, m[key].packets += 1, m[key] = {packets = 1}
+struct Assign {
+    enum class Op : std::uint8_t { set, add, subtract };
+    Op op;
+    ExprId target;
+    ExprId value; // may be a Set of named elements
+};
+
+// delete m[key]
+struct Delete {
+    Name map;
+    std::vector<ExprId> key;
+};
+
+// add ipv4.src to seen
+struct AddTo {
+    ExprId value;
+    Name map;
+};
+
+// let x = udp.dport
+struct Let {
+    Name name;
+    ExprId value;
+};
+
+// set ipv4.ttl = ipv4.ttl - 1
+struct SetField {
+    ExprId field;
+    ExprId value;
+};
+
+// swap ethernet.src, ethernet.dst
+struct Swap {
+    ExprId left;
+    ExprId right;
+};
+
+// One header of a packet that a test builds or a rule puts in front: ipv4(src = 10.0.0.1), payload("abc")
+struct Layer {
+    Name name;
+    std::vector<Argument> arguments;
+};
+
+// push vlan(id = 7)
+struct Push {
+    Layer layer;
+};
+
+// pop vlan
+struct Pop {
+    Name header;
+};
+
+// encap ethernet / ipv4(dst = 192.0.2.1) / udp / vxlan(vni = 7)
+struct Encap {
+    std::vector<Layer> layers;
+};
+
+// decap vxlan
+struct Decap {
+    Name header; // dots included
+};
+
+// emit events {src = ipv4.src, port = udp.dport}
+struct Emit {
+    Name map;
+    ExprId record; // a Set of named elements
+};
+
+// sample ring[128]
+struct Sample {
+    Name map;
+    std::optional<ExprId> bytes;
+};
+
+// metadata {mark = 5}: written in front of the packet for the socket to read
+struct Metadata {
+    ExprId record; // a Set of named elements
+};
+
+struct If {
+    ExprId predicate;
+    ActionId then;
+    std::optional<ActionId> otherwise;
+};
+
+// asm { … }: the text between the braces
+struct Asm {
+    std::string text;
+    Span text_span;
+};
+
+// An action that a `def` names: punish(ipv4.src)
+struct Use {
+    Name callee;
+    std::vector<Argument> arguments;
+};
+
 // count m[key]; without a key for maps of one entry
 struct Count {
     Name map;
@@ -159,7 +294,9 @@ struct Block {
 
 struct Action {
     Span span;
-    std::variant<Verdict, Redirect, Count, Block> node;
+    std::variant<Verdict, Redirect, Count, Block, RedirectTo, Goto, Assign, Delete, AddTo, Let, SetField, Swap, Push,
+                 Pop, Encap, Decap, Emit, Sample, Metadata, If, Asm, Use>
+        node;
 };
 
 // match PREDICATE -> ACTION | match PREDICATE { RULES } | default -> ACTION
@@ -183,23 +320,67 @@ struct Const {
     ExprId value;
 };
 
+// param dns_port : u16 = 53 in 1..65535
+struct Param {
+    Name name;
+    Type type;
+    ExprId value;
+    std::optional<ExprId> bounds; // a Set or a Range
+};
+
+// def from_lan = ipv4.src in 10.0.0.0/8; def punish(k) = { count hits[k]; drop }
+struct Def {
+    Name name;
+    std::vector<Name> parameters;
+    std::variant<ExprId, ActionId> body;
+};
+
 struct Field {
     Name name;
     std::optional<Type> type;            // none for `end of`
-    std::optional<Name> end_of;          // protocol : end of type at most 2
+    std::optional<Name> end_of;          // protocol : end of type at most 2; a number's digits: end of 0 at most 4
     std::optional<ExprId> at_most;       //
     std::optional<ExprId> default_value; // what a packet of a test gets: ttl : u8 = 64
     std::vector<Field> parts;            // flags : u8 { cwr : u1  ece : u1 … }
+    // A floating field: its place, in bytes from the header's start, is computed; absent where `when` does not hold.
+    std::optional<ExprId> at;
+    std::optional<ExprId> when;
+};
+
+// inner ipv4 when protocol == 0x0800
+struct Inner {
+    Name header;
+    std::optional<ExprId> when;
+};
+
+// header x in tcp at most 10: items that fill tcp from behind its fields to its end
+struct ListOf {
+    Name container; // dots included
+    ExprId at_most;
 };
 
 struct Header {
-    Name name;
+    Name name;                          // may hold dots: tcp.option.mss
     std::optional<ExprId> on;           // none: the packet begins with it
     std::optional<Name> then;           // a link of a chain: which of its fields says what follows
     std::optional<ExprId> where;        // if it fails the header is absent
     std::optional<ExprId> size;         // bytes; none: the sum of the fields
     std::optional<ExprId> payload_when; // if it fails nothing stands behind the header
+    std::optional<ListOf> list;         // an item of a list
+    std::optional<ExprId> end_when;     // the item that ends its list
+    std::optional<ExprId> pad_when;     // an item of a single byte
+    std::vector<Inner> inner;           // what it carries begins with one of these
     std::vector<Field> fields;
+};
+
+// union ip { src : ipv4.src or ipv6.src }: whichever of them the packet has
+struct Union {
+    struct Member {
+        Name name;
+        ExprId fields; // ipv4.src or ipv6.src
+    };
+    Name name;
+    std::vector<Member> members;
 };
 
 struct Attribute {
@@ -214,24 +395,24 @@ struct Map {
     bool arrow = false;      // <K -> V> was written
     std::optional<ExprId> entries;
     std::vector<Attribute> attributes;
+    std::optional<ExprId> contents; // a Set
+    std::optional<String> from;     // a file's name
+    Span from_span;
 };
 
 struct Program {
     Name name;
+    std::optional<Name> place;         // on devmap, on cpumap
     std::vector<Attribute> attributes; // license = "GPL"
     std::vector<RuleId> rules;
 };
 
-// One header of a packet that a test builds: ipv4(src = 10.0.0.1), payload("abc")
-struct Layer {
-    Name name;
-    std::vector<Argument> arguments;
-};
-
 struct PacketStatement {
     Span span;
-    std::vector<Layer> layers;      // ethernet / ipv4 / udp, or
-    std::optional<std::string> hex; // hex "0011…", digits and white space
+    std::vector<Layer> layers;       // ethernet / ipv4 / udp, or
+    std::optional<std::string> hex;  // hex "0011…", digits and white space, or
+    std::optional<std::string> pcap; // pcap "capture.pcap", beside the source
+    std::optional<ExprId> times;     // how often
 };
 
 // with rx_queue = 2, with blocklist = {10.0.0.0/8}
@@ -242,9 +423,14 @@ struct WithStatement {
 };
 
 // expect xsk xsks[2], expect hits[10.0.0.1] == {packets = 1}
+// expect rule 2
+struct ExpectRule {
+    ExprId number;
+};
+
 struct ExpectStatement {
     Span span;
-    std::variant<ActionId, ExprId> what;
+    std::variant<ActionId, ExprId, PacketStatement, ExpectRule> what;
 };
 
 struct Test {
@@ -255,7 +441,7 @@ struct Test {
     std::vector<std::variant<PacketStatement, WithStatement, ExpectStatement>> statements;
 };
 
-using DeclNode = std::variant<Import, Const, Header, Map, Program, Test, RuleId>;
+using DeclNode = std::variant<Import, Const, Header, Map, Program, Test, RuleId, Param, Def, Union>;
 
 struct Decl {
     Span span;

@@ -36,10 +36,23 @@ template <class F> struct ForEachChild {
         f(node.first);
         f(node.last);
     }
+    void operator()(const ast::Tuple &node) const { std::ranges::for_each(node.elements, f); }
+    void operator()(const ast::Pcap &) const {}
+    void operator()(const ast::Exceeds &node) const
+    {
+        f(node.rate);
+        if (node.per)
+            f(*node.per);
+        if (node.burst)
+            f(*node.burst);
+    }
     void arguments(const std::vector<ast::Argument> &arguments) const
     {
-        for (const auto &argument : arguments)
+        for (const auto &argument : arguments) {
             f(argument.value);
+            if (argument.target)
+                f(*argument.target);
+        }
     }
 };
 

@@ -1,112 +1,14 @@
 #include "grammar/dump.hpp"
 
-#include <fmt/format.h>
-
-#include <array>
-#include <iterator>
-#include <string_view>
+#include "grammar/dump_parts.hpp"
 
 namespace xdpf {
 namespace {
 
-constexpr std::array<std::string_view, 19> binary_names{"or", "and", "==", "!=", "<", "<=", ">", ">=", "in", "+",
-                                                        "-",  "*",   "/",  "%",  "&", "|",  "^", "<<", ">>"};
-static_assert(static_cast<std::size_t>(ast::BinaryOp::shift_right) + 1 == binary_names.size());
-constexpr std::array<std::string_view, 4> unary_names{"not", "-", "~", "any"};
-constexpr std::array<std::string_view, 5> verdict_names{"pass", "drop", "abort", "tx", "continue"};
-
-std::string quote(std::string_view bytes)
-{
-    std::string out = "\"";
-    for (const char c : bytes) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\')
-            fmt::format_to(std::back_inserter(out), "\\{}", c);
-        else if (byte < 0x20 || byte == 0x7f)
-            fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-        else
-            out += c;
-    }
-    out += '"';
-    return out;
-}
-
-class ExprWriter {
+class Writer : public LineWriter {
 public:
-    ExprWriter(const ast::File &file, std::string &out) : file_(file), out_(out) {}
-
-    void operator()(ast::ExprId id) const { std::visit(*this, file_.exprs[id].node); }
-    void operator()(const ast::Literal &node) const { out_ += node.text; }
-    void operator()(const ast::String &node) const { out_ += quote(node.value); }
-    void operator()(const ast::Identifier &node) const { out_ += node.text; }
-    void operator()(const ast::Member &node) const
-    {
-        (*this)(node.base);
-        out_ += '.';
-        out_ += node.member.text;
-    }
-    void operator()(const ast::Index &node) const
-    {
-        (*this)(node.base);
-        list('[', node.indices, ']');
-    }
-    void operator()(const ast::Slice &node) const
-    {
-        (*this)(node.base);
-        out_ += '[';
-        (*this)(node.offset);
-        out_ += ':';
-        (*this)(node.length);
-        out_ += ']';
-    }
-    void operator()(const ast::Call &node) const
-    {
-        out_ += node.callee.text;
-        list('(', node.arguments, ')');
-    }
-    void operator()(const ast::Set &node) const { list('{', node.elements, '}'); }
-    void operator()(const ast::Unary &node) const
-    {
-        form(unary_names[static_cast<std::size_t>(node.op)], node.operand);
-    }
-    void operator()(const ast::Binary &node) const
-    {
-        form(binary_names[static_cast<std::size_t>(node.op)], node.left, node.right);
-    }
-    void operator()(const ast::Range &node) const { form("..", node.first, node.last); }
-    void operator()(const ast::Argument &argument) const
-    {
-        if (argument.name)
-            fmt::format_to(std::back_inserter(out_), "{} = ", argument.name->text);
-        (*this)(argument.value);
-    }
-    template <class Item> void list(char open, const std::vector<Item> &items, char close) const
-    {
-        out_ += open;
-        for (std::size_t i = 0; i < items.size(); ++i) {
-            if (i != 0)
-                out_ += ", ";
-            (*this)(items[i]);
-        }
-        out_ += close;
-    }
-
-private:
-    template <class... Operands> void form(std::string_view op, Operands... operands) const
-    {
-        out_ += '(';
-        out_ += op;
-        ((out_ += ' ', (*this)(operands)), ...);
-        out_ += ')';
-    }
-
-    const ast::File &file_;
-    std::string &out_;
-};
-
-class Writer {
-public:
-    explicit Writer(const ast::File &file) : file_(file) {}
+    using LineWriter::LineWriter;
+    using LineWriter::operator();
 
     std::string run()
     {
@@ -117,18 +19,50 @@ public:
 
     void operator()(const ast::Import &node) { line("import {}", quote(node.path)); }
     void operator()(const ast::Const &node) { line("const {} = {}", node.name.text, text(node.value)); }
+    void operator()(const ast::Param &node)
+    {
+        line("param {} : {} = {}{}", node.name.text, text(node.type), text(node.value),
+             node.bounds ? fmt::format(" in {}", text(*node.bounds)) : "");
+    }
+    void operator()(const ast::Def &node)
+    {
+        std::string head = node.name.text;
+        for (const auto &parameter : node.parameters)
+            head += fmt::format("{}{}", &parameter == node.parameters.data() ? "(" : ", ", parameter.text);
+        head += node.parameters.empty() ? "" : ")";
+        if (const auto *value = std::get_if<ast::ExprId>(&node.body)) {
+            line("def {} = {}", head, text(*value));
+            return;
+        }
+        line("def {}", head);
+        indented([&] { action(std::get<ast::ActionId>(node.body)); });
+    }
     void operator()(const ast::Header &node)
     {
         line("header {}", node.name.text);
-        ++depth_;
-        clause("on", node.on);
-        if (node.then)
-            line("then {}", node.then->text);
-        clause("where", node.where);
-        clause("size", node.size);
-        clause("payload when", node.payload_when);
-        fields(node.fields);
-        --depth_;
+        indented([&] {
+            clause("on", node.on);
+            if (node.list)
+                line("in {} at most {}", node.list->container.text, text(node.list->at_most));
+            clause("end when", node.end_when);
+            clause("pad when", node.pad_when);
+            if (node.then)
+                line("then {}", node.then->text);
+            clause("where", node.where);
+            clause("size", node.size);
+            clause("payload when", node.payload_when);
+            for (const auto &inner : node.inner)
+                line("inner {}{}", inner.header.text, labelled(" when ", inner.when));
+            fields(node.fields);
+        });
+    }
+    void operator()(const ast::Union &node)
+    {
+        line("union {}", node.name.text);
+        indented([&] {
+            for (const auto &member : node.members)
+                line("{} : {}", member.name.text, text(member.fields));
+        });
     }
     void operator()(const ast::Map &node)
     {
@@ -138,26 +72,20 @@ public:
         const auto all = fmt::format("{}", fmt::join(types, node.arrow ? " -> " : ", "));
         line("map {} : {}{}{}", node.name.text, node.kind.text, types.empty() ? "" : fmt::format("<{}>", all),
              bracketed(node.entries));
-        ++depth_;
-        attributes(node.attributes);
-        --depth_;
+        indented([&] {
+            attributes(node.attributes);
+            clause("contents", node.contents);
+            if (node.from)
+                line("from {}", quote(node.from->value));
+        });
     }
     void operator()(const ast::Program &node)
     {
-        line("program {}", node.name.text);
-        ++depth_;
-        attributes(node.attributes);
-        for (const auto id : node.rules)
-            (*this)(id);
-        --depth_;
-    }
-    void operator()(const ast::Test &node)
-    {
-        line("test {}{}", quote(node.name), node.program ? fmt::format(" for {}", node.program->text) : "");
-        ++depth_;
-        for (const auto &statement : node.statements)
-            std::visit(*this, statement);
-        --depth_;
+        line("program {}{}", node.name.text, node.place ? fmt::format(" on {}", node.place->text) : "");
+        indented([&] {
+            attributes(node.attributes);
+            inside(node.rules);
+        });
     }
     void operator()(ast::RuleId id)
     {
@@ -166,92 +94,49 @@ public:
             line("match {}", text(*rule.predicate));
         else
             line("default");
-        ++depth_;
-        std::visit([this](const auto &body) { inside(body); }, rule.body);
-        --depth_;
+        indented([&] { std::visit([this](const auto &body) { inside(body); }, rule.body); });
     }
-    void operator()(const ast::PacketStatement &node)
+    void operator()(const ast::Test &node)
     {
-        if (node.hex) {
-            line("packet hex {}", quote(*node.hex));
-            return;
-        }
-        std::string layers;
-        for (const auto &layer : node.layers) {
-            layers += layers.empty() ? "" : " / ";
-            layers += layer.name.text;
-            if (!layer.arguments.empty())
-                ExprWriter(file_, layers).list('(', layer.arguments, ')');
-        }
-        line("packet {}", layers);
+        line("test {}{}", quote(node.name), node.program ? fmt::format(" for {}", node.program->text) : "");
+        indented([&] {
+            for (const auto &statement : node.statements)
+                std::visit(*this, statement);
+        });
     }
+    void operator()(const ast::PacketStatement &node) { line("packet {}", text_of(node)); }
     void operator()(const ast::WithStatement &node) { line("with {} = {}", node.name.text, text(node.value)); }
     void operator()(const ast::ExpectStatement &node)
     {
-        if (const auto *expr = std::get_if<ast::ExprId>(&node.what)) {
-            line("expect {}", text(*expr));
-            return;
-        }
-        line("expect");
-        ++depth_;
-        inside(std::get<ast::ActionId>(node.what));
-        --depth_;
-    }
-
-    void operator()(const ast::Verdict &node) { line("{}", verdict_names[static_cast<std::size_t>(node.kind)]); }
-    void operator()(const ast::Redirect &node)
-    {
-        line("xsk{}{}", node.map ? fmt::format(" {}", node.map->text) : "", bracketed(node.key));
-        if (!node.otherwise)
-            return;
-        ++depth_;
-        line("else");
-        ++depth_;
-        inside(*node.otherwise);
-        depth_ -= 2;
-    }
-    void operator()(const ast::Count &node)
-    {
-        std::string key;
-        if (!node.key.empty())
-            ExprWriter(file_, key).list('[', node.key, ']');
-        line("count {}{}", node.map.text, key);
-    }
-    void operator()(const ast::Block &node)
-    {
-        line("block");
-        ++depth_;
-        for (const auto id : node.actions)
-            inside(id);
-        --depth_;
+        std::visit([this](const auto &what) { expect(what); }, node.what);
     }
 
 private:
-    template <class... Args> void line(fmt::format_string<Args...> format, Args &&...args)
-    {
-        out_.append(2 * depth_, ' ');
-        fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
-        out_ += '\n';
-    }
-    void inside(ast::ActionId id) { std::visit(*this, file_.actions[id].node); }
+    void inside(ast::ActionId id) { action(id); }
     void inside(const std::vector<ast::RuleId> &rules)
     {
         for (const auto id : rules)
             (*this)(id);
     }
-    [[nodiscard]] std::string text(ast::ExprId id) const { return dump(file_, id); }
-    [[nodiscard]] std::string text(const ast::Type &type) const
+    void expect(ast::ActionId id)
     {
-        return fmt::format("{}{}{}", type.name.text, type.field ? fmt::format(".{}", type.field->text) : "",
-                           bracketed(type.size));
+        line("expect");
+        indented([&] { action(id); });
     }
-    [[nodiscard]] std::string bracketed(const std::optional<ast::ExprId> &expr) const
+    void expect(ast::ExprId id) { line("expect {}", text(id)); }
+    void expect(const ast::PacketStatement &packet) { line("expect packet {}", text_of(packet)); }
+    void expect(const ast::ExpectRule &rule) { line("expect rule {}", text(rule.number)); }
+
+    [[nodiscard]] std::string text_of(const ast::PacketStatement &node) const
     {
-        return expr ? fmt::format("[{}]", text(*expr)) : "";
+        return (node.hex    ? fmt::format("hex {}", quote(*node.hex))
+                : node.pcap ? fmt::format("pcap {}", quote(*node.pcap))
+                            : layers(node.layers)) +
+               labelled(" times ", node.times);
     }
-    [[nodiscard]] std::string value_of(const std::optional<ast::ExprId> &expr) const
+    [[nodiscard]] std::string labelled(std::string_view label, const std::optional<ast::ExprId> &expr) const
     {
-        return expr ? fmt::format(" = {}", text(*expr)) : "";
+        return expr ? fmt::format("{}{}", label, text(*expr)) : "";
     }
     void clause(std::string_view name, const std::optional<ast::ExprId> &value)
     {
@@ -261,7 +146,7 @@ private:
     void attributes(const std::vector<ast::Attribute> &all)
     {
         for (const auto &one : all)
-            line("attribute {}{}", one.name.text, value_of(one.value));
+            line("attribute {}{}", one.name.text, labelled(" = ", one.value));
     }
     void fields(const std::vector<ast::Field> &all)
     {
@@ -269,17 +154,11 @@ private:
             if (field.end_of && field.at_most)
                 line("field {} : end of {} at most {}", field.name.text, field.end_of->text, text(*field.at_most));
             else
-                line("field {} : {}{}", field.name.text, field.type ? text(*field.type) : "",
-                     value_of(field.default_value));
-            ++depth_;
-            fields(field.parts);
-            --depth_;
+                line("field {} : {}{}{}{}", field.name.text, field.type ? text(*field.type) : "",
+                     labelled(" at ", field.at), labelled(" when ", field.when), labelled(" = ", field.default_value));
+            indented([&] { fields(field.parts); });
         }
     }
-
-    const ast::File &file_;
-    std::string out_;
-    std::size_t depth_ = 0;
 };
 
 } // namespace

@@ -57,10 +57,10 @@ void Analyzer::build_test(const ast::File &file, const ast::Test &test)
             good = with(*with_statement, scope, out) && good;
         } else {
             const auto &expected = std::get<ast::ExpectStatement>(statement);
-            const auto *verdict = std::get_if<ast::ActionId>(&expected.what);
-            good = (verdict != nullptr ? expect_verdict(expected, *verdict, scope, out)
-                                       : expect_entry(expected, std::get<ast::ExprId>(expected.what), scope, out)) &&
-                   good;
+            if (const auto *verdict = std::get_if<ast::ActionId>(&expected.what))
+                good = expect_verdict(expected, *verdict, scope, out) && good;
+            else if (const auto *entry = std::get_if<ast::ExprId>(&expected.what))
+                good = expect_entry(expected, *entry, scope, out) && good;
         }
     }
     // What a syntax error took away is not missing.
