@@ -1,6 +1,7 @@
 // Objects made by hand, loaded with libbpf: what the kernel keeps of them is what was written.
 #include "compiler/object/object.hpp"
 
+#include "tests/kernel/runtime_net.hpp"
 #include "tests/skip.hpp"
 #include "tests/unit/object/sample_images.hpp"
 
@@ -8,6 +9,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <doctest/doctest.h>
+#include <linux/if_link.h>
 
 #include <array>
 #include <cstdio>
@@ -33,16 +35,27 @@ int keep_warning(libbpf_print_level level, const char *format, va_list arguments
     return 0;
 }
 
-Object load(const Image &image)
+Object open(const Image &image, const bpf_object_open_opts *options = nullptr)
 {
     libbpf_set_print(keep_warning);
     warnings.clear();
     const std::vector<std::byte> bytes = write_object(image);
-    Object object(bpf_object__open_mem(bytes.data(), bytes.size(), nullptr));
+    Object object(bpf_object__open_mem(bytes.data(), bytes.size(), options));
     REQUIRE_MESSAGE(object != nullptr, warnings);
+    return object;
+}
+
+void load(const Object &object)
+{
     const int result = bpf_object__load(object.get());
     REQUIRE_MESSAGE(result == 0, warnings);
     CHECK(warnings == "");
+}
+
+Object load(const Image &image)
+{
+    Object object = open(image);
+    load(object);
     return object;
 }
 
@@ -107,11 +120,12 @@ void check_map(const Object &object, const MapSpec &map)
     CHECK(info.key_size == map.key.size);
     CHECK(info.value_size == map.value.size);
     CHECK(info.max_entries == map.max_entries);
-    CHECK(info.map_flags == map.flags);
-    if (has(map.kind, map_trait::redirect)) // the kernel takes no types for these
+    CHECK((info.map_flags & ~std::uint32_t{BPF_F_RDONLY_PROG}) == map.flags); // devmaps have it without asking
+    const bool queue = map.kind == MapKind::queue || map.kind == MapKind::stack;
+    if (has(map.kind, map_trait::redirect) || queue || map.value.size == 0) // the kernel takes no types for these
         return;
     CHECK(info.btf_id != 0);
-    CHECK(info.btf_key_type_id != 0);
+    CHECK((info.btf_key_type_id != 0) == (map.key.size != 0));
     CHECK(info.btf_value_type_id != 0);
 }
 
@@ -160,21 +174,118 @@ TEST_CASE("keys and values have their fields in the kernel's BTF")
     CHECK(type_name(types, info_of_map(object, "pairs").btf_key_type_id) == "pairs_key");
 }
 
+namespace {
+
+std::uint32_t run(const Object &object, const char *name)
+{
+    std::array<unsigned char, 64> packet{};
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    options.data_in = packet.data();
+    options.data_size_in = packet.size();
+    bpf_program *program = bpf_object__find_program_by_name(object.get(), name);
+    REQUIRE(program != nullptr);
+    REQUIRE(bpf_prog_test_run_opts(bpf_program__fd(program), &options) == 0);
+    return options.retval;
+}
+
+} // namespace
+
 TEST_CASE("programs of one object run as themselves")
 {
     XDPF_NEEDS_ROOT();
     const Object object = load(samples::several_programs());
-    const auto run = [&](const char *name) {
-        std::array<unsigned char, 64> packet{};
-        LIBBPF_OPTS(bpf_test_run_opts, options);
-        options.data_in = packet.data();
-        options.data_size_in = packet.size();
-        bpf_program *program = bpf_object__find_program_by_name(object.get(), name);
+    CHECK(run(object, "dropper") == XDP_DROP);
+    CHECK(run(object, "passer") == XDP_PASS);
+    CHECK(run(object, "redirect_all") == XDP_DROP); // its fallback: the slot is empty
+}
+
+TEST_CASE("programs for devmaps and cpumaps load as such")
+{
+    XDPF_NEEDS_ROOT();
+    const Image image = samples::every_place();
+    check_all(image);
+    const Object object = load(image);
+    for (const ProgramImage &program : image.programs) {
+        CAPTURE(program.name);
+        const bpf_program *loaded = bpf_object__find_program_by_name(object.get(), program.name.c_str());
+        const bpf_attach_type type = bpf_program__expected_attach_type(loaded);
+        CHECK(type == (program.place == ProgramImage::Place::devmap   ? BPF_XDP_DEVMAP
+                       : program.place == ProgramImage::Place::cpumap ? BPF_XDP_CPUMAP
+                                                                      : BPF_XDP));
+    }
+}
+
+TEST_CASE("programs that take fragments go to interfaces whose packets may come in pieces, others do not")
+{
+    XDPF_NEEDS_ROOT();
+    testing::with_veth(1, [] {
+        testing::set_mtu("xdpfrt0", 9000);
+        testing::set_mtu("xdpfrt1", 9000);
+        const Object object = load(samples::every_place());
+        const auto attach = [&](const char *program) {
+            const int fd = bpf_program__fd(bpf_object__find_program_by_name(object.get(), program));
+            return bpf_xdp_attach(static_cast<int>(if_nametoindex("xdpfrt0")), fd, XDP_FLAGS_DRV_MODE, nullptr);
+        };
+        CHECK(attach("on_interface") == -ERANGE);
+        CHECK(attach("on_interface_f") == 0);
+    });
+}
+
+TEST_CASE("data is a map of the section's bytes, by field in BTF, and what is put there is what programs see")
+{
+    XDPF_NEEDS_ROOT();
+    const Object object = load(samples::with_data());
+    CHECK(run(object, "with_data") == 53 + 7 + 1);
+    bpf_map *map = bpf_object__find_map_by_name(object.get(), ".data");
+    REQUIRE(map != nullptr);
+    const bpf_map_info info = info_of_map(object, ".data");
+    CHECK(info.value_size == 16);
+    CHECK(info.max_entries == 1);
+    REQUIRE(info.btf_value_type_id != 0);
+    const Btf types(btf__load_from_kernel_by_id(info.btf_id));
+    REQUIRE(types != nullptr);
+    const btf_type *section = btf__type_by_id(types.get(), info.btf_value_type_id);
+    REQUIRE(btf_is_datasec(section));
+    REQUIRE(btf_vlen(section) == 3);
+    CHECK(type_name(types, btf_var_secinfos(section)[2].type) == "limit");
+    CHECK(btf_var_secinfos(section)[2].offset == 8);
+
+    std::array<unsigned char, 16> bytes{};
+    bytes[0] = 3;
+    const __u32 zero = 0;
+    REQUIRE(bpf_map__update_elem(map, &zero, sizeof zero, bytes.data(), bytes.size(), BPF_ANY) == 0);
+    CHECK(run(object, "with_data") == 3);
+}
+
+TEST_CASE("maps without keys or types, with flags and pins")
+{
+    XDPF_NEEDS_ROOT();
+    const std::string pins = "/sys/fs/bpf/xdpf_object_test";
+    const std::string pin = pins + "/kept";
+    LIBBPF_OPTS(bpf_object_open_opts, options, .pin_root_path = pins.c_str());
+    const Image image = samples::unusual_maps();
+    const Object object = open(image, &options);
+    load(object);
+    for (const MapSpec &map : image.maps)
+        check_map(object, map);
+    const Object other = open(image, &options);
+    load(other);
+    CHECK(info_of_map(object, "kept").id == info_of_map(other, "kept").id); // shared
+    CHECK(info_of_map(object, "seen").id != info_of_map(other, "seen").id);
+    CHECK(unlink(pin.c_str()) == 0);
+    CHECK(rmdir(pins.c_str()) == 0);
+}
+
+TEST_CASE("functions of the kernel are found, and a device answers")
+{
+    XDPF_NEEDS_ROOT();
+    testing::with_veth(1, [] {
+        constexpr __u32 bound_to_device = 1U << 6; // BPF_F_XDP_DEV_BOUND_ONLY, since Linux 6.3
+        const Object object = open(samples::with_kfuncs());
+        bpf_program *program = bpf_object__find_program_by_name(object.get(), "kfuncs");
         REQUIRE(program != nullptr);
-        REQUIRE(bpf_prog_test_run_opts(bpf_program__fd(program), &options) == 0);
-        return options.retval;
-    };
-    CHECK(run("dropper") == XDP_DROP);
-    CHECK(run("passer") == XDP_PASS);
-    CHECK(run("redirect_all") == XDP_DROP); // its fallback: the slot is empty
+        bpf_program__set_ifindex(program, if_nametoindex("xdpfrt0"));
+        REQUIRE(bpf_program__set_flags(program, bound_to_device) == 0);
+        load(object);
+    });
 }

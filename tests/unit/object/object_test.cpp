@@ -261,3 +261,81 @@ TEST_CASE("the strings stay below what the kernel takes")
     CHECK(file.btf_string(info.lines.back().line_off).empty());
     CHECK(BPF_LINE_INFO_LINE_NUM(info.lines.back().line_col) == 40);
 }
+
+TEST_CASE("programs for map entries and fragments have their own sections, each with its functions and lines")
+{
+    const Image image = samples::every_place();
+    const Reader file(write_object(image));
+    const auto symbols = file.symbols();
+    for (const ProgramImage &program : image.programs) {
+        const std::string section(section_of(program));
+        CAPTURE(section);
+        CHECK(symbols.at(program.name).st_shndx == file.index(section));
+        CHECK(file.records<Elf64_Rel>(".rel" + section).size() == (section == "xdp" ? 2 : 1));
+        CHECK(file.section(".rel" + section).sh_info == file.index(section));
+    }
+    CHECK(file.section("xdp").sh_size == 2 * symbols.at("redirect_all").st_size);
+    CHECK(file.section("xdp.frags/cpumap").sh_size == symbols.at("redirect_all").st_size);
+
+    const std::uint64_t start = file.section(".BTF.ext").sh_offset;
+    std::uint64_t at = start + file.at<std::uint32_t>(start + 4) + file.at<std::uint32_t>(start + 8) + 4;
+    std::vector<std::string> named;
+    for (int i = 0; i < 6; ++i) {
+        named.push_back(file.btf_string(file.at<std::uint32_t>(at)));
+        at += 8 + file.at<std::uint32_t>(at + 4) * sizeof(bpf_func_info);
+    }
+    CHECK(named == std::vector<std::string>{"xdp", "xdp.frags", "xdp/devmap", "xdp.frags/devmap", "xdp/cpumap",
+                                            "xdp.frags/cpumap"});
+}
+
+TEST_CASE("data is a section with a symbol for each field, and addresses count from the symbol before")
+{
+    const Reader file(write_object(samples::with_data()));
+    const Elf64_Shdr &data = file.section(".data");
+    CHECK(data.sh_size == 16);
+    CHECK(file.at<std::uint16_t>(data.sh_offset) == 53);
+    CHECK(file.at<std::uint64_t>(data.sh_offset + 8) == 7);
+    const auto symbols = file.symbols();
+    CHECK(symbols.at("dns_port").st_value == 0);
+    CHECK(symbols.at("server").st_value == 4);
+    CHECK(symbols.at("limit").st_value == 8);
+    CHECK(symbols.at("limit").st_size == 8);
+    CHECK(symbols.at("limit").st_shndx == file.index(".data"));
+    CHECK(!symbols.contains("params"));
+
+    const auto relocations = file.records<Elf64_Rel>(".relxdp");
+    const auto code = file.records<bpf_insn>("xdp");
+    const auto all = file.records<Elf64_Sym>(".symtab");
+    REQUIRE(relocations.size() == 4); // the first is the other program's
+    const auto check = [&](std::size_t which, const char *symbol, int addend) {
+        CHECK(file.symbol_name(all[ELF64_R_SYM(relocations[which].r_info)]) == symbol);
+        CHECK(code[relocations[which].r_offset / sizeof(bpf_insn)].imm == addend);
+    };
+    check(0, "xsks", 0);
+    check(1, "limit", 0);
+    check(2, "dns_port", 0);
+    check(3, "server", 3);
+}
+
+TEST_CASE("functions of the kernel are undefined symbols, one for each that is called")
+{
+    const Image image = samples::with_kfuncs();
+    const Reader file(write_object(image));
+    const auto relocations = file.records<Elf64_Rel>(".relxdp");
+    const auto all = file.records<Elf64_Sym>(".symtab");
+    const auto code = file.records<bpf_insn>("xdp");
+    REQUIRE(relocations.size() == 4);
+    for (std::size_t i = 0; i < 4; ++i) {
+        const KfuncReference &reference = image.programs[0].kfunc_references[i];
+        CHECK(relocations[i].r_offset == reference.insn * sizeof(Insn));
+        CHECK(ELF64_R_TYPE(relocations[i].r_info) == R_BPF_64_32);
+        const Elf64_Sym &symbol = all[ELF64_R_SYM(relocations[i].r_info)];
+        CHECK(file.symbol_name(symbol) == name_of(reference.kfunc));
+        CHECK(symbol.st_shndx == SHN_UNDEF);
+        CHECK(code[reference.insn].src_reg == BPF_PSEUDO_CALL);
+        CHECK(code[reference.insn].imm == -1);
+    }
+    CHECK(relocations[1].r_info == relocations[3].r_info);
+    const Reader without(write_object(samples::no_maps()));
+    CHECK(!without.symbols().contains(std::string(name_of(Kfunc::rx_hash))));
+}

@@ -160,6 +160,112 @@ inline Image many_maps()
     return image;
 }
 
+// A program for each place, with and without fragments; all in one file.
+inline Image every_place()
+{
+    Image image = redirect_all();
+    using Place = ProgramImage::Place;
+    for (const Place place : {Place::interface, Place::devmap, Place::cpumap})
+        for (const bool frags : {false, true}) {
+            ProgramImage program = image.programs[0];
+            program.name = std::string(place == Place::devmap   ? "on_device"
+                                       : place == Place::cpumap ? "on_cpu"
+                                                                : "on_interface") +
+                           (frags ? "_f" : "");
+            program.place = place;
+            program.frags = frags;
+            image.programs.push_back(std::move(program));
+        }
+    return image;
+}
+
+inline MapSpec data_map()
+{
+    MapSpec data = map("params", MapKind::array, plain(4), {}, 1);
+    data.data = true;
+    data.value = {
+        "params", 16, {number("dns_port", 0, 2), {"server", FieldFormat::ipv4, 4, 4, false}, number("limit", 8, 8)}};
+    data.initial = {
+        std::byte{53}, {}, {}, {}, std::byte{10}, {}, {}, std::byte{1}, std::byte{7}, {}, {}, {}, {}, {}, {}, {}};
+    return data;
+}
+
+inline void load_data(ProgramImage &program, int dst, std::size_t map, std::uint32_t offset)
+{
+    load_map(program, dst, map);
+    program.map_references.back().value_offset = offset;
+}
+
+// Returns the limit, the port and the last byte of the server, added up; a map of the usual sort stands before.
+inline Image with_data()
+{
+    Image image = redirect_all();
+    image.maps.push_back(data_map());
+    ProgramImage program;
+    program.name = "with_data";
+    at_line(program, 1, 1, "param dns_port : u16 = 53");
+    load_data(program, 1, 1, 8);
+    program.insns.push_back(insn(BPF_LDX | BPF_DW | BPF_MEM, 0, 1, 0, 0));
+    load_data(program, 1, 1, 0);
+    program.insns.push_back(insn(BPF_LDX | BPF_H | BPF_MEM, 2, 1, 0, 0));
+    program.insns.push_back(insn(BPF_ALU64 | BPF_ADD | BPF_X, 0, 2, 0, 0));
+    load_data(program, 1, 1, 7);
+    program.insns.push_back(insn(BPF_LDX | BPF_B | BPF_MEM, 2, 1, 0, 0));
+    program.insns.push_back(insn(BPF_ALU64 | BPF_ADD | BPF_X, 0, 2, 0, 0));
+    program.insns.push_back(exit());
+    image.programs.push_back(std::move(program));
+    return image;
+}
+
+// Asks the device for all it knows of a packet, one after the other.
+inline Image with_kfuncs()
+{
+    Image image{"kfuncs", "GPL", {}, {}, {}, {}};
+    ProgramImage program;
+    program.name = "kfuncs";
+    at_line(program, 1, 1, "match rx_hash == 1 -> pass");
+    program.insns = {mov_reg(6, 1), store64(10, -8, 0), store64(10, -16, 0)};
+    for (const Kfunc kfunc : {Kfunc::rx_timestamp, Kfunc::rx_hash, Kfunc::rx_vlan_tag, Kfunc::rx_hash}) {
+        program.insns.insert(program.insns.end(),
+                             {mov_reg(1, 6), mov_reg(2, 10), add(2, -8), mov_reg(3, 10), add(3, -16)});
+        program.kfunc_references.push_back({static_cast<std::uint32_t>(program.insns.size()), kfunc});
+        program.insns.push_back(insn(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, 0));
+    }
+    program.insns.insert(program.insns.end(), {mov(0, XDP_PASS), exit()});
+    image.programs.push_back(std::move(program));
+    return image;
+}
+
+// Maps without keys, without types in the kernel, with flags, and one that is pinned.
+inline Image unusual_maps()
+{
+    const auto target = [](const char *name, const char *first, const char *second) {
+        return Layout{name, 8, {number(first, 0, 4), number(second, 4, 4)}};
+    };
+    Image image{"unusual", "GPL", {}, {}, {}, {}};
+    image.maps = {
+        map("ports", MapKind::devmap, plain(4), target("device", "ifindex", "prog_fd"), 8),
+        map("hosts", MapKind::devmap_hash, plain(4), target("device", "ifindex", "prog_fd"), 8),
+        map("cpus", MapKind::cpumap, plain(4), target("cpu_queue", "qsize", "prog_fd"), 2),
+        map("programs", MapKind::prog_array, plain(4), plain(4), 4),
+        map("seen", MapKind::bloom_filter, {}, plain(8), 1000),
+        map("waiting", MapKind::queue, {}, counter(), 16),
+        map("undo", MapKind::stack, {}, plain(4), 16),
+        map("events", MapKind::ringbuf, {}, {}, 4096),
+        map("flagged", MapKind::hash, plain(4), counter(), 16, BPF_F_NO_PREALLOC),
+        map("kept", MapKind::hash, plain(4), counter(), 16),
+    };
+    image.maps.back().pinned = true;
+    ProgramImage program;
+    program.name = "unusual";
+    at_line(program, 1, 1, "defprogram unusual {");
+    for (std::size_t i = 0; i < image.maps.size(); ++i)
+        load_map(program, 1, i);
+    program.insns.insert(program.insns.end(), {mov(0, XDP_PASS), exit()});
+    image.programs.push_back(std::move(program));
+    return image;
+}
+
 inline Image no_maps() { return {"plain", "GPL", {}, {returns("plain", XDP_PASS)}, {}, {}}; }
 
 } // namespace xdpf::samples

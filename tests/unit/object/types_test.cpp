@@ -67,3 +67,16 @@ TEST_CASE("maps with the same types share them")
     CHECK(one.size == two.size);
     CHECK(btf.type_count() == types + 1); // the variable
 }
+
+TEST_CASE("what a map does not have is no member of its definition")
+{
+    BtfBuilder btf;
+    MapSpec spec = samples::map("m", MapKind::hash, samples::plain(4), samples::plain(4), 16);
+    CHECK(add_map(btf, spec).size == 32);
+    spec.key = {};
+    CHECK(add_map(btf, spec).size == 24);
+    spec.value = {};
+    CHECK(add_map(btf, spec).size == 16);
+    spec.pinned = true;
+    CHECK(add_map(btf, spec).size == 24);
+}
