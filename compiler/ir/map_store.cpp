@@ -1,7 +1,10 @@
 #include "compiler/ir/map_store.hpp"
 
+#include <linux/bpf.h>
+
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <cstring>
 
 namespace xdpf::ir {
@@ -66,7 +69,7 @@ MapStore::MapStore(std::span<const MapSpec> maps)
 MapStore::Value MapStore::lookup(MapId id, View key)
 {
     Map &map = maps_[id];
-    assert(key.size() >= map.spec.key.size && !has(map.spec.kind, map_trait::redirect));
+    assert(key.size() >= map.spec.key.size && !has(map.spec.kind, map_trait::redirect | map_trait::keyless));
     key = key.first(map.spec.key.size);
     if (has(map.spec.kind, map_trait::array)) {
         const std::uint32_t index = first_number(key);
@@ -95,24 +98,34 @@ MapStore::Value MapStore::longest_prefix(Map &map, View key)
     return nullptr;
 }
 
-MapStore::Outcome MapStore::update(MapId id, View key, View value)
+MapStore::Outcome MapStore::update_array(Map &map, View key, View value, std::uint64_t flags)
+{
+    const std::uint32_t index = first_number(key);
+    if (index >= map.elements.size())
+        return Outcome::bad_key;
+    if (flags == BPF_NOEXIST)
+        return Outcome::exists;
+    std::ranges::copy(value, map.elements[index]->begin());
+    return Outcome::done;
+}
+
+MapStore::Outcome MapStore::update(MapId id, View key, View value, std::uint64_t flags)
 {
     Map &map = maps_[id];
     assert(key.size() >= map.spec.key.size && value.size() >= map.spec.value.size);
     key = key.first(map.spec.key.size);
     value = value.first(map.spec.value.size);
-    if (has(map.spec.kind, map_trait::array)) {
-        const std::uint32_t index = first_number(key);
-        if (index >= map.elements.size())
-            return Outcome::bad_key;
-        std::ranges::copy(value, map.elements[index]->begin());
-        return Outcome::done;
-    }
+    if (flags > BPF_EXIST)
+        return Outcome::forbidden;
+    if (has(map.spec.kind, map_trait::array))
+        return update_array(map, key, value, flags);
     const bool prefix = has(map.spec.kind, map_trait::prefix);
     if (prefix && !fits(key))
         return Outcome::bad_key;
     Bytes stored = prefix ? cut(key, first_number(key)) : Bytes(key.begin(), key.end());
     auto at = map.entries.find(stored);
+    if (flags == (at == map.entries.end() ? BPF_EXIST : BPF_NOEXIST))
+        return flags == BPF_EXIST ? Outcome::missing : Outcome::exists;
     if (at == map.entries.end()) {
         if (map.entries.size() >= map.spec.max_entries) {
             if (!is_lru(map.spec.kind) || map.by_use.empty())
@@ -129,20 +142,97 @@ MapStore::Outcome MapStore::update(MapId id, View key, View value)
     return Outcome::done;
 }
 
-bool MapStore::erase(MapId id, View key)
+MapStore::Outcome MapStore::remove(MapId id, View key)
 {
     Map &map = maps_[id];
     key = key.first(map.spec.key.size);
     const bool prefix = has(map.spec.kind, map_trait::prefix);
-    if (has(map.spec.kind, map_trait::array) || (prefix && !fits(key)))
-        return false;
+    if (has(map.spec.kind, map_trait::array))
+        return Outcome::forbidden;
+    if (prefix && !fits(key))
+        return Outcome::bad_key;
     const auto at = map.entries.find(prefix ? cut(key, first_number(key)) : Bytes(key.begin(), key.end()));
     if (at == map.entries.end())
-        return false;
+        return Outcome::missing;
     if (prefix && --map.prefixes[first_number(key)] == 0)
         map.prefixes.erase(first_number(key));
     forget(map, at);
-    return true;
+    return Outcome::done;
+}
+
+int MapStore::status_of(MapId id, Outcome outcome) const
+{
+    const MapKind kind = maps_[id].spec.kind;
+    switch (outcome) {
+    case Outcome::done: return 0;
+    case Outcome::full: return has(kind, map_trait::prefix) ? -ENOSPC : -E2BIG;
+    case Outcome::bad_key: return has(kind, map_trait::array) ? -E2BIG : -EINVAL;
+    case Outcome::exists: return -EEXIST;
+    case Outcome::missing: return -ENOENT;
+    case Outcome::forbidden: return -EINVAL;
+    }
+    return -EINVAL;
+}
+
+MapStore::Outcome MapStore::push(MapId id, View value)
+{
+    Map &map = maps_[id];
+    assert(has(map.spec.kind, map_trait::keyless) && value.size() >= map.spec.value.size);
+    value = value.first(map.spec.value.size);
+    if (map.spec.kind == MapKind::bloom_filter) {
+        map.members.emplace(value.begin(), value.end());
+        return Outcome::done;
+    }
+    if (map.pushed.size() >= map.spec.max_entries)
+        return Outcome::full;
+    map.pushed.emplace_back(value.begin(), value.end());
+    return Outcome::done;
+}
+
+std::optional<Bytes> MapStore::pop(MapId id)
+{
+    auto &pushed = maps_[id].pushed;
+    if (pushed.empty())
+        return std::nullopt;
+    const bool newest = maps_[id].spec.kind == MapKind::stack;
+    Bytes value = std::move(newest ? pushed.back() : pushed.front());
+    if (newest)
+        pushed.pop_back();
+    else
+        pushed.pop_front();
+    return value;
+}
+
+bool MapStore::has_value(MapId id, View value) const
+{
+    const Map &map = maps_[id];
+    value = value.first(map.spec.value.size);
+    return map.members.contains(Bytes(value.begin(), value.end()));
+}
+
+// __bpf_ringbuf_reserve: a record takes its header and eight-byte steps, and the ring is never quite full.
+MapStore::Value MapStore::reserve(MapId id, std::uint64_t size)
+{
+    Map &map = maps_[id];
+    const std::uint64_t taken = (size + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8;
+    if (taken >= map.spec.max_entries - map.ring_used)
+        return nullptr;
+    map.ring_used += taken;
+    return map.records.emplace_back(std::make_shared<Bytes>(size));
+}
+
+std::vector<Bytes> MapStore::records(MapId id) const
+{
+    std::vector<Bytes> all;
+    for (const Value &record : maps_[id].records)
+        all.push_back(*record);
+    return all;
+}
+
+void MapStore::clear_records(MapId id)
+{
+    maps_[id].records.clear();
+    maps_[id].ring_used = 0;
 }
 
 void MapStore::touch(Map &map, Entries::iterator entry)
@@ -163,7 +253,8 @@ void MapStore::forget(Map &map, Entries::iterator entry)
 bool MapStore::is_filled(MapId id, std::uint32_t slot) const
 {
     const Map &map = maps_[id];
-    return slot < map.spec.max_entries && (map.every_slot || map.filled.contains(slot));
+    const bool possible = slot < map.spec.max_entries || map.spec.kind == MapKind::devmap_hash;
+    return possible && (map.every_slot || map.filled.contains(slot));
 }
 
 void MapStore::fill(MapId id, std::uint32_t slot) { maps_[id].filled.insert(slot); }
@@ -182,6 +273,12 @@ std::vector<std::pair<Bytes, Bytes>> MapStore::entries(MapId id) const
         all.emplace_back(index_key(static_cast<std::uint32_t>(i)), *map.elements[i]);
     for (const auto &[key, entry] : map.entries)
         all.emplace_back(key, *entry.value);
+    for (const Bytes &value : map.pushed)
+        all.emplace_back(Bytes{}, value);
+    if (map.spec.kind == MapKind::stack)
+        std::ranges::reverse(all);
+    for (const Bytes &value : map.members)
+        all.emplace_back(Bytes{}, value);
     return all;
 }
 
