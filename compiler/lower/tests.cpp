@@ -1,4 +1,5 @@
 #include "compiler/lower/emitter.hpp"
+#include "compiler/lower/pcap.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -58,6 +59,8 @@ void Emitter::test(sema::PredId id, const Env &env, const ir::Edge &yes, const i
         return compare(*two, env, yes, no);
     if (const auto *map = std::get_if<sema::InMap>(&node))
         return test_map(*map, env, yes, no);
+    if (const auto *expression = std::get_if<sema::Pcap>(&node))
+        return lower_pcap(expression->program, {program_, block_, packet_start_, packet_end_, span_}, yes, no);
     jump(yes); // the header in front is there: that is why its condition is asked
 }
 

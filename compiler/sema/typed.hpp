@@ -6,6 +6,7 @@
 #include "compiler/base/source.hpp"
 #include "compiler/image.hpp"
 #include "compiler/maps.hpp"
+#include "compiler/pcap/program.hpp"
 
 #include <optional>
 #include <string>
@@ -268,9 +269,15 @@ struct Exceeds {
 struct OneIn {
     std::uint64_t n = 1;
 };
+// A tcpdump expression: the packet is what libpcap's program returns something else than 0 for.
+struct Pcap {
+    pcap::Program program; // as pcap::compile() gives it
+    std::string text;
+};
 
 struct Pred {
-    std::variant<Truth, Not, And, Or, Present, ReachedBy, LinkCount, LinkIs, Compare, InSet, InMap, Exceeds, OneIn>
+    std::variant<Truth, Not, And, Or, Present, ReachedBy, LinkCount, LinkIs, Compare, InSet, InMap, Exceeds, OneIn,
+                 Pcap>
         node;
     Span span;
 };
