@@ -111,11 +111,23 @@ struct TestImage {
     std::vector<ExpectedEntry> expected_entries;
 };
 
+// What a program writes into a ring buffer: one for each `emit` and `sample`. Every record begins with `time` (u64, ns
+// of CLOCK_MONOTONIC) and `type` (u32, an index into Image::records). A sample goes on with `captured`, `length`,
+// `rx_queue` and `iface` (u32 each), then as many bytes of the packet as `captured` says.
+struct RecordType {
+    std::string name; // of the BTF type: events_0
+    MapId map;
+    Layout layout;
+    bool sample = false;
+    std::uint32_t bytes = 0; // sample: most of the packet
+};
+
 struct Image {
     std::string name;          // of the source file, without folder and ending
     std::string license;       // "GPL" unless a program says otherwise
     std::vector<MapSpec> maps; // indexed by MapId
     std::vector<ProgramImage> programs;
+    std::vector<RecordType> records;
     std::vector<TestImage> tests;
     std::vector<std::byte> elf; // the object file
 };

@@ -22,7 +22,7 @@ public:
     NodeId add(Node node)
     {
         FactSet needs;
-        for (const auto *list : {&node.asks, &node.looks})
+        for (const auto *list : {&node.asked.asks, &node.asked.looks})
             for (const FactId fact : *list)
                 needs.insert(fact);
         for (const NodeId next : {node.yes, node.no})
@@ -51,7 +51,7 @@ private:
         if (action.decision) {
             Node node{.kind = Node::Kind::decide, .decision = &*action.decision, .span = head};
             if (action.decision->key)
-                facts_.asked_by(*action.decision->key, node.asks);
+                facts_.asked_by(*action.decision->key, node.asked);
             next = add(std::move(node));
         }
         return steps(action, head, action.steps.size(), next, otherwise);
@@ -69,7 +69,7 @@ private:
                 continue;
             }
             Node node{.kind = Node::Kind::step, .yes = next, .step = &step, .span = step.span};
-            facts_.asked_by(step, node.asks, node.looks);
+            facts_.asked_by(step, node.asked);
             next = add(std::move(node));
         }
         return next;
@@ -98,7 +98,7 @@ private:
         if (const auto *truth = std::get_if<sema::Truth>(&pred.node))
             return truth->value ? yes : no;
         Node node{.kind = Node::Kind::test, .test = id, .yes = yes, .no = no, .span = pred.span};
-        facts_.asked_by(pred, node.asks);
+        facts_.asked_by(pred, node.asked);
         return add(std::move(node));
     }
 
@@ -115,7 +115,7 @@ DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &progr
     builder.graph.root = builder.rules(program.rules, nothing_matched);
     std::map<FactId, std::size_t> askers;
     for (const Node &node : builder.graph.nodes)
-        for (const FactId fact : node.asks)
+        for (const FactId fact : node.asked.asks)
             if (++askers[fact] == many && facts[fact].kind == Fact::Kind::present)
                 builder.graph.early.push_back(fact);
     return std::move(builder.graph);

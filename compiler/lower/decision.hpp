@@ -20,8 +20,7 @@ struct Node {
     const sema::Step *step = nullptr;         // step; not an If
     const sema::Decision *decision = nullptr; // decide; null: pass, since no rule matched
     Span span;
-    std::vector<FactId> asks;  // facts that the node must know and without which it does nothing
-    std::vector<FactId> looks; // facts that it must know, whichever way
+    Asked asked; // by the node itself
 };
 
 struct DecisionGraph {

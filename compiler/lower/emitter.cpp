@@ -24,7 +24,7 @@ std::optional<ir::Program> Emitter::run()
     start(entry);
     packet_start_ = inst(ir::Op::packet_start).result = program_.add_value(ir::ValueKind::packet, 0);
     packet_end_ = inst(ir::Op::packet_end).result = program_.add_value(ir::ValueKind::packet_end);
-    emit(graph_.root, Knowledge(facts_.size()));
+    emit(graph_.root, {facts_.size(), packet_start_, packet_end_});
     while (!pending_.empty()) {
         if (program_.blocks.size() > most_blocks) {
             diagnostics_
@@ -35,6 +35,8 @@ std::optional<ir::Program> Emitter::run()
         Pending next = std::move(pending_.back());
         pending_.pop_back();
         start(next.block);
+        packet_start_ = next.known.start;
+        packet_end_ = next.known.end;
         emit(next.node, std::move(next.known));
     }
     return in_order();
@@ -48,14 +50,14 @@ void Emitter::emit(NodeId id, Knowledge known)
     for (const FactId fact : graph_.early)
         if (known[fact] == Truth::unknown && graph_.needs[id.value].contains(fact) && !learn(fact, id, known))
             return;
-    for (const FactId fact : node.asks) {
+    for (const FactId fact : node.asked.asks) {
         if (known[fact] == Truth::unknown && !learn(fact, id, known))
             return;
         if (known[fact] == Truth::no && node.kind == Node::Kind::test)
             break;
     }
-    for (const FactId fact : node.looks)
-        if (known[fact] == Truth::unknown && !any_denied(node.asks, known) && !learn(fact, id, known))
+    for (const FactId fact : node.asked.looks)
+        if (known[fact] == Truth::unknown && !any_denied(node.asked, known) && !learn(fact, id, known))
             return;
     switch (node.kind) {
     case Node::Kind::test: emit_test(id, known); break;
@@ -67,7 +69,7 @@ void Emitter::emit(NodeId id, Knowledge known)
 void Emitter::emit_test(NodeId id, Knowledge &known)
 {
     const Node &node = graph_.nodes[id];
-    if (any_denied(node.asks, known))
+    if (any_denied(node.asked, known))
         return jump(go(node.no, known));
     const auto &test_node = unit_.preds[node.test].node;
     const bool decided =
@@ -80,9 +82,10 @@ void Emitter::emit_test(NodeId id, Knowledge &known)
     test(node.test, {.known = &known}, yes, no);
 }
 
-bool Emitter::any_denied(const std::vector<FactId> &asks, const Knowledge &known) const
+bool Emitter::any_denied(const Asked &asked, const Knowledge &known) const
 {
-    return std::ranges::any_of(asks, [&](FactId fact) { return known[fact] == Truth::no; });
+    return std::ranges::any_of(asked.asks, [&](FactId fact) { return known[fact] == Truth::no; }) ||
+           std::ranges::any_of(asked.eithers, [&](sema::ExprId id) { return denied(id, known); });
 }
 
 // Makes a fact known. True: `known` has it now. False: the block has ended, and the blocks behind it go on with `node`.
@@ -237,8 +240,9 @@ void Emitter::restrict_to(NodeId node, Knowledge &known) const
 std::string Emitter::key_of(NodeId node, const Knowledge &known) const
 {
     std::string key(reinterpret_cast<const char *>(&node.value), sizeof node.value);
+    key += known.moved ? 'm' : 'f';
     const auto place = [&](Place where) {
-        key += !where.base.valid() ? '-' : where.base == packet_start_ ? 'S' : 'P';
+        key += !where.base.valid() ? '-' : where.base == known.start ? 'S' : 'P';
         key.append(reinterpret_cast<const char *>(&where.delta), sizeof where.delta);
     };
     for (const Entry &entry : known.entries()) {
@@ -257,7 +261,7 @@ std::string Emitter::key_of(NodeId node, const Knowledge &known) const
 void Emitter::bind_params(Knowledge &known, ir::Block &block, ir::Edge *edge)
 {
     const auto bind = [&](ir::ValueId &value) {
-        if (!value.valid() || value == packet_start_)
+        if (!value.valid() || value == known.start)
             return;
         if (edge != nullptr) {
             edge->args.push_back(value);
@@ -278,6 +282,28 @@ void Emitter::bind_params(Knowledge &known, ir::Block &block, ir::Edge *edge)
     }
 }
 
+// The packet's ends as parameters of the block, where they are not those that the program began with.
+void Emitter::bind_ends(Knowledge &known, ir::Block &block)
+{
+    const auto old = known.start;
+    known.start = program_.add_value(ir::ValueKind::packet, 0);
+    known.end = program_.add_value(ir::ValueKind::packet_end);
+    block.params.insert(block.params.end(), {known.start, known.end});
+    for (Entry &entry : known.entries())
+        for (ir::ValueId *base : {&entry.start.base, &entry.end.base})
+            if (*base == old)
+                *base = known.start;
+}
+
+// A step has moved the packet's ends: asks for them anew, and forgets what was known.
+void Emitter::ask_ends_anew(Knowledge &known)
+{
+    packet_start_ = inst(ir::Op::packet_start).result = program_.add_value(ir::ValueKind::packet, 0);
+    packet_end_ = inst(ir::Op::packet_end).result = program_.add_value(ir::ValueKind::packet_end);
+    known = {facts_.size(), packet_start_, packet_end_};
+    known.moved = true;
+}
+
 ir::Edge Emitter::go(NodeId node, const Knowledge &known)
 {
     Knowledge restricted = known;
@@ -285,9 +311,13 @@ ir::Edge Emitter::go(NodeId node, const Knowledge &known)
     const auto [at, is_new] = blocks_.try_emplace(key_of(node, restricted));
     ir::Block unused;
     ir::Edge edge;
+    if (known.moved)
+        edge.args = {known.start, known.end};
     bind_params(restricted, unused, &edge);
     if (is_new) {
         at->second = new_block();
+        if (known.moved)
+            bind_ends(restricted, program_.blocks[at->second]);
         bind_params(restricted, program_.blocks[at->second], nullptr);
         pending_.push_back({at->second, node, std::move(restricted)});
     }

@@ -3,7 +3,7 @@
 //   emitter.cpp  the walk over (node, knowledge), blocks and edges
 //   decode.cpp   headers: guards, conditions, sizes          chain.cpp  chains of links
 //   values.cpp   fields and arithmetic                       tests.cpp  comparisons and sets
-//   actions.cpp  counting, verdicts, keys of maps
+//   actions.cpp  verdicts, keys of maps                       steps.cpp  what rules do besides
 #pragma once
 
 #include "compiler/base/diagnostic.hpp"
@@ -30,6 +30,23 @@ struct Env {
 struct Wide {
     ir::ValueId high;
     ir::ValueId low;
+};
+
+// Where bytes are stored: a slot of the stack, or what a pointer into a map's value or a record points to.
+struct Sink {
+    Sink(ir::SlotId s) : slot(s) {}
+    explicit Sink(ir::ValueId p) : pointer(p) {}
+    ir::SlotId slot;
+    ir::ValueId pointer;
+};
+
+// The value of an expression on its way to a key, a value or a record.
+struct Operand {
+    ir::ValueId number = {};
+    bool big_endian = false; // the number is an address
+    std::string bytes = {};
+    Place place = {};
+    bool mapped = false; // an IPv4 address, wanted as an IPv6 one
 };
 
 // A load that covers a field: `width` bytes from byte `offset` of the header, then `shift` bits to the right.
@@ -64,6 +81,8 @@ private:
     [[nodiscard]] FactSet wanted_by(NodeId node, const Knowledge &known) const;
     [[nodiscard]] std::string key_of(NodeId node, const Knowledge &known) const;
     void bind_params(Knowledge &known, ir::Block &block, ir::Edge *edge);
+    void bind_ends(Knowledge &known, ir::Block &block);
+    void ask_ends_anew(Knowledge &known);
     ir::Program in_order();
 
     // Building blocks.
@@ -112,6 +131,18 @@ private:
     ir::ValueId slice(const sema::Slice &slice, const Env &env, const ir::Edge &absent);
     Place slice_place(const sema::Slice &slice, const Env &env, const ir::Edge &absent);
     Place bytes_place(sema::ExprId id, const Env &env, const ir::Edge &absent);
+    ir::ValueId address(Place place, std::uint32_t bytes);
+    ir::ValueId layout_value(Place place, const LayoutField &field);
+    ir::ValueId metadata(sema::Metadata what, std::uint64_t most, const ir::Edge &absent);
+    ir::ValueId received(ir::RxMeta what, const ir::Edge &absent);
+    Place map_value_place(const sema::MapValue &value, const Env &env, const ir::Edge &absent);
+    Place param_place(const sema::ParamValue &value);
+    ir::ValueId let_value(const sema::LetValue &value, const ir::Edge &absent);
+    ir::ValueId hash(const sema::Hash &hash, const Env &env, const ir::Edge &absent);
+    ir::ValueId weighted(const sema::Weighted &weighted, const Env &env, const ir::Edge &absent);
+    // Of a union's fields the one that this packet has; all that is asked about them is known.
+    [[nodiscard]] sema::ExprId chosen_of(const sema::Either &either, const Env &env) const;
+    [[nodiscard]] bool denied(sema::ExprId id, const Knowledge &known) const;
 
     // tests.cpp
     void test(sema::PredId id, const Env &env, const ir::Edge &yes, const ir::Edge &no);
@@ -127,24 +158,50 @@ private:
     void compare_wide(sema::Comparison op, Wide left, Wide right, const ir::Edge &yes, const ir::Edge &no);
     void compare_bytes(const sema::Compare &compare, const Env &env, const ir::Edge &yes, const ir::Edge &no);
     void test_map(const sema::InMap &test, const Env &env, const ir::Edge &yes, const ir::Edge &no);
+    void test_rate(const sema::Exceeds &test, const Env &env, const ir::Edge &yes, const ir::Edge &no);
 
     // actions.cpp
-    void zero_padding(ir::SlotId slot, const Layout &layout);
-    void emit_step(NodeId id, Knowledge &known);
-    void warn_absent(const sema::Step &step);
-    void emit_count(const sema::Count &count, NodeId id, Knowledge &known);
-    void count_up(const MapSpec &spec, ir::ValueId pointer);
+    void zero_padding(const Sink &to, const Layout &layout);
     void emit_decision(NodeId id, Knowledge &known);
-    [[nodiscard]] bool any_denied(const std::vector<FactId> &asks, const Knowledge &known) const;
-    enum class SlotUse : bool { key, value };
+    [[nodiscard]] bool any_denied(const Asked &asked, const Knowledge &known) const;
+    void emit_redirect(const sema::Decision &decision, const Knowledge &known);
+    void emit_assembly(const sema::Assembly &assembly);
+    enum class SlotUse : std::uint8_t { key, value, let, let_is_there, metadata };
     ir::SlotId slot_of(SlotUse use, std::uint32_t size);
     ir::SlotId key_slot(MapId map, const std::vector<sema::ExprId> &key, const Env &env, const ir::Edge &absent);
-    void store_field(ir::SlotId slot, const LayoutField &field, sema::ExprId value, const Env &env,
-                     const ir::Edge &absent);
-    void store(ir::SlotId slot, std::uint32_t offset, std::uint8_t width, ir::Order order, ir::ValueId value);
-    void store_number(ir::SlotId slot, const LayoutField &field, ir::ValueId number);
-    void store_bytes(ir::SlotId slot, std::uint32_t offset, const std::string &bytes);
-    void copy_bytes(ir::SlotId slot, std::uint32_t offset, Place from, std::uint32_t size);
+    Operand operand(sema::ExprId id, const LayoutField &field, const Env &env, const ir::Edge &absent);
+    std::vector<Operand> operands(std::span<const sema::ExprId> ids, std::span<const LayoutField> fields,
+                                  const Env &env, const ir::Edge &absent);
+    void store_operand(const Sink &to, const LayoutField &field, const Operand &from);
+    void store_address(const Sink &to, const LayoutField &field, ir::ValueId number);
+    void store(const Sink &to, std::uint32_t offset, std::uint8_t width, ir::Order order, ir::ValueId value);
+    void store_number(const Sink &to, const LayoutField &field, ir::ValueId number);
+    void store_bytes(const Sink &to, std::uint32_t offset, const std::string &bytes);
+    void copy_bytes(const Sink &to, std::uint32_t offset, Place from, std::uint32_t size);
+
+    // rewrite.cpp: whether the step changes the packet; then its node is done.
+    bool emit_rewrite(const sema::Step &step, NodeId node, Knowledge &known);
+
+    // steps.cpp
+    void emit_step(NodeId id, Knowledge &known);
+    void warn_absent(const sema::Step &step);
+    void emit_count(const sema::Count &count, const Env &env, const ir::Edge &next);
+    void count_up(const MapSpec &spec, ir::ValueId pointer);
+    void emit_assign(const sema::Assign &assign, const Env &env, const ir::Edge &next);
+    void change_value(const sema::Assign &assign, const MapSpec &spec, ir::ValueId pointer,
+                      std::span<const Operand> values);
+    void emit_delete(const sema::Delete &erased, const Env &env, const ir::Edge &next);
+    void emit_add(const sema::AddTo &add, const Env &env, const ir::Edge &next);
+    void emit_let(const sema::Let &let, const Env &env, const ir::Edge &next, bool denied);
+    void emit_record(const sema::Emit &emit, const Env &env, const ir::Edge &next);
+    void emit_sample(const sema::Sample &sample, const ir::Edge &next);
+    void record_head(ir::ValueId record, std::uint32_t type);
+    void emit_metadata(const sema::MetadataArea &area, NodeId node, Knowledge &known);
+    ir::SlotId value_slot(MapId map, const std::vector<sema::ExprId> &value, const Env &env, const ir::Edge &absent);
+    ir::ValueId reserve(MapId ring, std::uint32_t size, const ir::Edge &full);
+    ir::ValueId negated(ir::ValueId of);
+    ir::ValueId lookup(MapId map, ir::SlotId key);
+    void update(MapId map, ir::SlotId key, ir::SlotId value);
 
     struct Pending {
         ir::BlockId block;
@@ -159,13 +216,13 @@ private:
     DecisionGraph graph_;
     ir::Program program_;
     ir::BlockId block_;
-    ir::ValueId packet_start_;
+    ir::ValueId packet_start_; // in force where the emitter is
     ir::ValueId packet_end_;
     Span span_;
     std::unordered_map<std::string, ir::BlockId> blocks_;
     std::vector<Pending> pending_;
     std::set<const sema::Step *> warned_;
-    std::map<std::pair<SlotUse, std::uint32_t>, ir::SlotId> slots_; // by use and size in bytes
+    std::map<std::pair<SlotUse, std::uint32_t>, ir::SlotId> slots_; // by use and size in bytes, of lets by number
 };
 
 } // namespace xdpf::lowering

@@ -52,6 +52,14 @@ private:
     std::vector<std::uint64_t> words_;
 };
 
+// What something needs to be known before it can be done.
+struct Asked {
+    std::vector<FactId> asks;  // and without any of which it is not done
+    std::vector<FactId> looks; // whichever way they are
+    std::vector<sema::ExprId>
+        eithers; // unions' fields that it reads: not done where a packet has none of one's alternatives
+};
+
 // The facts of one program. Asking for one brings along those that finding it out takes.
 class Facts {
 public:
@@ -73,11 +81,12 @@ public:
     [[nodiscard]] std::size_t size() const { return facts_.size(); }
     [[nodiscard]] FactId find(const Fact &fact) const;
 
-    // The facts that an expression or a test needs to be known.
-    void asked_by(sema::ExprId id, std::vector<FactId> &out);
-    void asked_by(const sema::Pred &pred, std::vector<FactId> &out);
-    // Of a step: facts without which it does nothing, and others that it must know.
-    void asked_by(const sema::Step &step, std::vector<FactId> &asks, std::vector<FactId> &looks);
+    // What an expression, a test or a step needs to be known.
+    void asked_by(sema::ExprId id, Asked &out);
+    void asked_by(const std::vector<sema::ExprId> &ids, Asked &out);
+    void asked_by(const sema::Pred &pred, Asked &out);
+    void asked_by(const sema::Step &step, Asked &out);
+    void asked_by_rewrite(const sema::Step &step, Asked &out); // rewrite.cpp
 
 private:
     const sema::Unit &unit_;

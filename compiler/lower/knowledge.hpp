@@ -29,7 +29,12 @@ struct Entry {
 
 class Knowledge {
 public:
-    explicit Knowledge(std::size_t facts) : entries_(facts) {}
+    Knowledge(std::size_t facts, ir::ValueId first, ir::ValueId last) : start(first), end(last), entries_(facts) {}
+
+    // The packet's ends. They change where a step moves them; then nothing else is known any more.
+    ir::ValueId start;
+    ir::ValueId end;
+    bool moved = false; // they are not those that the program began with
 
     [[nodiscard]] Truth operator[](FactId id) const
     {

@@ -61,6 +61,12 @@ void Emitter::test(sema::PredId id, const Env &env, const ir::Edge &yes, const i
         return test_map(*map, env, yes, no);
     if (const auto *expression = std::get_if<sema::Pcap>(&node))
         return lower_pcap(expression->program, {program_, block_, packet_start_, packet_end_, span_}, yes, no);
+    if (const auto *rate = std::get_if<sema::Exceeds>(&node))
+        return test_rate(*rate, env, yes, no);
+    if (const auto *one = std::get_if<sema::OneIn>(&node)) {
+        const auto drawn = number(inst(ir::Op::random), UINT32_MAX);
+        return branch(ir::Cond::eq, binary(ir::Op::mod, drawn, one->n), 0, yes, no);
+    }
     jump(yes); // the header in front is there: that is why its condition is asked
 }
 
@@ -284,12 +290,46 @@ void Emitter::compare_bytes(const sema::Compare &two, const Env &env, const ir::
 
 void Emitter::test_map(const sema::InMap &in, const Env &env, const ir::Edge &yes, const ir::Edge &no)
 {
-    const auto slot = key_slot(in.map, in.key, env, no);
-    ir::Inst &made = inst(ir::Op::lookup);
-    made.map = in.map;
-    made.key = slot;
-    const auto pointer = made.result = program_.add_value(ir::ValueKind::map_value);
-    branch(ir::Cond::ne, pointer, 0, yes, no);
+    if (unit_.maps[in.map].kind == MapKind::bloom_filter) {
+        const auto slot = value_slot(in.map, in.key, env, no);
+        ir::Inst &made = inst(ir::Op::peek);
+        made.map = in.map;
+        made.value = slot;
+        return branch(ir::Cond::eq, number(made), 0, yes, no);
+    }
+    branch(ir::Cond::ne, lookup(in.map, key_slot(in.map, in.key, env, no)), 0, yes, no);
+}
+
+// A token bucket as one number (GCRA, ITU-T I.371): the time when it is full again. What finds it too far ahead is too
+// much and leaves it; others move it by one interval. Two CPUs that meet here may count one packet between them.
+void Emitter::test_rate(const sema::Exceeds &rate, const Env &env, const ir::Edge &yes, const ir::Edge &no)
+{
+    const ir::SlotId key = key_slot(rate.map, rate.key, env, no);
+    const auto now = number(inst(ir::Op::now));
+    const auto pointer = lookup(rate.map, key);
+    const auto found = new_block();
+    const auto missing = new_block();
+    branch(ir::Cond::ne, pointer, 0, to(found), to(missing));
+    start(found);
+    ir::Inst &made = inst(ir::Op::load_map);
+    made.a = pointer;
+    const auto full = number(made);
+    const auto within = new_block();
+    branch(ir::Cond::gt, full, binary(ir::Op::add, now, rate.tolerance), yes, to(within));
+    start(within);
+    const auto from = new_block();
+    const auto later = program_.add_value(ir::ValueKind::number);
+    program_.blocks[from].params.push_back(later);
+    branch(ir::Cond::gt, full, now, {from, {full}}, {from, {now}});
+    start(from);
+    const auto moved = binary(ir::Op::add, later, rate.interval);
+    store(Sink(pointer), 0, 8, ir::Order::little, moved);
+    jump(no);
+    start(missing);
+    const ir::SlotId fresh = slot_of(SlotUse::value, 8);
+    store(fresh, 0, 8, ir::Order::little, binary(ir::Op::add, now, rate.interval));
+    update(rate.map, key, fresh);
+    jump(no);
 }
 
 } // namespace xdpf::lowering

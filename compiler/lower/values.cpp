@@ -45,7 +45,8 @@ std::optional<Window> window_of(std::uint32_t bit_offset, std::uint32_t bits, st
 
 ir::ValueId Emitter::load(Place place, std::uint32_t offset, std::uint8_t width, ir::Order order, std::uint64_t max)
 {
-    ir::Inst &made = inst(ir::Op::load);
+    const bool packet = program_.values[place.base].kind == ir::ValueKind::packet;
+    ir::Inst &made = inst(packet ? ir::Op::load : ir::Op::load_map);
     made.a = place.base;
     made.imm = place.delta + offset;
     made.width = width;
@@ -100,13 +101,20 @@ ir::ValueId Emitter::value(sema::ExprId id, const Env &env, const ir::Edge &abse
     if (const auto *end = std::get_if<sema::ChainEnd>(&expr.node))
         return env.chain == end->base ? env.selector
                                       : env.known->entry(facts_.find({Fact::Kind::chain_end, end->base})).selector;
-    if (const auto *what = std::get_if<sema::Metadata>(&expr.node)) {
-        if (*what == sema::Metadata::packet_length)
-            return number(inst(ir::Op::packet_length), most);
-        ir::Inst &made = inst(ir::Op::context);
-        made.field = *what == sema::Metadata::rx_queue ? ir::ContextField::rx_queue : ir::ContextField::ingress_ifindex;
-        return number(made, most);
-    }
+    if (const auto *what = std::get_if<sema::Metadata>(&expr.node))
+        return metadata(*what, most, absent);
+    if (const auto *param = std::get_if<sema::ParamValue>(&expr.node))
+        return layout_value(param_place(*param), unit_.maps[param->map].value.fields[param->field]);
+    if (const auto *entry = std::get_if<sema::MapValue>(&expr.node))
+        return layout_value(map_value_place(*entry, env, absent), unit_.maps[entry->map].value.fields[entry->field]);
+    if (const auto *let = std::get_if<sema::LetValue>(&expr.node))
+        return let_value(*let, absent);
+    if (const auto *either = std::get_if<sema::Either>(&expr.node))
+        return value(chosen_of(*either, env), env, absent);
+    if (const auto *hashed = std::get_if<sema::Hash>(&expr.node))
+        return hash(*hashed, env, absent);
+    if (const auto *choice = std::get_if<sema::Weighted>(&expr.node))
+        return weighted(*choice, env, absent);
     if (const auto *bytes = std::get_if<sema::Slice>(&expr.node))
         return slice(*bytes, env, absent);
     if (const auto *two = std::get_if<sema::Binary>(&expr.node)) {
@@ -121,16 +129,14 @@ ir::ValueId Emitter::value(sema::ExprId id, const Env &env, const ir::Edge &abse
     return number(made);
 }
 
-Wide Emitter::wide_value(sema::ExprId id, const Env &env, const ir::Edge &)
+Wide Emitter::wide_value(sema::ExprId id, const Env &env, const ir::Edge &absent)
 {
     const sema::Expr &expr = unit_.exprs[id];
     if (const auto *fixed = std::get_if<sema::Constant>(&expr.node))
         return {constant(static_cast<std::uint64_t>(fixed->value >> 64)),
                 constant(static_cast<std::uint64_t>(fixed->value))};
-    const auto &of = std::get<sema::FieldValue>(expr.node);
-    const auto at = unit_.headers[of.header.header].fields[of.field].bit_offset / 8;
-    const Place first = start_of(of.header, env);
-    return {load(first, at, 8, ir::Order::big), load(first, at + 8, 8, ir::Order::big)};
+    const Place first = bytes_place(id, env, absent);
+    return {load(first, 0, 8, ir::Order::big), load(first, 8, 8, ir::Order::big)};
 }
 
 // Where a slice begins; goes on only where the packet holds all of it.
@@ -169,6 +175,12 @@ Place Emitter::bytes_place(sema::ExprId id, const Env &env, const ir::Edge &abse
     const sema::Expr &expr = unit_.exprs[id];
     if (const auto *bytes = std::get_if<sema::Slice>(&expr.node))
         return slice_place(*bytes, env, absent);
+    if (const auto *entry = std::get_if<sema::MapValue>(&expr.node))
+        return map_value_place(*entry, env, absent);
+    if (const auto *param = std::get_if<sema::ParamValue>(&expr.node))
+        return param_place(*param);
+    if (const auto *either = std::get_if<sema::Either>(&expr.node))
+        return bytes_place(chosen_of(*either, env), env, absent);
     const auto &of = std::get<sema::FieldValue>(expr.node);
     return start_of(of.header, env).plus(unit_.headers[of.header.header].fields[of.field].bit_offset / 8);
 }

@@ -386,15 +386,14 @@ struct Decap {
     std::vector<Carried> carried;
     HeaderId link_layer; // that stays
 };
-// A record to a ring buffer: an 8-byte time, then the fields as MapSpec::value lays them out.
+// A record to a ring buffer.
 struct Emit {
-    MapId map;
-    std::vector<ExprId> fields; // one for each
+    std::size_t record = 0;     // of Unit::records
+    std::vector<ExprId> fields; // one for each of its fields behind time and type
 };
-// The packet's first bytes to a ring buffer, as struct sample of compiler/records.hpp.
+// The packet's first bytes to a ring buffer.
 struct Sample {
-    MapId map;
-    std::uint32_t bytes = 0;
+    std::size_t record = 0; // of Unit::records
 };
 // Numbers in front of the packet: of 4 or 8 bytes, host byte order, the last one ends where the packet begins.
 struct MetadataArea {
@@ -471,6 +470,7 @@ struct Unit {
     IdVector<PredId, Pred> preds;
     IdVector<MapId, MapSpec> maps;
     std::vector<Assembly> assembly;
+    std::vector<RecordType> records;
     MapId params;        // the map that holds them, where there are any
     MapId program_table; // the prog_array for goto: slot i is programs[i]
     std::vector<Program> programs;
