@@ -51,6 +51,13 @@ void Facts::meet(const Facts &other)
     std::erase_if(facts_, [](const Fact &fact) { return fact == Fact{fact.pointer}; });
 }
 
+void learn_inside(const Block &block, Facts &known)
+{
+    for (const Inst &inst : block.insts)
+        if (inst.op == Op::map_value)
+            known.learn_present(inst.result, 1);
+}
+
 Facts facts_along(const Program &program, const Terminator &end, std::size_t which, const Facts &known)
 {
     Facts facts = known;

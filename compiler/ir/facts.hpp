@@ -1,12 +1,14 @@
 // What guards and null checks have shown about pointers by the time a block begins, on every path to it.
 //
 // A guard speaks about one value: another pointer to the same byte has its own guards, since that is how the kernel's
-// verifier sees it. Nothing inside a block changes what is known; only its end does.
+// verifier sees it. Nothing inside a block changes what is known; only its end does. (A map_value is never null: that
+// is known from the beginning of its block.)
 #pragma once
 
 #include "compiler/ir/graph.hpp"
 
 #include <optional>
+#include <utility>
 
 namespace xdpf::ir {
 
@@ -32,6 +34,9 @@ private:
     std::vector<Fact> facts_; // in order of pointer
 };
 
+// Adds what the block's instructions alone show.
+void learn_inside(const Block &block, Facts &known);
+
 // What holds at the beginning of edge.target when it is reached through edges[which] of a block in which `known` holds.
 [[nodiscard]] Facts facts_along(const Program &program, const Terminator &end, std::size_t which, const Facts &known);
 
@@ -46,9 +51,10 @@ template <class F> void walk_facts(const Program &program, F visit)
     for (std::size_t i = 0; i < program.blocks.size(); ++i) {
         if (!incoming[BlockId(i)])
             continue;
-        const Facts known = std::move(*incoming[BlockId(i)]);
+        Facts known = std::move(*incoming[BlockId(i)]);
         incoming[BlockId(i)].reset();
-        visit(BlockId(i), known);
+        learn_inside(program.blocks[BlockId(i)], known);
+        visit(BlockId(i), std::as_const(known));
         const Terminator &end = program.blocks[BlockId(i)].end;
         std::size_t which = 0;
         for_each_edge(end, [&](const Edge &edge) {

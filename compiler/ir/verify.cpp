@@ -2,6 +2,7 @@
 // graph with wild edges), then definitions and kinds, then what must be known about pointers and slots.
 #include "compiler/ir/verify.hpp"
 #include "compiler/ir/bounds.hpp"
+#include "compiler/ir/epochs.hpp"
 #include "compiler/ir/facts.hpp"
 #include "compiler/ir/text.hpp"
 #include "compiler/ir/traits.hpp"
@@ -35,6 +36,10 @@ public:
             check_definitions();
         if (errors_.empty())
             check_knowledge();
+        if (errors_.empty())
+            check_lifetimes();
+        if (errors_.empty())
+            check_records();
         return std::move(errors_);
     }
 
@@ -464,19 +469,144 @@ private:
         });
     }
 
+    // No use of a pointer to the packet behind what moves the packet's ends.
+    void check_lifetimes()
+    {
+        Epochs epochs(program_.blocks.size());
+        IdVector<ValueId, std::uint32_t> made;
+        made.resize(program_.values.size(), 0);
+        const auto check_use = [&](ValueId value) {
+            if (points_to_packet(value) && made[value] != epochs.now())
+                fail("value {} was made before the packet's ends were moved", value.value);
+        };
+        for (std::size_t i = 0; i < program_.blocks.size(); ++i) {
+            if (!reachable_.contains(BlockId(i)))
+                continue;
+            epochs.enter(BlockId(i));
+            for (const ValueId param : program_.blocks[BlockId(i)].params)
+                made[param] = epochs.now();
+            in_block(
+                BlockId(i),
+                [&](const Inst &inst) {
+                    for_each_use(inst, check_use);
+                    if (moves_packet(inst.op))
+                        epochs.change();
+                    if (inst.result.valid())
+                        made[inst.result] = epochs.now();
+                },
+                [&](const Terminator &end) {
+                    for_each_use(end, check_use);
+                    epochs.leave(end);
+                });
+        }
+    }
+
+    bool points_to_packet(ValueId value) const
+    {
+        return kind(value) == ValueKind::packet || kind(value) == ValueKind::packet_end ||
+               kind(value) == ValueKind::meta;
+    }
+
+    // ---- Records of ring buffers ----------------------------------------------------------------------------------
+
+    // A record that is not submitted so far.
+    struct OpenRecord {
+        ValueId value;
+        bool tested = false; // and it is there
+        bool operator==(const OpenRecord &) const = default;
+    };
+    using OpenRecords = std::vector<OpenRecord>;
+
+    void check_records()
+    {
+        IdVector<BlockId, std::optional<OpenRecords>> incoming;
+        incoming.resize(program_.blocks.size());
+        incoming[BlockId(0)].emplace();
+        for (std::size_t i = 0; i < program_.blocks.size(); ++i) {
+            if (!incoming[BlockId(i)])
+                continue;
+            OpenRecords open = std::move(*incoming[BlockId(i)]);
+            for (const ValueId param : program_.blocks[BlockId(i)].params)
+                if (kind(param) == ValueKind::record)
+                    fail("b{}: a record is a parameter", i);
+            in_block(
+                BlockId(i), [&](const Inst &inst) { follow_records(inst, open); },
+                [&](const Terminator &end) {
+                    if (end.kind == Terminator::Kind::return_ || end.kind == Terminator::Kind::asm_)
+                        want_no_records(open);
+                    std::size_t which = 0;
+                    for_each_edge(end, [&](const Edge &edge) {
+                        OpenRecords there = records_along(end, which++, open);
+                        std::optional<OpenRecords> &present = incoming[edge.target];
+                        if (present && *present != there)
+                            fail("a record is submitted on one way to b{} and not on another", edge.target.value);
+                        present = std::move(there);
+                    });
+                });
+        }
+    }
+
+    void want_no_records(const OpenRecords &open)
+    {
+        for (const OpenRecord &record : open)
+            fail("record {} is not submitted", record.value.value);
+    }
+
+    void follow_records(const Inst &inst, OpenRecords &open)
+    {
+        if (inst.op == Op::reserve)
+            open.push_back({inst.result});
+        if (inst.op == Op::tail_call)
+            want_no_records(open);
+        if (!inst.a.valid() || kind(inst.a) != ValueKind::record)
+            return;
+        const auto at = std::ranges::find(open, inst.a, &OpenRecord::value);
+        if (at == open.end())
+            return fail("the record is submitted already, or not there");
+        if (!at->tested)
+            return fail("the record may be null");
+        if (inst.op == Op::submit)
+            open.erase(at);
+    }
+
+    OpenRecords records_along(const Terminator &end, std::size_t which, const OpenRecords &open)
+    {
+        OpenRecords there = open;
+        if (end.kind != Terminator::Kind::branch || kind(end.a) != ValueKind::record)
+            return there;
+        const auto at = std::ranges::find(there, end.a, &OpenRecord::value);
+        if (at == there.end())
+            return there;
+        if (which == (end.cond == Cond::eq ? 0U : 1U))
+            there.erase(at);
+        else
+            at->tested = true;
+        return there;
+    }
+
     // Bytes behind each pointer into a map's value; of a parameter, the fewest that an argument has.
     void find_value_sizes()
     {
         value_sizes_.resize(program_.values.size(), UINT64_MAX);
         for (const Block &block : program_.blocks) {
             for (const Inst &inst : block.insts)
-                if (inst.op == Op::lookup)
-                    value_sizes_[inst.result] = spec(inst).value.size;
+                if (const auto size = pointee_size(inst))
+                    value_sizes_[inst.result] = *size;
             for_each_edge(block.end, [&](const Edge &edge) {
                 const auto &params = program_.blocks[edge.target].params;
                 for (std::size_t i = 0; i < params.size(); ++i)
                     value_sizes_[params[i]] = std::min(value_sizes_[params[i]], value_sizes_[edge.args[i]]);
             });
+        }
+    }
+
+    std::optional<std::uint64_t> pointee_size(const Inst &inst) const
+    {
+        switch (inst.op) {
+        case Op::lookup: return spec(inst).value.size;
+        case Op::map_value: return spec(inst).value.size - std::min<std::uint64_t>(inst.imm, spec(inst).value.size);
+        case Op::reserve: return inst.imm;
+        default: return std::nullopt;
         }
     }
 
@@ -492,7 +622,8 @@ private:
     void check_knowledge(const Inst &inst, const Facts &facts, std::vector<bool> &written)
     {
         switch (shape_of(inst.op)) {
-        case Shape::load: {
+        case Shape::load:
+        case Shape::store_packet: {
             const std::uint64_t present = facts.about(inst.a).present;
             if (inst.imm > present || present - inst.imm < inst.width)
                 fail("{} bytes are guarded on every path, {} needed", present, inst.imm + inst.width);
@@ -500,28 +631,48 @@ private:
         }
         case Shape::load_map:
         case Shape::store_map:
-            if (facts.about(inst.a).present == 0)
+            if (kind(inst.a) == ValueKind::map_value && facts.about(inst.a).present == 0)
                 fail("the pointer may be null");
-            if (const std::uint64_t size = value_sizes_[inst.a]; inst.imm > size || size - inst.imm < inst.width)
-                fail("the access leaves the value's {} bytes", size);
+            check_inside(inst, inst.width);
             break;
+        case Shape::copy_packet: check_copy(inst); break;
         case Shape::offset: check_offset(inst); break;
         case Shape::store_slot:
             std::fill_n(written.begin() + static_cast<std::ptrdiff_t>(slot_starts_[inst.key] + inst.imm), inst.width,
                         true);
             break;
-        case Shape::lookup: check_written(inst.key, spec(inst).key.size, written); break;
+        case Shape::load_slot: check_written(inst.key, inst.imm, inst.width, written); break;
+        case Shape::rx_meta: check_written(inst.value, 0, rx_meta_size, written); break;
+        case Shape::lookup:
+        case Shape::erase: check_written(inst.key, 0, spec(inst).key.size, written); break;
         case Shape::update:
-            check_written(inst.key, spec(inst).key.size, written);
-            check_written(inst.value, spec(inst).value.size, written);
+            check_written(inst.key, 0, spec(inst).key.size, written);
+            check_written(inst.value, 0, spec(inst).value.size, written);
             break;
+        case Shape::push: check_written(inst.value, 0, spec(inst).value.size, written); break;
         default: break;
         }
     }
 
-    void check_written(SlotId slot, std::uint32_t size, const std::vector<bool> &written)
+    void check_inside(const Inst &inst, std::uint64_t bytes)
     {
-        for (std::uint32_t i = 0; i < size; ++i)
+        if (const std::uint64_t size = value_sizes_[inst.a]; inst.imm > size || size - inst.imm < bytes)
+            fail("the access leaves the value's {} bytes", size);
+    }
+
+    // The kernel wants to know that at least one byte is copied, and no more than there is room for.
+    void check_copy(const Inst &inst)
+    {
+        check_inside(inst, inst.max);
+        if (bounds_[inst.b] > inst.max && !always(inst.b, [&](const Range &range) { return range.most <= inst.max; }))
+            fail("the length is bounded by {}, not by {}", bounds_[inst.b], inst.max);
+        if (!always(inst.b, [](const Range &range) { return range.least > 0; }))
+            fail("the length may be 0");
+    }
+
+    void check_written(SlotId slot, std::uint64_t from, std::uint64_t size, const std::vector<bool> &written)
+    {
+        for (std::uint64_t i = from; i < from + size; ++i)
             if (!written[slot_starts_[slot] + i])
                 return fail("byte {} of slot {} may not have been written", i, slot.value);
     }
@@ -537,6 +688,8 @@ private:
                 fail("the pointer may be {} bytes into the packet, more than the mask keeps", reaches_[inst.a]);
             if (max < inst.imm)
                 fail("the result's bound {} is too low", max);
+            if (program_.values[inst.b].max != 0)
+                fail("value {} is not the packet's start", inst.b.value);
             return;
         }
         if (bounds_[inst.b] > inst.imm && !compared(inst.b, inst.imm))
@@ -549,25 +702,94 @@ private:
     // kernel learns from that comparison, too.
     bool compared(ValueId number, std::uint64_t max) const
     {
-        for (BlockId below = block_; below != BlockId(0); below = dominators_->parent(below)) {
-            const BlockId above = dominators_->parent(below);
-            const Terminator &end = program_.blocks[above].end;
-            if (incoming_[below] != 1 || end.kind != Terminator::Kind::branch || end.a != number || end.b.valid())
-                continue;
-            const Cond holds = end.edges[0].target == below ? end.cond : inverse(end.cond);
-            if ((holds == Cond::le || holds == Cond::eq) && end.imm <= max)
-                return true;
-            if (holds == Cond::lt && end.imm != 0 && end.imm - 1 <= max)
+        return shown(number, block_, [&](const Range &range) { return range.most <= max; });
+    }
+
+    struct Range {
+        std::uint64_t least = 0;
+        std::uint64_t most = UINT64_MAX;
+    };
+
+    static Range range_of(Cond holds, std::uint64_t imm)
+    {
+        switch (holds) {
+        case Cond::eq: return {imm, imm};
+        case Cond::ne: return {imm == 0 ? 1U : 0U, UINT64_MAX};
+        case Cond::lt: return {0, imm == 0 ? UINT64_MAX : imm - 1};
+        case Cond::le: return {0, imm};
+        case Cond::gt: return {imm == UINT64_MAX ? 0 : imm + 1, UINT64_MAX};
+        case Cond::ge: return {imm, UINT64_MAX};
+        case Cond::set: return {1, UINT64_MAX};
+        case Cond::clear: break;
+        }
+        return {};
+    }
+
+    // What the end of a block shows of a number along one of its edges.
+    static Range range_along(const Terminator &end, std::size_t which, ValueId number)
+    {
+        if (end.kind != Terminator::Kind::branch || end.a != number || end.b.valid())
+            return {};
+        return range_of(which == 0 ? end.cond : inverse(end.cond), end.imm);
+    }
+
+    // Whether a branch on every path to the block has shown it.
+    template <class Test> bool shown(ValueId number, BlockId below, Test test) const
+    {
+        for (; below != BlockId(0); below = dominators_->parent(below)) {
+            const Terminator &end = program_.blocks[dominators_->parent(below)].end;
+            if (incoming_[below] == 1 && test(range_along(end, end.edges[0].target == below ? 0 : 1, number)))
                 return true;
         }
         return false;
+    }
+
+    // Whether it holds of a number in the present block; of a parameter, of all its arguments.
+    template <class Test> bool always(ValueId number, Test test) const
+    {
+        const Inst *const constant = constants_[number];
+        if (constant != nullptr)
+            return test(Range{constant->imm, constant->imm});
+        if (test(Range{0, bounds_[number]}) || shown(number, block_, test))
+            return true;
+        const BlockId home = defined_in_[number];
+        const auto &params = program_.blocks[home].params;
+        const auto at = std::ranges::find(params, number);
+        if (at == params.end() || incoming_[home] == 0)
+            return false;
+        return all_arguments(home, static_cast<std::size_t>(at - params.begin()), test);
+    }
+
+    template <class Test> bool all_arguments(BlockId target, std::size_t param, Test test) const
+    {
+        for (std::size_t i = 0; i < target.value; ++i) {
+            if (!reachable_.contains(BlockId(i)))
+                continue;
+            const Terminator &end = program_.blocks[BlockId(i)].end;
+            std::size_t which = 0;
+            bool holds = true;
+            for_each_edge(end, [&](const Edge &edge) {
+                const std::size_t taken = which++;
+                if (edge.target != target)
+                    return;
+                const ValueId argument = edge.args[param];
+                const Inst *const constant = constants_[argument];
+                const Range range =
+                    constant != nullptr ? Range{constant->imm, constant->imm} : Range{0, bounds_[argument]};
+                holds = holds &&
+                        (test(range) || test(range_along(end, taken, argument)) || shown(argument, BlockId(i), test));
+            });
+            if (!holds)
+                return false;
+        }
+        return true;
     }
 
     void check_guard(const Terminator &end)
     {
         if (end.kind != Terminator::Kind::guard)
             return;
-        const std::uint64_t max = program_.values[end.a].max;
+        const std::uint64_t max = kind(end.a) == ValueKind::meta ? 0 : program_.values[end.a].max;
         if (max > max_packet_offset || end.imm > max_packet_offset - max)
             fail("the pointer may be {} bytes into the packet; with the guard's {} that is more than {}", max, end.imm,
                  max_packet_offset);

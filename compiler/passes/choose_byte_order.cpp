@@ -26,7 +26,9 @@ public:
         for (Block &block : program_.blocks) {
             for (Inst &inst : block.insts)
                 if (inst.op == Op::store_slot)
-                    swap_store(inst);
+                    swap_store(inst, inst.a);
+                else if (inst.op == Op::store_packet || inst.op == Op::store_map)
+                    swap_store(inst, inst.b);
             if (block.end.kind == Terminator::Kind::branch)
                 swap_branch(block.end);
         }
@@ -38,7 +40,7 @@ private:
     Inst *swappable(ValueId value)
     {
         Inst *const load = definition(value);
-        const bool fits = load != nullptr && load->op == Op::load && load->order == Order::big && load->width > 1;
+        const bool fits = load != nullptr && is_load(load->op) && load->order == Order::big && load->width > 1;
         return fits && uses_[value] == 1 ? load : nullptr;
     }
 
@@ -51,9 +53,9 @@ private:
     }
 
     // Bytes that are only carried need no order.
-    void swap_store(Inst &store)
+    void swap_store(Inst &store, ValueId value)
     {
-        Inst *const load = swappable(store.a);
+        Inst *const load = swappable(value);
         if (load == nullptr || store.order != Order::big || store.width != load->width)
             return;
         swap_load(*load);

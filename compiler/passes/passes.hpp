@@ -13,9 +13,10 @@ void fold(ir::Program &program);
 // the only one that jumps to it, makes a branch with two equal edges a jump, drops parameters that are always the same.
 void simplify_cfg(ir::Program &program);
 
-// Computes things once. Packet pointers are shared wherever the first stands on every path, so that a guard of one is a
-// guard of all. Numbers are shared within a block only: a field that is kept in a register from rule to rule makes the
-// kernel's verifier walk each path apart, since no two of its states are alike any more.
+// Computes things once, and anew after what they depend on may have changed: packet bytes after a store, the packet's
+// ends after they were moved. Packet pointers are shared wherever the first stands on every path, so that a guard of
+// one is a guard of all. Numbers are shared within a block only: a field that is kept in a register from rule to rule
+// makes the kernel's verifier walk each path apart, since no two of its states are alike any more.
 void share_values(ir::Program &program);
 
 // Drops guards whose answer is known, and widens a guard to the next one on the same pointer where both fail alike.

@@ -11,15 +11,15 @@ namespace {
 
 using namespace ir;
 
-// Slots that no lookup or update reads, with the stores into them.
+// Slots that are only stored into, with those stores.
 void remove_slots(Program &program)
 {
     IdSet<SlotId> read(program.slots.size());
     for (const Block &block : program.blocks)
         for (const Inst &inst : block.insts) {
-            if (inst.op == Op::lookup || inst.op == Op::update)
+            if (inst.key.valid() && inst.op != Op::store_slot)
                 read.insert(inst.key);
-            if (inst.op == Op::update)
+            if (inst.value.valid())
                 read.insert(inst.value);
         }
     IdVector<SlotId, SlotId> moved;

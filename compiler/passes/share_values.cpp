@@ -1,5 +1,6 @@
 // Value numbering in block order. Every value has a number; two values with one number are always equal. Whether the
 // later one may be replaced is another question, see may_share().
+#include "compiler/ir/epochs.hpp"
 #include "compiler/ir/traits.hpp"
 #include "compiler/passes/passes.hpp"
 #include "compiler/passes/rewrite.hpp"
@@ -21,7 +22,8 @@ struct Key {
     std::uint32_t a;
     std::uint32_t b;
     std::uint64_t imm;
-    std::uint64_t packet_state; // of loads: how often the packet has been written to, as far as that can be told
+    std::uint32_t epoch; // of loads: between which writes to the packet; of the packet's ends: between which moves
+    std::uint32_t map;
     bool operator==(const Key &) const = default;
 };
 
@@ -30,7 +32,8 @@ struct KeyHash {
     {
         std::uint64_t hash = static_cast<std::uint64_t>(key.op) | std::uint64_t{key.width} << 8 |
                              static_cast<std::uint64_t>(key.order) << 16 | static_cast<std::uint64_t>(key.field) << 24;
-        for (const std::uint64_t part : {std::uint64_t{key.a}, std::uint64_t{key.b}, key.imm, key.packet_state})
+        for (const std::uint64_t part :
+             {std::uint64_t{key.a}, std::uint64_t{key.b}, key.imm, std::uint64_t{key.epoch}, std::uint64_t{key.map}})
             hash = (hash ^ part) * 0x9e3779b97f4a7c15 + (hash >> 29);
         return hash;
     }
@@ -38,14 +41,13 @@ struct KeyHash {
 
 class Sharing {
 public:
-    explicit Sharing(Program &program) : program_(program), dominators_(program), replacements_(program)
+    explicit Sharing(Program &program)
+        : program_(program), dominators_(program), replacements_(program), bytes_(program.blocks.size()),
+          ends_(program.blocks.size())
     {
         numbers_.resize(program.values.size());
         for (std::size_t i = 0; i < program.values.size(); ++i)
             numbers_[ValueId(i)] = static_cast<std::uint32_t>(i);
-        for (const Block &block : program.blocks)
-            for (const Inst &inst : block.insts)
-                packet_is_written_ = packet_is_written_ || writes_packet(inst.op);
     }
 
     void run()
@@ -53,17 +55,22 @@ public:
         std::vector<Inst> kept;
         for (std::size_t i = 0; i < program_.blocks.size(); ++i) {
             Block &block = program_.blocks[BlockId(i)];
-            // With writers about, nothing is known of what happened on the way here.
-            packet_state_ += packet_is_written_;
+            bytes_.enter(BlockId(i));
+            ends_.enter(BlockId(i));
             kept.clear();
             for (Inst &inst : block.insts) {
                 replacements_.apply(inst);
-                packet_state_ += writes_packet(inst.op);
+                if (writes_packet(inst.op))
+                    bytes_.change();
+                if (moves_packet(inst.op))
+                    ends_.change();
                 if (!is_pure(inst.op) || !shared(inst, BlockId(i)))
                     kept.push_back(inst);
             }
             block.insts.swap(kept);
             replacements_.apply(block.end);
+            bytes_.leave(block.end);
+            ends_.leave(block.end);
         }
         replacements_.apply(program_);
     }
@@ -97,20 +104,22 @@ private:
     bool may_share(const Leader &leader, const Inst &inst, BlockId block) const
     {
         const ValueInfo &info = program_.values[inst.result];
-        if (info.kind == ValueKind::number)
+        if (info.kind == ValueKind::number || inst.op == Op::map_value) // an address in a map is asked for as cheaply
             return leader.block == block;
         return program_.values[leader.value].max <= info.max;
     }
 
     Key key_of(const Inst &inst) const
     {
-        Key key{inst.op, 0, Order::little, inst.field, number(inst.a), number(inst.b), inst.imm, 0};
+        Key key{inst.op, 0, Order::little, inst.field, number(inst.a), number(inst.b), inst.imm, 0, inst.map.value};
         if (inst.op == Op::load) {
             key.width = inst.width;
             key.order = inst.width == 1 ? Order::little : inst.order;
         }
-        if (inst.op == Op::load || shape_of(inst.op) == Shape::nullary)
-            key.packet_state = packet_state_;
+        if (inst.op == Op::load)
+            key.epoch = bytes_.now();
+        else if (shape_of(inst.op) == Shape::nullary)
+            key.epoch = ends_.now();
         if (is_commutative(inst.op) && key.a > key.b)
             std::swap(key.a, key.b);
         return key;
@@ -123,8 +132,8 @@ private:
     Replacements replacements_;
     IdVector<ValueId, std::uint32_t> numbers_;
     std::unordered_map<Key, std::vector<Leader>, KeyHash> leaders_;
-    bool packet_is_written_ = false;
-    std::uint64_t packet_state_ = 0;
+    Epochs bytes_; // of the packet
+    Epochs ends_;
 };
 
 } // namespace
