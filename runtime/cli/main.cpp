@@ -1,5 +1,6 @@
 // The `xdpf` command: its subcommands and options, and nothing of what they do.
 #include "runtime/cli/build_command.hpp"
+#include "runtime/cli/fmt_command.hpp"
 #include "runtime/cli/run_command.hpp"
 #include "runtime/cli/shell.hpp"
 #include "runtime/cli/test_command.hpp"
@@ -160,6 +161,15 @@ void add_test(CLI::App &app, TestOptions &options)
     command.add_option("--filter", options.filter, "only tests whose name has this in it");
 }
 
+void add_fmt(CLI::App &app, FmtOptions &options)
+{
+    auto &command = *app.add_subcommand("fmt", "give sources their one layout, in place");
+    command.add_option("files", options.files, ".xdpf files; - is standard input, formatted to standard output")
+        ->required();
+    command.add_flag("--check", options.check, "name the files that are not in the layout, and fail; write nothing");
+    command.add_flag("--diff", options.diff, "show what would change; write nothing");
+}
+
 std::string usage_message(const CLI::App *app, const CLI::Error &error)
 {
     const auto chosen = app->get_subcommands();
@@ -203,6 +213,8 @@ int main(int argc, char **argv)
     add_run(app, run_source, run_options);
     TestOptions test_options;
     add_test(app, test_options);
+    FmtOptions fmt_options;
+    add_fmt(app, fmt_options);
     ShellOptions shell_options;
     app.add_subcommand("shell", "type rules and packets, and see what they mean");
 
@@ -221,6 +233,8 @@ int main(int argc, char **argv)
             return build(build_options);
         if (app.got_subcommand("test"))
             return test(test_options);
+        if (app.got_subcommand("fmt"))
+            return format_files(fmt_options);
         if (app.got_subcommand("shell"))
             return shell(shell_options);
         const Compilation compilation = compile_and_report(run_source);
