@@ -26,7 +26,7 @@ void merge_guards(ir::Program &program);
 // little-endian ones, with the constants swapped instead.
 void choose_byte_order(ir::Program &program);
 
-// Drops results nobody uses, parameters nobody reads, slots nobody looks up with.
+// Drops results nobody uses, parameters nobody reads, slots nobody reads from or looks up with.
 void remove_dead_code(ir::Program &program);
 
 } // namespace xdpf::passes

@@ -74,6 +74,9 @@ void remove_dead_code(Program &program)
     for (Block &block : program.blocks) {
         std::erase_if(block.insts,
                       [&](const Inst &inst) { return is_droppable(inst.op) && !live.contains(inst.result); });
+        for (Inst &inst : block.insts)
+            if (gives_status(inst.op) && inst.result.valid() && !live.contains(inst.result))
+                inst.result = {};
         for_each_edge(block.end, [&](Edge &edge) {
             std::size_t at = 0;
             const auto &params = program.blocks[edge.target].params;

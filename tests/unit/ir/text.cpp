@@ -57,7 +57,94 @@ b1():
 }
 )";
 
+constexpr std::string_view effects = R"(map m : hash key 4 value 8 entries 8
+map conf : array key 4 value 16 entries 1
+map devs : devmap_hash key 4 value 8 entries 8
+map cpus : cpumap key 4 value 8 entries 4
+map progs : prog_array key 4 value 4 entries 8
+map bloom : bloom_filter key 0 value 8 entries 8
+map fifo : queue key 0 value 8 entries 8
+map lifo : stack key 0 value 8 entries 8
+map ring : ringbuf key 0 value 0 entries 4096
+
+program effects {
+  slot $0 : 8
+  slot $1 : 8
+  asm 0 : 0x1018, 0x0, 0x95 @m at 0 @conf at 1
+  asm 1 : 0x95
+b0():
+  %1 = packet_start
+  %2 = packet_end
+  %3 = 0xfffffffffffffffc
+  %4 = now
+  %5 = random
+  %6 = cpu
+  %7 = ctx egress_ifindex
+  store.le64 $0 + 0, %4
+  %8 = load.be32 $0 + 4
+  %9 = rx_meta hash $0
+  rx_meta timestamp $0
+  %10 = rx_meta vlan $0
+  %11 = map_value @conf + 8
+  %12 = load.le64 %11 + 0
+  %13 = update @m[$0] = $1 flags 1
+  update @m[$0] = $1 flags 2
+  %14 = delete @m[$0]
+  delete @m[$0]
+  %15 = push @fifo $0
+  push @lifo $0
+  %16 = peek @bloom $0
+  %17 = redirect @devs[%7] else 2 broadcast exclude_ingress
+  %18 = redirect @devs[%7] else 1 broadcast
+  %19 = redirect @cpus[%6] else 2
+  guard %1 + 14 <= %2 ? b1() : b4(%11)
+b1():
+  pstore.be16 %1 + 12, %8
+  pstore.u8 %1 + 0, %8
+  %20 = adjust_head %3
+  adjust_tail %3
+  %21 = adjust_meta %3
+  %22 = meta_start
+  %23 = packet_start
+  guard %22 + 4 <= %23 ? b2(%22) : b5()
+b2(%24: meta):
+  pstore.le32 %24 + 0, %8
+  %25 = load.le32 %24 + 0
+  tail_call @progs[3]
+  %26 = reserve @ring 64
+  if %26 == 0 ? b5() : b3(%26)
+b3(%27: record):
+  store.le64 %27 + 0, %4
+  %28 = load.le64 %27 + 0
+  %29 = copy_packet %27 + 32, %28 max 32
+  copy_packet %27 + 32, %28 max 16
+  submit %27
+  asm 1
+b4(%30: map_value):
+  return 2
+b5():
+  asm 0
+}
+)";
+
 } // namespace
+
+TEST_CASE("operations with effects go through text and back")
+{
+    const Module module = read_module(effects);
+    CHECK(to_text(module) == effects);
+    CHECK(to_text(read_module(to_text(module))) == effects);
+    const Program &program = module.programs[0];
+    REQUIRE(program.asms.size() == 2);
+    CHECK(program.asms[0].insns == std::vector<std::uint64_t>{0x1018, 0, 0x95});
+    CHECK(program.asms[0].maps == std::vector<AsmBlock::MapReference>{{0, MapId(0)}, {1, MapId(1)}});
+    const auto &insts = program.blocks[BlockId(0)].insts;
+    CHECK(insts[20].op == Op::peek);
+    CHECK(insts[21].imm == (2 | redirect_flag::broadcast | redirect_flag::exclude_ingress));
+    CHECK(program.values[insts[9].result].max == UINT64_MAX); // a status
+    CHECK(program.blocks[BlockId(3)].insts[1].op == Op::load_map);
+    CHECK(program.blocks[BlockId(3)].insts[2].max == 32);
+}
 
 TEST_CASE("everything the IR has goes through text and back")
 {
@@ -110,6 +197,12 @@ TEST_CASE("what does not read says where and why")
     CHECK(error("program x {\nb0():\nif %1 ~ 4 ? b1() : b1()\n}") == "line 3: a condition is missing");
     CHECK(
         error("program x {\nb0():\n%1 = 99999999999999999999\n}").starts_with("line 3: '99999999999999999999' is no"));
+    CHECK(error("program x {\nb0():\n%1 = submit %2\n}") == "line 3: 'submit' gives no result");
+    CHECK(error("program x {\nb0():\n%1 = ctx length\n}") ==
+          "line 3: 'rx_queue', 'ingress_ifindex' or 'egress_ifindex' is missing");
+    CHECK(error("program x {\nasm 1 : 0x95\nb0():\nasm 0\n}") ==
+          "line 2: blocks of instructions are declared in order from 0");
+    CHECK(error("program x {\nb0():\n%1 = rebase %2 max 31\n}") == "line 3: 'from' is missing");
     CHECK(error("map m : heap key 4 value 4 entries 1") == "line 1: 'heap' is no kind of map");
     CHECK(error("program x {\nb0():\n") != "none");
     CHECK(error("program x {\nb0():\n}") == "line 3: the last block has no end");

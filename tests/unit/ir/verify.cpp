@@ -137,7 +137,8 @@ TEST_CASE("packet bytes are guarded on every path")
     finds(start + "b1(): jump b2() b2(): %3 = load.u8 %1 + 0 return 2", "0 bytes are guarded");
     // Another pointer to the same byte has not been guarded.
     finds(start + "b1(): %3 = packet_start %4 = load.u8 %3 + 0 return 1 b2(): return 2", "0 bytes are guarded");
-    finds(start + "b1(): %3 = rebase %1 from %1 max 31 %4 = load.u8 %3 + 0 return 1 b2(): return 2", "0 bytes are guarded");
+    finds(start + "b1(): %3 = rebase %1 from %1 max 31 %4 = load.u8 %3 + 0 return 1 b2(): return 2",
+          "0 bytes are guarded");
     // The smaller of two guards counts where paths meet.
     finds(R"(b0(): %1 = packet_start %2 = packet_end %3 = ctx rx_queue if %3 == 0 ? b1() : b2()
              b1(): guard %1 + 4 <= %2 ? b3() : b4()

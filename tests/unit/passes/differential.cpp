@@ -1,4 +1,5 @@
-// Random programs do the same before and after the passes: verdict, redirect target, the rule that decided, maps.
+// Random programs do the same before and after the passes: verdict, redirect target, the rule that decided, the packet,
+// maps.
 #include "compiler/ir/interpret.hpp"
 #include "compiler/ir/text.hpp"
 #include "compiler/ir/verify.hpp"
@@ -13,6 +14,14 @@ using namespace xdpf::ir;
 
 namespace {
 
+std::string hex(std::span<const std::byte> bytes)
+{
+    std::string text;
+    for (const std::byte byte : bytes)
+        text += fmt::format("{:02x}", std::to_integer<int>(byte));
+    return text;
+}
+
 // Everything that can be told from outside about a program that saw a few packets, one after the other.
 std::string observe(const Module &module, std::uint32_t seed)
 {
@@ -22,28 +31,37 @@ std::string observe(const Module &module, std::uint32_t seed)
         maps.clear_slots(MapId(0));
         maps.fill(MapId(0), 1);
     }
+    if (seed % 3 != 0) {
+        maps.clear_slots(MapId(7));
+        maps.fill(MapId(7), seed % 4);
+    }
     Interpreter interpreter(module.programs[0], maps);
     std::string seen;
     for (int n = 0; n < 12; ++n) {
-        std::vector<std::byte> packet(random() % 40);
+        std::vector<std::byte> packet(random() % 64);
         for (std::byte &byte : packet)
             byte = std::byte(random() % 3 == 0 ? random() : random() % 9);
-        const auto result = interpreter.run(packet, {static_cast<std::uint32_t>(random() % 5), 1});
+        Context context;
+        context.rx_queue = random() % 5;
+        context.cpu = random() % 3;
+        context.now = random();
+        context.seed = random();
+        if (random() % 2 == 0)
+            context.rx = {.hash = random(), .timestamp = random(), .vlan = RxMetadata::Vlan{0x8100, 7}};
+        PacketBuffer buffer(packet);
+        const auto result = interpreter.run(buffer, context);
         if (!result)
             return "trap: " + result.error();
         seen += fmt::format("{} by {}", result->verdict, result->decided_by.begin);
         if (result->redirect)
             seen += fmt::format(" to {}", result->redirect->key);
-        seen += "; ";
+        if (result->tail_call)
+            seen += fmt::format(" on to {}", result->tail_call->slot);
+        seen += " with " + hex(buffer.metadata()) + "|" + hex(buffer.bytes()) + "; ";
     }
     for (std::size_t i = 0; i < module.maps.size(); ++i)
         for (const auto &[key, value] : maps.entries(MapId(i))) {
-            for (const std::byte byte : key)
-                seen += fmt::format("{:02x}", std::to_integer<int>(byte));
-            seen += "=";
-            for (const std::byte byte : value)
-                seen += fmt::format("{:02x}", std::to_integer<int>(byte));
-            seen += " ";
+            seen += hex(key) + "=" + hex(value) + " ";
         }
     return seen;
 }

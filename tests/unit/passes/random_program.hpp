@@ -6,6 +6,7 @@
 #include "compiler/ir/traits.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <random>
 
 namespace xdpf::ir {
@@ -19,7 +20,9 @@ public:
     Module make()
     {
         module_.maps = {map("xsks", MapKind::xskmap, 4, 4, 4), map("hits", MapKind::array, 4, 16, 4),
-                        map("seen", MapKind::hash, 8, 8, 3), map("last", MapKind::lru_hash, 4, 8, 2)};
+                        map("seen", MapKind::hash, 8, 8, 3),   map("last", MapKind::lru_hash, 4, 8, 2),
+                        map("conf", MapKind::array, 4, 16, 1), map("bloom", MapKind::bloom_filter, 0, 8, 4),
+                        map("fifo", MapKind::queue, 0, 8, 6),  map("progs", MapKind::prog_array, 4, 4, 4)};
         program_.name = "random";
         program_.slots.add({4});
         program_.slots.add({8});
@@ -144,7 +147,7 @@ private:
 
     void instruction()
     {
-        switch (below(10)) {
+        switch (below(13)) {
         case 0: constant(); break;
         case 1:
         case 2:
@@ -155,22 +158,134 @@ private:
         case 7: pointer(); break;
         case 8: map_access(); break;
         case 9: other(); break;
+        case 10: store_packet(); break;
+        case 11: side_effect(); break;
+        case 12: slot_access(); break;
         }
     }
 
-    void load()
+    // An access to the packet or its metadata, without what it is.
+    std::optional<Inst> packet_access()
     {
-        const Known *const pointer = pick(ValueKind::packet, UINT64_MAX, 1);
+        const Known *pointer = chance(20) ? pick(ValueKind::meta, UINT64_MAX, 1) : nullptr;
         if (pointer == nullptr)
-            return;
+            pointer = pick(ValueKind::packet, UINT64_MAX, 1);
+        if (pointer == nullptr)
+            return std::nullopt;
         Inst inst;
-        inst.op = Op::load;
         inst.a = pointer->value;
         do
             inst.width = static_cast<std::uint8_t>(1U << below(4));
         while (inst.width > pointer->present);
         inst.imm = below(std::min<std::uint64_t>(3, pointer->present - inst.width + 1));
         inst.order = chance(70) ? Order::big : Order::little;
+        return inst;
+    }
+
+    void load()
+    {
+        if (auto inst = packet_access()) {
+            inst->op = Op::load;
+            emit(*inst);
+        }
+    }
+
+    void store_packet()
+    {
+        if (auto inst = packet_access()) {
+            inst->op = Op::store_packet;
+            inst->b = number();
+            block_->insts.push_back(*inst);
+        }
+    }
+
+    void side_effect()
+    {
+        Inst inst;
+        switch (below(7)) {
+        case 0: return adjust();
+        case 1:
+            if (chance(80))
+                return;
+            inst.op = Op::tail_call;
+            inst.map = MapId(7);
+            inst.imm = below(4);
+            block_->insts.push_back(inst);
+            return forget_packet();
+        case 2:
+            inst.op = chance(30) ? Op::now : chance(50) ? Op::cpu : Op::random;
+            emit(inst);
+            return;
+        case 3:
+            inst.op = Op::map_value;
+            inst.map = MapId(4);
+            inst.imm = 8 * below(2);
+            emit(inst);
+            scope_.back().present = 1;
+            return;
+        case 4:
+            inst.op = Op::erase;
+            inst.key = SlotId(0);
+            inst.map = MapId(3);
+            store(SlotId(0), 4, 0);
+            return with_status(inst);
+        default:
+            inst.op = chance(60) ? Op::push_value : Op::peek;
+            inst.map = inst.op == Op::peek ? MapId(5) : MapId(5 + below(2));
+            inst.value = SlotId(1 + below(2));
+            store(inst.value, 8, 0);
+            return with_status(inst);
+        }
+    }
+
+    void with_status(Inst inst)
+    {
+        if (has_result(inst.op) || chance(50))
+            emit(inst);
+        else
+            block_->insts.push_back(inst);
+    }
+
+    void adjust()
+    {
+        constexpr std::array<std::uint64_t, 6> ways{4, UINT64_MAX - 3, 8, UINT64_MAX - 7, 1, 0};
+        Inst way;
+        way.imm = ways[below(ways.size())];
+        Inst inst;
+        inst.op = chance(40) ? Op::adjust_head : chance(50) ? Op::adjust_tail : Op::adjust_meta;
+        inst.a = chance(90) ? emit(way) : number();
+        with_status(inst);
+        forget_packet();
+    }
+
+    void forget_packet()
+    {
+        std::erase_if(scope_, [&](const Known &known) {
+            const ValueKind kind = program_.values[known.value].kind;
+            return kind == ValueKind::packet || kind == ValueKind::packet_end || kind == ValueKind::meta;
+        });
+        emit(Op::packet_start);
+        emit(Op::packet_end);
+        if (chance(50))
+            emit(Op::meta_start);
+    }
+
+    void slot_access()
+    {
+        Inst inst;
+        store(SlotId(1), 8, 0);
+        if (chance(30)) {
+            inst.op = Op::rx_meta;
+            inst.rx = static_cast<RxMeta>(below(3));
+            inst.value = SlotId(1);
+            with_status(inst);
+            inst = {};
+        }
+        inst.op = Op::load_slot;
+        inst.key = SlotId(1);
+        inst.width = static_cast<std::uint8_t>(1U << below(4));
+        inst.imm = chance(50) ? 8U - inst.width : 0;
+        inst.order = chance(50) ? Order::big : Order::little;
         emit(inst);
     }
 
@@ -279,7 +394,8 @@ private:
             }
             inst.op = Op::update;
             inst.value = SlotId(2);
-            block_->insts.push_back(inst);
+            inst.imm = below(3);
+            with_status(inst);
             return;
         }
         emit(inst);
@@ -291,7 +407,7 @@ private:
         switch (below(3)) {
         case 0:
             inst.op = Op::context;
-            inst.field = chance(50) ? ContextField::rx_queue : ContextField::ingress_ifindex;
+            inst.field = static_cast<ContextField>(below(3));
             break;
         case 1: inst.op = Op::packet_length; break;
         case 2:
@@ -322,7 +438,14 @@ private:
         const Known *const pointer = pick(ValueKind::packet);
         const Known *const packet_end = pick(ValueKind::packet_end);
         const Known *const value = pick(ValueKind::map_value);
-        if (pointer != nullptr && packet_end != nullptr && chance(50)) {
+        const Known *const meta = pick(ValueKind::meta);
+        const Known *const start = pick(ValueKind::packet, 0);
+        if (meta != nullptr && start != nullptr && chance(70)) {
+            end.kind = Terminator::Kind::guard;
+            end.a = meta->value;
+            end.b = start->value;
+            end.imm = below(9);
+        } else if (pointer != nullptr && packet_end != nullptr && chance(50)) {
             end.kind = Terminator::Kind::guard;
             end.a = pointer->value;
             end.b = packet_end->value;
