@@ -1,10 +1,8 @@
-// Spirit X3 directives of this grammar's own: chains of operators, spans, nesting, lists of statements that recover
-// from errors. Included by parse.cpp only.
+// Spirit X3 directives of this grammar's own: spans, nesting, lists of statements that recover from errors. Included by
+// the files that hold X3 rules only.
 #pragma once
 
 #include "grammar/tokens.hpp"
-
-#include <array>
 
 namespace xdpf::syntax {
 
@@ -48,6 +46,25 @@ template <class Subject> struct Nested : Directive<Subject, Nested<Subject>> {
             give_up(first);
         const bool parsed = this->subject.parse(first, last, context, value, attribute);
         state.leave();
+        return parsed;
+    }
+};
+
+// The subject, with an example of its own for messages from where it has no way back.
+template <class Subject> struct Exemplified : Directive<Subject, Exemplified<Subject>> {
+    std::string_view text;
+
+    constexpr Exemplified(const Subject &s, std::string_view t) : Directive<Subject, Exemplified<Subject>>(s), text(t)
+    {
+    }
+
+    template <class Context, class RuleContext, class Attribute> bool
+    parse(Iterator &first, const Iterator &last, const Context &context, RuleContext &value, Attribute &attribute) const
+    {
+        auto &state = state_of(context);
+        const auto around = state.example(text);
+        const bool parsed = this->subject.parse(first, last, context, value, attribute);
+        state.example(around);
         return parsed;
     }
 };
@@ -108,6 +125,10 @@ constexpr MakeDirective<RecoveringDeclaration> each_declaration{};
 constexpr MakeDirective<RecoveringRule> each_rule{};
 constexpr MakeDirective<RecoveringLine> each_line{};
 
+constexpr auto exemplified = [](std::string_view text, const auto &subject) {
+    return Exemplified<std::decay_t<decltype(subject)>>(subject, text);
+};
+
 // The braces around a list of statements. The closing one may be missing, which is reported and does not stop anything.
 struct OpenBlock : Mark<OpenBlock> {
     std::string_view label;
@@ -144,226 +165,30 @@ struct CloseBlock : x3::parser<CloseBlock> {
     }
 };
 
-// ---- Operators -------------------------------------------------------------------------------------------------
-
-template <class Op> struct Operator {
-    std::string_view text;
-    Op op;
-    std::string_view not_before; // followed by one of these it is another token
-};
-
-template <class Op, std::size_t n> using Operators = std::array<Operator<Op>, n>;
-using Binaries = std::span<const Operator<ast::BinaryOp>>;
-using Unaries = std::span<const Operator<ast::UnaryOp>>;
-
-template <class Op> const Operator<Op> *match_operator(Iterator &first, Iterator last,
-                                                       std::span<const Operator<Op>> table, ParseState &state)
-{
-    const Iterator at = lexis::skip_blank(first, last);
-    const auto word = lexis::word_at(at, last);
-    const std::string_view rest(at, static_cast<std::size_t>(last - at));
-    for (const auto &one : table) {
-        const bool is_word = lexis::is_name(one.text[0]);
-        const auto size = one.text.size();
-        const bool here = is_word
-                              ? word == one.text
-                              : rest.starts_with(one.text) &&
-                                    (rest.size() == size || one.not_before.find(rest[size]) == std::string_view::npos);
-        if (here) {
-            first = at + size;
-            return &one;
-        }
-        if (is_word)
-            state.expect(at, {{}, one.text});
-    }
-    return nullptr;
-}
-
-template <class Parser, class Context>
-ast::ExprId require(const Parser &parser, Iterator &first, const Iterator &last, const Context &context)
-{
-    ast::ExprId id;
-    x3::unused_type none;
-    if (!parser.parse(first, last, context, none, id))
-        give_up(first);
-    return id;
-}
-
-template <class Derived> struct ExpressionParser : x3::parser<Derived> {
-    using attribute_type = ast::ExprId;
+// The text of an `asm` block: up to the brace that closes it; braces within and comments are part of it.
+struct RawBlock : x3::parser<RawBlock> {
+    using attribute_type = ast::Asm;
     static constexpr bool has_attribute = true;
-};
-
-// A tree that has grown too high ends the reading.
-inline ast::ExprId checked(ast::ExprId id, Iterator begin, Iterator at, ParseState &state)
-{
-    if (!id.valid()) {
-        state.too_deep(state.span(begin, at), max_expression_height);
-        give_up(at);
-    }
-    return id;
-}
-
-// a - b - c: grouped from the left, or as a balanced tree where the grouping does not matter.
-enum class Grouping : std::uint8_t { left, balanced };
-
-template <class Operand, Grouping grouping> struct Chain : ExpressionParser<Chain<Operand, grouping>> {
-    Operand operand;
-    Binaries operators;
-
-    constexpr Chain(const Operand &o, Binaries table) : operand(o), operators(table) {}
 
     template <class Context, class RuleContext, class Attribute>
-    bool parse(Iterator &first, const Iterator &last, const Context &context, RuleContext &, Attribute &result) const
+    bool parse(Iterator &first, const Iterator &last, const Context &context, RuleContext &, Attribute &attribute) const
     {
+        const Iterator at = lexis::skip_blank(first, last);
         auto &state = state_of(context);
-        const Iterator begin = lexis::skip_blank(first, last);
-        x3::unused_type none;
-        ast::ExprId left;
-        if (!operand.parse(first, last, context, none, left))
+        if (at == last || *at != '{') {
+            state.expect(at, {"'{'", {}});
             return false;
-        std::vector<ast::ExprId> operands;
-        while (const auto *found = match_operator(first, last, operators, state)) {
-            const auto right = require(operand, first, last, context);
-            if constexpr (grouping == Grouping::left) {
-                left = checked(state.expressions.binary(found->op, left, right), begin, first, state);
-            } else {
-                if (operands.empty())
-                    operands.push_back(left);
-                operands.push_back(right);
-            }
         }
-        if (!operands.empty())
-            left = checked(state.expressions.balanced(operators.front().op, operands), begin, first, state);
-        x3::traits::move_to(std::move(left), result);
+        const Iterator closing = lookahead::closing_brace(at, last);
+        state.open_block(at);
+        if (closing != last)
+            state.close_block();
+        else
+            state.missing_brace(last);
+        first = closing == last ? last : closing + 1;
+        x3::traits::move_to(ast::Asm{std::string(at + 1, closing), state.span(at + 1, closing)}, attribute);
         return true;
     }
 };
-
-template <class Operand> constexpr auto chain(const Operand &operand, Binaries operators)
-{
-    return Chain<Operand, Grouping::left>(operand, operators);
-}
-
-template <class Operand> constexpr auto associative(const Operand &operand, Binaries operators)
-{
-    return Chain<Operand, Grouping::balanced>(operand, operators);
-}
-
-// a < b, a in b: once.
-template <class Operand, class Right, class Members> struct Comparison
-    : ExpressionParser<Comparison<Operand, Right, Members>> {
-    Operand operand;
-    Binaries comparisons;
-    Right right;
-    Binaries membership;
-    Members members;
-
-    constexpr Comparison(const Operand &o, Binaries c, const Right &r, Binaries i, const Members &m)
-        : operand(o), comparisons(c), right(r), membership(i), members(m)
-    {
-    }
-
-    template <class Context, class RuleContext, class Attribute>
-    bool parse(Iterator &first, const Iterator &last, const Context &context, RuleContext &, Attribute &result) const
-    {
-        auto &state = state_of(context);
-        const Iterator begin = lexis::skip_blank(first, last);
-        x3::unused_type none;
-        ast::ExprId left;
-        if (!operand.parse(first, last, context, none, left))
-            return false;
-        const auto *found = match_operator(first, last, comparisons, state);
-        const auto *in = found != nullptr ? nullptr : match_operator(first, last, membership, state);
-        if (found != nullptr || in != nullptr) {
-            const auto other =
-                in != nullptr ? require(members, first, last, context) : require(right, first, last, context);
-            left =
-                checked(state.expressions.binary(in != nullptr ? in->op : found->op, left, other), begin, first, state);
-        }
-        x3::traits::move_to(std::move(left), result);
-        return true;
-    }
-};
-
-// not a, - - a: a loop, so that a long row needs no stack to be refused.
-template <class Operand> struct Prefixed : ExpressionParser<Prefixed<Operand>> {
-    Operand operand;
-    Unaries operators;
-
-    constexpr Prefixed(const Operand &o, Unaries table) : operand(o), operators(table) {}
-
-    template <class Context, class RuleContext, class Attribute>
-    bool parse(Iterator &first, const Iterator &last, const Context &context, RuleContext &, Attribute &result) const
-    {
-        auto &state = state_of(context);
-        const Iterator begin = lexis::skip_blank(first, last);
-        std::vector<std::pair<Iterator, ast::UnaryOp>> found;
-        Iterator at = begin;
-        while (const auto *one = match_operator(first, last, operators, state)) {
-            found.emplace_back(at, one->op);
-            at = lexis::skip_blank(first, last);
-        }
-        x3::unused_type none;
-        ast::ExprId id;
-        if (!operand.parse(first, last, context, none, id)) {
-            if (!found.empty())
-                give_up(first);
-            return false;
-        }
-        for (; !found.empty(); found.pop_back()) {
-            const Span span = join(state.span(found.back().first, first), state.expressions.span(id));
-            id = checked(state.expressions.add(span, ast::Unary{found.back().second, id}), begin, first, state);
-        }
-        x3::traits::move_to(std::move(id), result);
-        return true;
-    }
-};
-
-template <class Operand> constexpr auto prefixed(const Operand &operand, Unaries operators)
-{
-    return Prefixed<Operand>(operand, operators);
-}
-
-// first..last, or just the first. What is looser than a range (a or b, a < b) cannot begin one.
-template <class First, class Last> struct Ranged : ExpressionParser<Ranged<First, Last>> {
-    First lower;
-    Last upper;
-
-    constexpr Ranged(const First &l, const Last &u) : lower(l), upper(u) {}
-
-    static bool may_begin(const ast::Expr &expr)
-    {
-        const auto *binary = std::get_if<ast::Binary>(&expr.node);
-        const auto *unary = std::get_if<ast::Unary>(&expr.node);
-        return !(binary != nullptr && binary->op <= ast::BinaryOp::in) &&
-               !(unary != nullptr && unary->op == ast::UnaryOp::logical_not);
-    }
-
-    template <class Context, class RuleContext, class Attribute>
-    bool parse(Iterator &first, const Iterator &last, const Context &context, RuleContext &, Attribute &result) const
-    {
-        auto &state = state_of(context);
-        const Iterator begin = lexis::skip_blank(first, last);
-        x3::unused_type none;
-        ast::ExprId id;
-        if (!lower.parse(first, last, context, none, id))
-            return false;
-        const Iterator dots = lexis::skip_blank(first, last);
-        if (last - dots > 1 && dots[0] == '.' && dots[1] == '.' && may_begin(state.expressions[id])) {
-            first = dots + 2;
-            const auto end = require(upper, first, last, context);
-            const Span span = join(state.expressions.span(id), state.expressions.span(end));
-            id = checked(state.expressions.add(span, ast::Range{id, end}), begin, first, state);
-        }
-        x3::traits::move_to(std::move(id), result);
-        return true;
-    }
-};
-
-template <class First, class Last> constexpr auto ranged(const First &lower, const Last &upper)
-{
-    return Ranged<First, Last>(lower, upper);
-}
 
 } // namespace xdpf::syntax

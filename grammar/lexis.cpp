@@ -8,13 +8,22 @@ namespace {
 
 using Kind = ast::Literal::Kind;
 
-constexpr std::array<std::string_view, 22> reserved_words{
-    "abort",  "and",    "any", "const", "continue", "count", "default", "defmap", "defprogram", "drop", "else",
-    "expect", "import", "in",  "match", "not",      "or",    "pass",    "test",   "tx",         "with", "xsk"};
+constexpr std::array<std::string_view, 39> reserved_words{
+    "abort",    "and",        "any",    "asm",   "const", "continue", "count", "decap",  "def",  "default",
+    "defmap",   "defprogram", "delete", "drop",  "else",  "emit",     "encap", "expect", "goto", "if",
+    "import",   "in",         "let",    "match", "not",   "or",       "param", "pass",   "pop",  "push",
+    "redirect", "sample",     "set",    "swap",  "test",  "tx",       "union", "with",   "xsk"};
 static_assert(std::ranges::is_sorted(reserved_words));
-constexpr std::array<std::string_view, 14> other_words{"at", "end",    "for",     "header", "hex",  "most", "of",
-                                                       "on", "packet", "payload", "size",   "then", "when", "where"};
+constexpr std::array<std::string_view, 27> other_words{
+    "add",  "at",    "burst",    "end",  "exceeds", "except", "for",    "from", "header",
+    "hex",  "inner", "metadata", "most", "of",      "on",     "packet", "pad",  "payload",
+    "pcap", "per",   "rule",     "size", "then",    "times",  "to",     "when", "where"};
 static_assert(std::ranges::is_sorted(other_words));
+// What an action begins with.
+constexpr std::array<std::string_view, 23> action_begins{
+    "abort", "add",      "asm",  "continue", "count", "decap",    "delete", "drop", "emit", "encap", "goto", "if",
+    "let",   "metadata", "pass", "pop",      "push",  "redirect", "sample", "set",  "swap", "tx",    "xsk"};
+static_assert(std::ranges::is_sorted(action_begins));
 
 // Longer than any address; a bound, so that a long run of digits and colons is not looked at again and again.
 constexpr std::size_t longest_address = 64;
@@ -167,6 +176,10 @@ std::string_view word_at(const char *at, const char *end)
 
 bool is_reserved(std::string_view word) { return std::ranges::binary_search(reserved_words, word); }
 
+bool is_action(std::string_view word) { return std::ranges::binary_search(action_begins, word); }
+
+std::span<const std::string_view> action_words() { return action_begins; }
+
 bool is_known(std::string_view word) { return is_reserved(word) || std::ranges::binary_search(other_words, word); }
 
 std::optional<LiteralText> literal_at(const char *at, const char *end)
@@ -203,7 +216,7 @@ std::string_view token_at(const char *at, const char *end)
         return between(at, skip_while(at, end, is_name));
     const auto rest = between(at, end);
     for (const std::string_view two :
-         {"->", "=>", "==", "!=", "<=", ">=", "&&", "||", "..", "//", "/*", "::", "<<", ">>"})
+         {"->", "=>", "==", "!=", "<=", ">=", "&&", "||", "..", "//", "/*", "::", "<<", ">>", "+=", "-="})
         if (rest.starts_with(two))
             return rest.substr(0, 2);
     return rest.substr(0, std::max<std::size_t>(1, sequence_length(static_cast<unsigned char>(*at))));

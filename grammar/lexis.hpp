@@ -5,6 +5,7 @@
 #include "grammar/ast.hpp"
 
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace xdpf::lexis {
@@ -22,10 +23,12 @@ inline constexpr std::string_view unicode_arrow = "\u2192";
 // The name or keyword that begins here; empty if none does.
 [[nodiscard]] std::string_view word_at(const char *at, const char *end);
 
-// Keywords that are never names. `header` and `packet` are names within expressions only; `on`, `then`, `where`,
-// `size`, `payload`, `when`, `end`, `of`, `at`, `most`, `for` and `hex` mean something in their places and are names
-// elsewhere.
+// Keywords that are never names. `header` and `packet` are names within expressions only; other words that mean
+// something in their places (`on`, `at`, `when`, `times` …) are names elsewhere.
 [[nodiscard]] bool is_reserved(std::string_view word);
+// Whether an action may begin with this word; `add` and `metadata` are no keywords.
+[[nodiscard]] bool is_action(std::string_view word);
+[[nodiscard]] std::span<const std::string_view> action_words();
 // Whether a word means something in some place.
 [[nodiscard]] bool is_known(std::string_view word);
 

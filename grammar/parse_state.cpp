@@ -1,6 +1,7 @@
 #include "grammar/parse_state.hpp"
 
 #include "grammar/lexis.hpp"
+#include "grammar/lookahead.hpp"
 #include "grammar/parse.hpp"
 #include "grammar/syntax_message.hpp"
 
@@ -18,25 +19,16 @@ int hex_value(char c)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// A keyword with what stands behind it in a declaration; the word alone may be a field's or an argument's name.
-bool begins_declaration(std::string_view word, const char *end)
-{
-    const char *next = lexis::skip_blank(word.data() + word.size(), end);
-    if (word == "import" || word == "test")
-        return next != end && *next == '"';
-    if (word == "const" || word == "header" || word == "defmap" || word == "defprogram")
-        return !lexis::word_at(next, end).empty();
-    return false;
-}
-
 bool begins_rule(std::string_view word) { return word == "match" || word == "default"; }
 
 // Outside of braces a keyword is enough, and two names in a row at the head of a line are a statement with a misspelt
 // keyword, if they are no clause of a header or packet of a test.
 bool begins_statement(std::string_view word, bool heads_line, const char *end)
 {
-    constexpr std::array<std::string_view, 5> keywords{"const", "defmap", "defprogram", "import", "test"};
-    constexpr std::array<std::string_view, 5> clauses{"on", "packet", "payload", "then", "where"};
+    constexpr std::array<std::string_view, 8> keywords{"const",  "def",   "defmap", "defprogram",
+                                                       "import", "param", "test",   "union"};
+    constexpr std::array<std::string_view, 9> clauses{"at",  "end",     "inner", "on",   "packet",
+                                                      "pad", "payload", "then",  "where"};
     if (begins_rule(word) || std::ranges::find(keywords, word) != keywords.end())
         return true;
     if (!heads_line || word.empty() || !lexis::is_name_start(word[0]) || lexis::is_reserved(word) ||
@@ -91,6 +83,14 @@ Diagnostic *ParseState::report()
     return &told;
 }
 
+void ParseState::reject(Span span, std::string_view expected, std::string_view help)
+{
+    if (stopped_)
+        return;
+    diagnostics_.report(Kind::syntax, span, expected).suggest(std::string(help));
+    count_error();
+}
+
 void ParseState::abandon(const char *at)
 {
     furthest_ = std::max(furthest_, at);
@@ -123,7 +123,7 @@ const char *ParseState::resynchronise(const char *at, Level level) const
         if (next == end_ || (level == Level::lines && outside && heads_line))
             return next;
         const auto token = lexis::token_at(next, end_);
-        if (begins_declaration(token, end_) ||
+        if (lookahead::begins_declaration(token, end_) ||
             (outside && level != Level::lines && begins_statement(token, heads_line, end_)))
             return next;
         at = next + token.size();

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace xdpf {
@@ -35,12 +36,14 @@ public:
 
     // A token was tried here and is not there.
     void expect(const char *at, Expected expected);
-    // What a right statement of the kind being read looks like.
-    void example(std::string_view text) { example_ = text; }
+    // What a right statement of the kind being read looks like. Returns what it was before.
+    std::string_view example(std::string_view text) { return std::exchange(example_, text); }
 
     // Reports what was expected at the furthest point and returns where to go on: `start`, where the failed statement
     // began, if it ended the block it should stand in.
     const char *recover(const char *start, Level level);
+    // An error in what could be read all the same; the reading goes on.
+    void reject(Span span, std::string_view expected, std::string_view help);
     // An error already told: the statement is given up in silence.
     void abandon(const char *at);
     // Whether the reading of the whole file has to stop.

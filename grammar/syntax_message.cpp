@@ -37,6 +37,13 @@ bool is_comparison(std::string_view token)
     return std::ranges::find(all, token) != all.end();
 }
 
+bool is_clause(std::string_view word)
+{
+    constexpr std::array<std::string_view, 9> all{"on", "then", "where", "size", "payload",
+                                                  "in", "end",  "pad",   "inner"};
+    return std::ranges::find(all, word) != all.end();
+}
+
 std::string lower(std::string_view word)
 {
     std::string out(word);
@@ -51,9 +58,11 @@ std::string help_with_word(std::string_view word, const std::vector<Expected> &e
         return {};
     if ((word == "packet" || word == "header") && expects(expected, "a name"))
         return fmt::format("'{}' has a meaning of its own and cannot be a name", word);
+    if (expects(expected, "a clause of the header") &&
+        std::ranges::find(expected, word, &Expected::word) == expected.end() && is_clause(word))
+        return "each clause of a header stands once";
     if (lexis::is_known(word) && !lexis::is_reserved(word))
-        return expects(expected, "'payload'") || expects(expected, "'where'") ? "each clause of a header stands once"
-                                                                              : "";
+        return {};
     std::vector<std::string> candidates;
     for (const auto &one : expected)
         if (!one.word.empty() && one.word != word)
@@ -61,7 +70,8 @@ std::string help_with_word(std::string_view word, const std::vector<Expected> &e
     const auto near = lexis::is_reserved(word) ? std::string() : nearest(lower(word), candidates);
     if (!near.empty())
         return fmt::format("did you mean '{}'?", near);
-    if (lexis::is_reserved(word) && (expects(expected, "a name") || expects(expected, "an expression")))
+    if (lexis::is_reserved(word) &&
+        (expects(expected, "a name") || expects(expected, "a type") || expects(expected, "an expression")))
         return fmt::format("'{}' is a keyword and cannot be a name", word);
     return {};
 }

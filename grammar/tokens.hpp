@@ -1,8 +1,9 @@
 // Tokens as Spirit X3 parsers. Each skips blanks first, restores the position when it fails, and tells ParseState what
-// was wanted there. Included by parse.cpp only.
+// was wanted there. Included by the files that hold X3 rules only.
 #pragma once
 
 #include "grammar/lexis.hpp"
+#include "grammar/lookahead.hpp"
 #include "grammar/parse_state.hpp"
 
 #define BOOST_SPIRIT_X3_NO_RTTI
@@ -13,7 +14,7 @@ namespace xdpf::syntax {
 namespace x3 = boost::spirit::x3;
 using Iterator = const char *;
 
-template <class Context> ParseState &state_of(const Context &context) { return x3::get<ParseState>(context).get(); }
+template <class Context> ParseState &state_of(const Context &context) { return x3::get<ParseState>(context); }
 
 // What X3 throws where the text is not as it must be from here on; caught by the statement around.
 [[noreturn]] inline void give_up(Iterator at) { boost::throw_exception(x3::expectation_failure<Iterator>(at, "more")); }
@@ -37,7 +38,7 @@ template <class Derived> struct Mark : x3::parser<Derived> {
     }
 };
 
-// A word with a meaning. Without a label it is called by its own name in quotes.
+// A word with a meaning.
 struct Keyword : Mark<Keyword> {
     std::string_view word;
     std::string_view label;
@@ -48,6 +49,37 @@ struct Keyword : Mark<Keyword> {
         return lexis::word_at(at, last) == word ? at + word.size() : nullptr;
     }
     [[nodiscard]] Expected expected() const { return {label, word}; }
+};
+
+// A word that means something in front of what `Ahead` looks for behind it, and is a name elsewhere.
+template <bool (*ahead)(Iterator, Iterator)> struct Contextual : Mark<Contextual<ahead>> {
+    std::string_view word;
+    std::string_view label;
+
+    constexpr Contextual(std::string_view w, std::string_view l) : word(w), label(l) {}
+    [[nodiscard]] Iterator match(Iterator at, Iterator last) const
+    {
+        const Iterator past = at + word.size();
+        return lexis::word_at(at, last) == word && ahead(lexis::skip_blank(past, last), last) ? past : nullptr;
+    }
+    [[nodiscard]] Expected expected() const { return {label, word}; }
+};
+
+// Succeeds where `test` says so, and reads nothing.
+template <bool (*test)(Iterator, Iterator)> struct Ahead : x3::parser<Ahead<test>> {
+    using attribute_type = x3::unused_type;
+    static constexpr bool has_attribute = false;
+    std::string_view label; // what is wanted there
+
+    constexpr explicit Ahead(std::string_view l) : label(l) {}
+    template <class Context, class RuleContext, class Attribute>
+    bool parse(Iterator &first, const Iterator &last, const Context &context, RuleContext &, Attribute &) const
+    {
+        const Iterator at = lexis::skip_blank(first, last);
+        if (!test(at, last))
+            state_of(context).expect(at, {label, {}});
+        return test(at, last);
+    }
 };
 
 // Punctuation; not where one of `not_before` follows, with which it is another token.
@@ -91,6 +123,7 @@ template <class Derived, class Value> struct Valued : x3::parser<Derived> {
 // Which words may be a name in which place.
 enum class NameIn : std::uint8_t {
     declaration, // what a declaration names
+    type,        // likewise; messages say "a type"
     expression,  // also `header` and `packet`, where no name follows that would make them begin something else
     member,      // any word, also a keyword: behind a dot, and as a field's name
     redirect,    // the map behind `xsk`, where it may be left out: the next line's word is not taken if it fits nothing
@@ -124,16 +157,75 @@ template <NameIn place> struct NameToken : Valued<NameToken<place>, ast::Name> {
         }
         return true;
     }
+    static constexpr std::string_view label()
+    {
+        switch (place) {
+        case NameIn::expression: return "an expression";
+        case NameIn::type: return "a type";
+        default: return "a name";
+        }
+    }
     std::optional<ast::Name> read(Iterator &at, Iterator last, ParseState &state) const
     {
         const auto word = lexis::word_at(at, last);
         if (!fits(word, last, state)) {
             if (place != NameIn::redirect)
-                state.expect(at, {place == NameIn::expression ? "an expression" : "a name", {}});
+                state.expect(at, {label(), {}});
             return std::nullopt;
         }
         at += word.size();
         return ast::Name{std::string(word), state.span(word)};
+    }
+};
+
+// tcp.option.mss: one name, its words joined with dots.
+struct DottedName : Valued<DottedName, ast::Name> {
+    static std::optional<ast::Name> read(Iterator &at, Iterator last, ParseState &state)
+    {
+        auto name = NameToken<NameIn::declaration>{}.read(at, last, state);
+        if (!name)
+            return std::nullopt;
+        for (Iterator dot = lexis::skip_blank(at, last); dot != last && *dot == '.';
+             dot = lexis::skip_blank(at, last)) {
+            at = lexis::skip_blank(dot + 1, last);
+            const auto word = NameToken<NameIn::member>{}.read(at, last, state);
+            if (!word)
+                give_up(at);
+            name->text += '.';
+            name->text += word->text;
+            name->span = join(name->span, word->span);
+        }
+        return name;
+    }
+};
+
+// A certain word, as a name.
+struct WordName : Valued<WordName, ast::Name> {
+    std::string_view word;
+    std::string_view label;
+
+    constexpr WordName(std::string_view w, std::string_view l) : word(w), label(l) {}
+    std::optional<ast::Name> read(Iterator &at, Iterator last, ParseState &state) const
+    {
+        const auto found = lexis::word_at(at, last);
+        if (found != word) {
+            state.expect(at, {label, word});
+            return std::nullopt;
+        }
+        at += word.size();
+        return ast::Name{std::string(word), state.span(found)};
+    }
+};
+
+// A number where a name could stand.
+struct DigitsName : Valued<DigitsName, ast::Name> {
+    static std::optional<ast::Name> read(Iterator &at, Iterator last, ParseState &state)
+    {
+        const auto literal = lexis::literal_at(at, last);
+        if (!literal || literal->kind != ast::Literal::Kind::integer)
+            return std::nullopt;
+        at += literal->text.size();
+        return ast::Name{std::string(literal->text), state.span(literal->text)};
     }
 };
 

@@ -84,7 +84,8 @@ TEST_CASE("odd but legal files")
     CHECK(Parsed("match a->drop").dump() == "match a\n  drop\n");
     const std::string name(1'000'000, 'a');
     CHECK(Parsed("match " + name + " -> drop").dump() == "match " + name + "\n  drop\n");
-    CHECK_FALSE(Parsed("match " + name + " -> " + name).clean());
+    CHECK(Parsed("match a -> " + name).dump() == "match a\n  use " + name + "\n");
+    CHECK_FALSE(Parsed("match " + name + " -> " + name + " b").clean());
 }
 
 TEST_CASE("reading is linear")
