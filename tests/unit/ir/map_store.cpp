@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <linux/bpf.h>
+
+#include <cerrno>
 #include <cstring>
 
 using namespace xdpf;
@@ -138,4 +141,92 @@ TEST_CASE("slots of a redirect map are filled until said otherwise")
     CHECK(!maps.is_filled(MapId(0), 3));
     maps.fill(MapId(0), 3);
     CHECK(maps.is_filled(MapId(0), 3));
+}
+
+TEST_CASE("updates may ask for a new entry, or for one that is there")
+{
+    MapStore maps = store(MapKind::hash, 4, 2);
+    CHECK(maps.update(MapId(0), number(1), number(10), BPF_EXIST) == Outcome::missing);
+    CHECK(maps.update(MapId(0), number(1), number(10), BPF_NOEXIST) == Outcome::done);
+    CHECK(maps.update(MapId(0), number(1), number(11), BPF_NOEXIST) == Outcome::exists);
+    CHECK(found(maps, number(1)) == number(10));
+    CHECK(maps.update(MapId(0), number(1), number(11), BPF_EXIST) == Outcome::done);
+    CHECK(found(maps, number(1)) == number(11));
+    CHECK(maps.update(MapId(0), number(1), number(12), 3) == Outcome::forbidden);
+    MapStore array = store(MapKind::array, 4, 2);
+    CHECK(array.update(MapId(0), number(1), number(10), BPF_NOEXIST) == Outcome::exists);
+    CHECK(array.update(MapId(0), number(1), number(10), BPF_EXIST) == Outcome::done);
+}
+
+TEST_CASE("errors are the kernel's")
+{
+    MapStore hash = store(MapKind::hash, 4, 1);
+    CHECK(hash.status_of(MapId(0), hash.update(MapId(0), number(1), number(1))) == 0);
+    CHECK(hash.status_of(MapId(0), hash.update(MapId(0), number(2), number(1))) == -E2BIG);
+    CHECK(hash.status_of(MapId(0), hash.update(MapId(0), number(1), number(1), BPF_NOEXIST)) == -EEXIST);
+    CHECK(hash.status_of(MapId(0), hash.remove(MapId(0), number(2))) == -ENOENT);
+    CHECK(hash.status_of(MapId(0), hash.remove(MapId(0), number(1))) == 0);
+    MapStore array = store(MapKind::array, 4, 1);
+    CHECK(array.status_of(MapId(0), array.update(MapId(0), number(1), number(1))) == -E2BIG);
+    CHECK(array.status_of(MapId(0), array.remove(MapId(0), number(0))) == -EINVAL);
+    MapStore trie = store(MapKind::lpm_trie, 8, 1);
+    CHECK(trie.status_of(MapId(0), trie.update(MapId(0), prefix(33, {1, 1, 1, 1}), number(1))) == -EINVAL);
+    CHECK(trie.status_of(MapId(0), trie.update(MapId(0), prefix(8, {1, 1, 1, 1}), number(1))) == 0);
+    CHECK(trie.status_of(MapId(0), trie.update(MapId(0), prefix(9, {1, 1, 1, 1}), number(1))) == -ENOSPC);
+}
+
+TEST_CASE("a queue gives the oldest value first, a stack the newest")
+{
+    for (const MapKind kind : {MapKind::queue, MapKind::stack}) {
+        MapStore maps = store(kind, 0, 2);
+        CHECK(!maps.pop(MapId(0)));
+        CHECK(maps.push(MapId(0), number(1)) == Outcome::done);
+        CHECK(maps.push(MapId(0), number(2)) == Outcome::done);
+        CHECK(maps.push(MapId(0), number(3)) == Outcome::full);
+        const std::uint32_t first = kind == MapKind::queue ? 1 : 2;
+        CHECK(maps.entries(MapId(0))[0].second == number(first));
+        CHECK(maps.pop(MapId(0)) == number(first));
+        CHECK(maps.pop(MapId(0)) == number(3 - first));
+    }
+}
+
+TEST_CASE("a Bloom filter has what was put in")
+{
+    MapStore maps = store(MapKind::bloom_filter, 0, 1);
+    CHECK(!maps.has_value(MapId(0), number(1)));
+    CHECK(maps.push(MapId(0), number(1)) == Outcome::done);
+    CHECK(maps.push(MapId(0), number(2)) == Outcome::done); // max_entries is a guess, not a limit
+    CHECK(maps.has_value(MapId(0), number(1)));
+    CHECK(!maps.has_value(MapId(0), number(3)));
+}
+
+TEST_CASE("a ring buffer has room for so many bytes until somebody reads")
+{
+    MapStore maps = store(MapKind::ringbuf, 0, 64);
+    CHECK(maps.reserve(MapId(0), 56) == nullptr);
+    const auto first = maps.reserve(MapId(0), 9); // takes 24
+    REQUIRE(first != nullptr);
+    CHECK(*first == Bytes(9));
+    CHECK(maps.reserve(MapId(0), 25) == nullptr);
+    REQUIRE(maps.reserve(MapId(0), 24) != nullptr); // takes 32: 8 are left
+    CHECK(maps.reserve(MapId(0), 1) == nullptr);
+    (*first)[0] = std::byte(7);
+    REQUIRE(maps.records(MapId(0)).size() == 2);
+    CHECK(maps.records(MapId(0))[0][0] == std::byte(7));
+    maps.clear_records(MapId(0));
+    CHECK(maps.records(MapId(0)).empty());
+    CHECK(maps.reserve(MapId(0), 48) != nullptr);
+}
+
+TEST_CASE("maps of devices, processors and programs have slots; a hash of devices any")
+{
+    for (const MapKind kind : {MapKind::devmap, MapKind::cpumap, MapKind::prog_array, MapKind::devmap_hash}) {
+        MapStore maps = store(kind, 4, 4);
+        CHECK(maps.is_filled(MapId(0), 3));
+        CHECK(maps.is_filled(MapId(0), 4) == (kind == MapKind::devmap_hash));
+        maps.clear_slots(MapId(0));
+        CHECK(!maps.is_filled(MapId(0), 3));
+        maps.fill(MapId(0), 2);
+        CHECK(maps.is_filled(MapId(0), 2));
+    }
 }

@@ -1,43 +1,11 @@
 // What each pass makes of a small program. That it keeps the meaning is shown by running, in differential.cpp.
-#include "compiler/passes/passes.hpp"
-#include "compiler/ir/text.hpp"
-#include "compiler/ir/verify.hpp"
-#include "compiler/passes/pipeline.hpp"
-
-#include <doctest/doctest.h>
-#include <fmt/format.h>
+#include "tests/unit/passes/programs.hpp"
 
 using namespace xdpf;
 using namespace xdpf::ir;
 using namespace xdpf::passes;
 
 namespace {
-
-Module read(std::string_view blocks)
-{
-    constexpr std::string_view maps = "map xsks : xskmap key 4 value 4 entries 4\n"
-                                      "map seen : hash key 4 value 8 entries 2\n"
-                                      "map last : lru_hash key 4 value 8 entries 2\n"
-                                      "program test {\n";
-    auto module = from_text(std::string(maps) + std::string(blocks) + "}");
-    if (!module)
-        FAIL(module.error());
-    return std::move(*module);
-}
-
-std::string text(const Module &module) { return to_text(module.programs[0], module.maps); }
-
-// Compares programs as text, so that spaces and numbers in `expected` do not matter.
-void becomes(void (*pass)(Program &), std::string_view before, std::string_view expected)
-{
-    Module module = read(before);
-    REQUIRE(fmt::format("{}", fmt::join(verify(module), "\n")) == "");
-    pass(module.programs[0]);
-    CHECK(fmt::format("{}", fmt::join(verify(module), "\n")) == "");
-    CHECK(text(module) == text(read(expected)));
-}
-
-void stays(void (*pass)(Program &), std::string_view blocks) { becomes(pass, blocks, blocks); }
 
 // What fold makes of an expression of %1 (any number) and constants, as the instruction that gives the result.
 void folds(std::string_view expression, std::string_view expected)
