@@ -80,8 +80,20 @@ Assembler &Assembler::operator<<(const Wide &wide) { return *this << wide[0] << 
 
 Assembler &Assembler::ld_map(Reg dst, MapId map)
 {
-    maps_.push_back({static_cast<std::uint32_t>(insns_.size()), map});
+    maps_.push_back({static_cast<std::uint32_t>(insns_.size()), map, {}});
     return *this << ld_map_fd(dst, 0);
+}
+
+Assembler &Assembler::ld_map_value(Reg dst, MapId map, std::uint32_t offset)
+{
+    maps_.push_back({static_cast<std::uint32_t>(insns_.size()), map, offset});
+    return *this << ld_map_value_fd(dst, 0, offset);
+}
+
+Assembler &Assembler::call(Kfunc kfunc)
+{
+    kfuncs_.push_back({static_cast<std::uint32_t>(insns_.size()), kfunc});
+    return *this << call_kfunc(0);
 }
 
 Assembler &Assembler::jump(Label target) { return jump(ja(0), target); }
@@ -171,7 +183,9 @@ std::expected<Assembly, AssembleError> Assembler::finish(FarJumps far_jumps) con
     out.insns.reserve(place.back());
     write(out, jumps, place);
     for (const MapReference &reference : maps_)
-        out.map_references.push_back({place[reference.insn], reference.map});
+        out.map_references.push_back({place[reference.insn], reference.map, reference.value_offset});
+    for (const KfuncReference &reference : kfuncs_)
+        out.kfunc_references.push_back({place[reference.insn], reference.kfunc});
     for (const Assembly::Mark &mark : marks_)
         out.marks.push_back({place[mark.insn], mark.tag});
     for (const std::uint32_t at : labels_)

@@ -44,6 +44,7 @@ struct Assembly {
     };
     std::vector<Insn> insns;
     std::vector<MapReference> map_references;
+    std::vector<KfuncReference> kfunc_references;
     std::vector<Mark> marks;           // in order of insn
     std::vector<std::uint32_t> labels; // instruction of each label; UINT32_MAX: not bound
 };
@@ -56,6 +57,8 @@ public:
     Assembler &operator<<(Insn insn);
     Assembler &operator<<(const Wide &wide);
     Assembler &ld_map(Reg dst, MapId map);
+    Assembler &ld_map_value(Reg dst, MapId map, std::uint32_t offset);
+    Assembler &call(Kfunc kfunc);
 
     Assembler &jump(Label target);
     Assembler &jump_if(Test test, Reg a, Reg b, Label target) { return jump(jmp(test, a, b, 0), target); }
@@ -83,6 +86,7 @@ private:
     std::vector<Jump> jumps_; // in order of insn
     std::vector<std::uint32_t> labels_;
     std::vector<MapReference> maps_;
+    std::vector<KfuncReference> kfuncs_;
     std::vector<Assembly::Mark> marks_;
 };
 

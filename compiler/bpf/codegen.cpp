@@ -13,7 +13,7 @@ Reg machine_register(VReg reg) { return reg == no_reg ? r0 : static_cast<Reg>(re
 // Writes the blocks down, jumps only where the next block is not the one to go to.
 class Writer {
 public:
-    explicit Writer(const MachineProgram &program)
+    explicit Writer(const MachineProgram &program) : asms_(program.asms)
     {
         for (std::size_t i = 0; i < program.blocks.size(); ++i)
             labels_.push_back(code_.label());
@@ -40,8 +40,12 @@ private:
     void write(const MachineInst &inst)
     {
         mark(inst.span);
-        if (inst.map.valid()) {
+        if (inst.map.valid() && inst.value_offset) {
+            code_.ld_map_value(machine_register(inst.dst), inst.map, *inst.value_offset);
+        } else if (inst.map.valid()) {
             code_.ld_map(machine_register(inst.dst), inst.map);
+        } else if (inst.kfunc) {
+            code_.call(*inst.kfunc);
         } else if (inst.code == (BPF_LD | BPF_IMM | BPF_DW)) {
             code_ << ld_imm64(machine_register(inst.dst), inst.imm);
         } else {
@@ -69,10 +73,12 @@ private:
 
     void write(const MachineEnd &end, std::uint32_t next)
     {
-        if (end.kind == MachineEnd::Kind::exit || end.kind == MachineEnd::Kind::branch || end.yes != next)
+        if (leaves(end) || end.kind == MachineEnd::Kind::branch || end.yes != next)
             mark(end.span);
         if (end.kind == MachineEnd::Kind::exit) {
             code_ << exit();
+        } else if (end.kind == MachineEnd::Kind::asm_) {
+            write(asms_[end.asm_block]);
         } else if (end.kind == MachineEnd::Kind::jump) {
             if (end.yes != next)
                 code_.jump(labels_[end.yes]);
@@ -85,7 +91,24 @@ private:
         }
     }
 
+    // As it was written: its jumps stay inside.
+    void write(const ir::AsmBlock &block)
+    {
+        mark(block.span);
+        for (std::uint32_t i = 0; i < block.insns.size(); ++i) {
+            const Insn insn = insn_from(block.insns[i]);
+            const auto map = std::ranges::find(block.maps, i, &ir::AsmBlock::MapReference::at);
+            if (map == block.maps.end()) {
+                code_ << insn;
+            } else {
+                code_.ld_map(static_cast<Reg>(insn.dst), map->map);
+                ++i;
+            }
+        }
+    }
+
     Assembler code_;
+    std::span<const ir::AsmBlock> asms_;
     std::vector<Label> labels_;
     std::vector<Span> spans_; // by mark
 };
@@ -165,6 +188,7 @@ std::expected<ProgramImage, CodegenError> generate(const ir::Program &program, c
         image.lines = lines_of(*assembly, writer.spans(), program.span, *sources);
     image.insns = std::move(assembly->insns);
     image.map_references = std::move(assembly->map_references);
+    image.kfunc_references = std::move(assembly->kfunc_references);
     return image;
 }
 

@@ -91,7 +91,7 @@ void bound_result(const Inst &inst, Facts &facts)
         both(inst.imm);
     } else if (inst.op == Op::context) {
         both(UINT32_MAX);
-    } else if (inst.op == Op::load || inst.op == Op::load_map) {
+    } else if (is_load(inst.op)) {
         result.max = std::min(result.max, max_of_width(inst.width));
         if (inst.width == 1 || inst.order == Order::little) // the verifier forgets what it knew where bytes are swapped
             result.visible = max_of_width(inst.width);
@@ -165,7 +165,7 @@ private:
 
     void nominate(const Inst &inst)
     {
-        if ((inst.op == Op::load || inst.op == Op::load_map) && inst.order == Order::big && inst.width > 1)
+        if (is_load(inst.op) && inst.order == Order::big && inst.width > 1)
             width_[inst.result.value] = inst.width;
         if (inst.op == Op::bit_and || inst.op == Op::bit_or || inst.op == Op::bit_xor) {
             const std::uint8_t bytes = std::max(width(inst.a), width(inst.b));
@@ -186,7 +186,8 @@ private:
             members([&](ValueId value) { join(inst.result, value); });
         else if (inst.op == Op::store_slot && inst.order == Order::big && width(inst.a) == inst.width)
             return;
-        else if (inst.op == Op::store_map && inst.order == Order::big && width(inst.b) == inst.width)
+        else if ((inst.op == Op::store_map || inst.op == Op::store_packet) && inst.order == Order::big &&
+                 width(inst.b) == inst.width)
             return;
         else
             members([&](ValueId value) { spoil(value); });

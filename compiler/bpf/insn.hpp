@@ -207,6 +207,12 @@ using Wide = std::array<Insn, 2>;
 {
     return {detail::make(BPF_LD | BPF_IMM | BPF_DW, dst, Reg{BPF_PSEUDO_MAP_FD}, 0, fd), Insn{}};
 }
+// The address of a byte of that map's only value.
+[[nodiscard]] constexpr Wide ld_map_value_fd(Reg dst, int fd, std::uint32_t offset)
+{
+    return {detail::make(BPF_LD | BPF_IMM | BPF_DW, dst, Reg{BPF_PSEUDO_MAP_VALUE}, 0, fd),
+            detail::make(0, r0, r0, 0, static_cast<std::int32_t>(offset))};
+}
 
 [[nodiscard]] constexpr Insn jmp(Test test, Reg a, Reg b, Off16 distance)
 {
@@ -233,7 +239,19 @@ using Wide = std::array<Insn, 2>;
 {
     return detail::make(BPF_JMP | BPF_CALL, r0, r0, 0, static_cast<int>(helper));
 }
+// A function of the kernel by its id in the kernel's BTF.
+[[nodiscard]] constexpr Insn call_kfunc(std::int32_t id)
+{
+    return detail::make(BPF_JMP | BPF_CALL, r0, Reg{BPF_PSEUDO_KFUNC_CALL}, 0, id);
+}
 [[nodiscard]] constexpr Insn exit() { return detail::make(BPF_JMP | BPF_EXIT, r0, r0, 0, 0); }
+
+// From the eight bytes of a struct bpf_insn as a little-endian number.
+[[nodiscard]] constexpr Insn insn_from(std::uint64_t word)
+{
+    return detail::make(word & 0xff, Reg(word >> 8 & 15), Reg(word >> 12 & 15), static_cast<std::int16_t>(word >> 16),
+                        static_cast<std::int32_t>(word >> 32));
+}
 
 [[nodiscard]] constexpr bool is_wide(Insn insn) { return insn.code == (BPF_LD | BPF_IMM | BPF_DW); }
 [[nodiscard]] constexpr unsigned class_of(Insn insn) { return insn.code & 0x07U; }

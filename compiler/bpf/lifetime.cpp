@@ -71,8 +71,8 @@ private:
         if (from.end.kind == MachineEnd::Kind::branch) {
             read(from.end.a);
             read(from.end.b);
-        } else if (from.end.kind == MachineEnd::Kind::exit) {
-            read(0);
+        } else if (leaves(from.end)) {
+            read(from.end.kind == MachineEnd::Kind::exit ? 0 : 1);
         }
         for (const MachineInst &inst : from.insts | std::views::reverse) {
             --place_;

@@ -18,7 +18,11 @@ Access access_of(const MachineInst &inst)
     case BPF_LD: access.writes_dst = true; break;
     case BPF_STX: access.reads_dst = access.reads_src = true; break;
     case BPF_ST: access.reads_dst = true; break;
-    default: break; // calls
+    case BPF_JMP: // over the next instruction
+        access.reads_dst = !is_call(inst);
+        access.reads_src = access.reads_dst && (inst.code & BPF_X) != 0;
+        break;
+    default: break;
     }
     return access;
 }

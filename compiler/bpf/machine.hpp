@@ -8,7 +8,8 @@
 #include "compiler/bpf/insn.hpp"
 #include "compiler/ir/ir.hpp"
 
-#include <expected>
+#include <optional>
+#include <span>
 
 namespace xdpf::bpf {
 
@@ -24,15 +25,17 @@ struct MachineInst {
     std::int16_t off = 0;
     VReg dst = no_reg;
     VReg src = no_reg;
-    std::uint64_t imm = 0; // 64 bits only with ld_imm64
-    FrameId frame;         // its place is added to `off`, or to `imm` of an addition
-    MapId map;             // of ld_map
-    std::uint8_t args = 0; // of a call: r1 … are read
+    std::uint64_t imm = 0;                     // 64 bits only with ld_imm64
+    FrameId frame;                             // its place is added to `off`, or to `imm` of an addition
+    MapId map;                                 // of ld_map
+    std::optional<std::uint32_t> value_offset; // of ld_map: that byte of the map's only value
+    std::optional<Kfunc> kfunc;                // of a call to no helper
+    std::uint8_t args = 0;                     // of a call: r1 … are read
     Span span;
 };
 
 struct MachineEnd {
-    enum class Kind : std::uint8_t { jump, branch, exit };
+    enum class Kind : std::uint8_t { jump, branch, exit, asm_ };
     Kind kind = Kind::exit;
     Test test = Test::eq;
     bool narrow = false; // compares 32 bits
@@ -41,6 +44,7 @@ struct MachineEnd {
     std::int32_t imm = 0;
     std::uint32_t yes = 0; // blocks; of a jump: yes
     std::uint32_t no = 0;
+    std::uint32_t asm_block = 0; // of asm_: goes on with that block of instructions, the context in r1
     Span span;
 };
 
@@ -53,6 +57,7 @@ struct MachineProgram {
     std::vector<MachineBlock> blocks;
     VReg registers = first_virtual;          // next unused
     IdVector<FrameId, std::uint32_t> frames; // sizes in bytes
+    std::span<const ir::AsmBlock> asms;      // of the IR's program, which outlives this one
 };
 
 [[nodiscard]] inline bool is_virtual(VReg reg) { return reg >= first_virtual && reg != no_reg; }
@@ -68,15 +73,21 @@ struct Access {
 };
 [[nodiscard]] Access access_of(const MachineInst &inst);
 
+// Nothing of the program comes behind.
+[[nodiscard]] inline bool leaves(const MachineEnd &end)
+{
+    return end.kind == MachineEnd::Kind::exit || end.kind == MachineEnd::Kind::asm_;
+}
+
 template <class F> void for_each_target(const MachineEnd &end, F visit)
 {
-    if (end.kind != MachineEnd::Kind::exit)
+    if (!leaves(end))
         visit(end.yes);
     if (end.kind == MachineEnd::Kind::branch)
         visit(end.no);
 }
 
-// select.cpp: instructions for a program of the IR.
+// select….cpp: instructions for a program of the IR.
 [[nodiscard]] MachineProgram select(const ir::Program &program);
 
 // allocate.cpp: gives every virtual register one of r0-r9, through the stack where they do not suffice.

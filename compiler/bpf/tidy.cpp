@@ -55,7 +55,7 @@ void leave_out_unreachable(MachineProgram &program)
     }
     program.blocks.resize(count);
     for (MachineBlock &block : program.blocks)
-        if (block.end.kind != MachineEnd::Kind::exit) {
+        if (!leaves(block.end)) {
             block.end.yes = place[block.end.yes];
             block.end.no = place[block.end.no];
         }
@@ -68,7 +68,7 @@ void tidy(MachineProgram &program)
     leave_out_moves(program);
     const std::vector<std::uint32_t> better = better_targets(program);
     for (MachineBlock &block : program.blocks) {
-        if (block.end.kind == MachineEnd::Kind::exit)
+        if (leaves(block.end))
             continue;
         block.end.yes = better[block.end.yes];
         block.end.no = better[block.end.no];

@@ -67,7 +67,8 @@ TEST_CASE("what the kernel's verifier would refuse is an error")
     CHECK(fails(made(st(u32, r10 - 2, 1), bpf::exit()), "nobody's"));
     CHECK(fails(made(ldx(u32, r2, r1 + 0), ldx(u32, r0, r2 + 17), bpf::exit()), "nobody's"));
     CHECK(fails(made(ldx(u32, r2, r1 + 0), ldx(u8, r0, r2 - 1), bpf::exit()), "nobody's"));
-    CHECK(fails(made(ldx(u32, r0, r1 + 20), bpf::exit()), "no such field"));
+    CHECK(fails(made(ldx(u32, r0, r1 + 24), bpf::exit()), "no such field"));
+    CHECK(fails(made(ldx(u32, r0, r1 + 20), bpf::exit()), "no such field")); // egress_ifindex: for programs of devmaps
     CHECK(fails(made(ldx(u64, r0, r1 + 0), bpf::exit()), "4 bytes"));
     CHECK(fails(made(mov(r0, 0), ldx(u32, r0, r0 + 0), bpf::exit()), "nobody's"));
     CHECK(fails(made(mov(r10, 0)), "r10"));
