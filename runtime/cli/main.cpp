@@ -4,6 +4,7 @@
 #include "runtime/cli/run_command.hpp"
 #include "runtime/cli/shell.hpp"
 #include "runtime/cli/test_command.hpp"
+#include "runtime/cli/trace_command.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -161,6 +162,33 @@ void add_test(CLI::App &app, TestOptions &options)
     command.add_option("--filter", options.filter, "only tests whose name has this in it");
 }
 
+void add_trace(CLI::App &app, TraceOptions &options)
+{
+    auto &command = *app.add_subcommand("trace", "say what a program does with the packets of a capture, and why");
+    // With -e the capture is the only file.
+    auto *rules = command.add_option("-e,--rules", options.source.rules, "the rules themselves, in place of a file");
+    auto *file = command.add_option("file", options.source.file, "a .xdpf file; - is standard input");
+    auto *capture = command.add_option("capture", options.capture, "packets: pcap or pcapng; - is standard input");
+    command.callback([&options, rules, file, capture] {
+        if (rules->count() != 0 && capture->count() != 0)
+            throw CLI::ExcludesError("-e,--rules", "file");
+        if (file->count() == 0 || (rules->count() == 0 && capture->count() == 0))
+            throw CLI::RequiredError(
+                file->count() == 0 && rules->count() == 0 ? "a file, or rules with -e, and a capture" : "a capture");
+        if (rules->count() != 0)
+            options.capture = std::exchange(options.source.file, {});
+    });
+    command.add_option("-p,--program", options.program, "which program, where the file has several");
+    auto *summary = command.add_flag("-s,--summary", options.summary, "no line for each packet, only totals");
+    command.add_flag("--why", options.why, "under each packet, what the rules in front did not match")
+        ->excludes(summary);
+    auto *json = command.add_flag("--json", options.json, "one JSON object on standard output");
+    command.add_flag("--packets", options.packets, "with --json, an object for each packet, too")
+        ->needs(json)
+        ->excludes(summary);
+    command.add_flag("--kernel", options.kernel, "the verdicts are the kernel's (needs root)");
+}
+
 void add_fmt(CLI::App &app, FmtOptions &options)
 {
     auto &command = *app.add_subcommand("fmt", "give sources their one layout, in place");
@@ -213,6 +241,8 @@ int main(int argc, char **argv)
     add_run(app, run_source, run_options);
     TestOptions test_options;
     add_test(app, test_options);
+    TraceOptions trace_options;
+    add_trace(app, trace_options);
     FmtOptions fmt_options;
     add_fmt(app, fmt_options);
     ShellOptions shell_options;
@@ -233,6 +263,8 @@ int main(int argc, char **argv)
             return build(build_options);
         if (app.got_subcommand("test"))
             return test(test_options);
+        if (app.got_subcommand("trace"))
+            return trace(trace_options);
         if (app.got_subcommand("fmt"))
             return format_files(fmt_options);
         if (app.got_subcommand("shell"))

@@ -1,0 +1,143 @@
+#include "compiler/explain/evaluation.hpp"
+
+#include <linux/bpf.h>
+
+#include <cassert>
+
+namespace xdpf::explain {
+Evaluation::Evaluation(const sema::Unit &unit, const Sources &sources, std::size_t program)
+    : unit_(unit), sources_(sources), program_(unit.programs[program])
+{
+    nodes_ = nodes(program_.rules);
+    links_.resize(unit.headers.size());
+    found_.resize(unit.headers.size());
+    walked_.resize(unit.headers.size());
+    for (std::size_t i = 0; i < unit.headers.size(); ++i)
+        if (unit.headers[HeaderId(i)].is_link())
+            links_[unit.headers[HeaderId(i)].ways[0].parent].push_back(HeaderId(i));
+}
+
+std::vector<Evaluation::Node> Evaluation::nodes(const std::vector<sema::Rule> &rules)
+{
+    std::vector<Node> out;
+    for (const sema::Rule &rule : rules) {
+        Node node{.rule = &rule, .first = rules_.size()};
+        if (const auto *inner = std::get_if<std::vector<sema::Rule>>(&rule.body))
+            node.inner = nodes(*inner);
+        else
+            rules_.push_back({rules_.size() + 1, rule.head});
+        node.last = rules_.size();
+        out.push_back(std::move(node));
+    }
+    return out;
+}
+
+Outcome Evaluation::run(const Arrival &arrival, Maps &maps, Detail detail)
+{
+    ++run_;
+    arrival_ = arrival;
+    packet_ = arrival.packet;
+    maps_ = &maps;
+    detail_ = detail;
+    has_changed_ = false;
+    lets_.assign(program_.lets, std::nullopt);
+    kept_.clear();
+    outcome_ = {.verdict = XDP_PASS};
+    (void)run(nodes_);
+    return std::move(outcome_);
+}
+
+bool Evaluation::run(const std::vector<Node> &nodes)
+{
+    for (const Node &node : nodes) {
+        if (node.rule->predicate && !holds(*node.rule->predicate)) {
+            not_matched(node);
+            continue;
+        }
+        const auto *action = std::get_if<sema::Action>(&node.rule->body);
+        if (action == nullptr) {
+            if (run(node.inner))
+                return true;
+            continue;
+        }
+        if (act(*action)) {
+            outcome_.rule = node.first;
+            return true;
+        }
+        if (detail_ == Detail::reasons)
+            outcome_.tried.push_back({node.first, true, {}});
+    }
+    return false;
+}
+
+void Evaluation::not_matched(const Node &node)
+{
+    if (detail_ != Detail::reasons)
+        return;
+    const std::string why = reason(*node.rule->predicate, false);
+    for (std::size_t leaf = node.first; leaf < node.last; ++leaf)
+        outcome_.tried.push_back({leaf, false, why});
+}
+
+// Steps, then a verdict: whether there is one.
+bool Evaluation::act(const sema::Action &action)
+{
+    for (const sema::Step &step : action.steps) {
+        const bool decided = std::visit(
+            [&](const auto &node) {
+                if constexpr (requires { this->perform(node); })
+                    return perform(node);
+                outcome_.certain = false;
+                return false;
+            },
+            step.node);
+        if (decided)
+            return true;
+    }
+    if (action.decision)
+        decide(*action.decision);
+    return action.decision.has_value();
+}
+
+// __bpf_xdp_redirect_map (include/linux/filter.h): an index is cut to 32 bits; where nothing is in the slot, the
+// fallback decides.
+void Evaluation::decide(const sema::Decision &decision)
+{
+    outcome_.verdict = decision.verdict;
+    if (decision.go_to || decision.assembly || decision.broadcast)
+        outcome_.certain = false;
+    if (!decision.redirect.valid() || decision.broadcast)
+        return;
+    const auto slot = decision.key ? number(*decision.key) : std::optional<std::uint64_t>(arrival_.rx_queue);
+    if (!slot || !maps_->is_filled(decision.redirect, static_cast<std::uint32_t>(*slot)))
+        return;
+    outcome_.verdict = XDP_REDIRECT;
+    outcome_.redirect_map = decision.redirect;
+    outcome_.redirect_key = static_cast<std::uint32_t>(*slot);
+}
+
+bool Evaluation::perform(const sema::If &step)
+{
+    const auto &branch = holds(step.predicate) ? step.then : step.otherwise;
+    return !branch.empty() && act(branch.front());
+}
+
+// ---- The public face -----------------------------------------------------------------------------------------------
+
+Evaluator::Evaluator(const sema::Unit &unit, const Sources &sources, std::size_t program)
+    : evaluation_(std::make_unique<Evaluation>(unit, sources, program))
+{
+    assert(program < unit.programs.size());
+}
+Evaluator::Evaluator(Evaluator &&) noexcept = default;
+Evaluator &Evaluator::operator=(Evaluator &&) noexcept = default;
+Evaluator::~Evaluator() = default;
+
+const std::vector<RuleInfo> &Evaluator::rules() const { return evaluation_->rules(); }
+
+Outcome Evaluator::run(const Arrival &arrival, Maps &maps, Detail detail)
+{
+    return evaluation_->run(arrival, maps, detail);
+}
+
+} // namespace xdpf::explain
