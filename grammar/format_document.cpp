@@ -58,12 +58,18 @@ std::size_t Document::plain(std::size_t i, std::size_t end)
     return end;
 }
 
+// The first line of what a brace follows.
+void Document::head(Range range, Sort sort, std::size_t begin)
+{
+    if (!writer_.cells(range, sort, {begin}, 2))
+        writer_.layout(range, 2);
+}
+
 std::size_t Document::constant(std::size_t i)
 {
     const auto end = shape_.expression(i + 3, false);
     writer_.start(i, 0);
-    if (!writer_.cells({i, end}, Sort::constant, 0, {i + 2}))
-        writer_.layout({i, end});
+    writer_.statement({i, end}, Sort::constant, {i + 2});
     return end;
 }
 
@@ -73,8 +79,7 @@ std::size_t Document::parameter(std::size_t i)
     const auto equals = shape_.type(i + 3);
     const auto end = is(equals, "=") ? shape_.expression(equals + 1, false) : equals;
     writer_.start(i, 0);
-    if (!writer_.cells({i, end}, Sort::parameter, 0, {i + 2, is(equals, "=") ? equals : 0}))
-        writer_.layout({i, end});
+    writer_.statement({i, end}, Sort::parameter, {i + 2, is(equals, "=") ? equals : 0});
     return end;
 }
 
@@ -93,13 +98,11 @@ std::size_t Document::definition(std::size_t i)
     const auto end = is_action ? shape_.action(body) : shape_.expression(body, true);
     shape_.set_parameters({});
     writer_.start(i, 0);
-    if (writer_.cells({i, end}, Sort::definition, 0, {equals}))
-        return end;
-    if (is_action) {
-        writer_.layout({i, body});
+    if (!is_action)
+        writer_.statement({i, end}, Sort::definition, {equals});
+    else if (!writer_.cells({i, end}, Sort::definition, {equals})) {
+        head({i, body}, Sort::definition, equals);
         action(body, 0);
-    } else {
-        writer_.layout({i, end});
     }
     return end;
 }
@@ -136,8 +139,7 @@ std::size_t Document::map(std::size_t i)
     else if (is(contents, "from"))
         end = contents + 2;
     writer_.start(i, 0);
-    if (!writer_.cells({i, end}, Sort::map, 0, {i + 2, contents == end ? 0 : contents}))
-        writer_.layout({i, end});
+    writer_.statement({i, end}, Sort::map, {i + 2, contents == end ? 0 : contents});
     return end;
 }
 
@@ -202,7 +204,15 @@ std::size_t Document::union_of(std::size_t i)
     const auto open = shape_.dotted(i + 1);
     writer_.start(i, 0);
     writer_.layout({i, open}, 2);
-    return fields(open, 0);
+    writer_.open_brace(open);
+    for (auto k = open + 1; in_block(k, open);) {
+        const auto end = std::max(shape_.expression(k + 2, false), k + 1);
+        writer_.start(k, indent_step);
+        writer_.statement({k, end}, Sort::field, {k + 1});
+        k = shape_.drop_separator(end);
+    }
+    writer_.close_brace(at(open).partner, 0);
+    return at(open).partner + std::size_t{1};
 }
 
 std::size_t Document::fields(std::size_t open, std::size_t indent)
@@ -218,13 +228,13 @@ std::size_t Document::field(std::size_t i, std::size_t indent)
 {
     const auto shape = shape_.field(i);
     writer_.start(i, indent);
-    if (writer_.cells({i, shape.end}, Sort::field, indent, {shape.colon, shape.equals}))
-        return shape.end;
     if (shape.parts == 0) {
-        writer_.layout({i, shape.end});
+        writer_.statement({i, shape.end}, Sort::field, {shape.colon, shape.equals});
         return shape.end;
     }
-    writer_.layout({i, shape.parts}, 2);
+    if (writer_.cells({i, shape.end}, Sort::field, {shape.colon, shape.equals}))
+        return shape.end;
+    head({i, shape.parts}, Sort::field, shape.colon);
     const auto behind = fields(shape.parts, indent);
     for (auto k = behind; k < shape.end; ++k)
         writer_.token(k);
@@ -262,13 +272,13 @@ std::size_t Document::rule(std::size_t i, std::size_t indent)
     tokens_.all[arrow].joint = Joint::arrow;
     const auto blocks = shape_.blocks();
     const auto end = shape_.action(arrow + 1);
-    if (writer_.cells({i, end}, Sort::rule, indent, {arrow}))
-        return end;
     if (blocks == shape_.blocks()) {
-        writer_.layout({i, end});
+        writer_.statement({i, end}, Sort::rule, {arrow});
         return end;
     }
-    writer_.layout({i, arrow + 1}, 2);
+    if (writer_.cells({i, end}, Sort::rule, {arrow}))
+        return end;
+    head({i, arrow + 1}, Sort::rule, arrow);
     action(arrow + 1, indent);
     return end;
 }
@@ -297,16 +307,25 @@ void Document::action(std::size_t i, std::size_t indent)
         action(otherwise + 1, indent);
 }
 
+// Where one of its blocks is broken, all are.
 void Document::conditional(std::size_t i, std::size_t end, std::size_t indent)
 {
+    const auto branch = [&](std::size_t first) {
+        if (is(first, "{"))
+            steps(first, indent);
+        else if (is(first, "if"))
+            conditional(first, end, indent);
+        else
+            action(first, indent);
+    };
     const auto then = shape_.expression(i + 1, true);
     writer_.layout({i, then}, 2);
-    action(then, indent);
+    branch(then);
     const auto otherwise = shape_.action_end(then);
     if (otherwise >= end)
         return;
     writer_.token(otherwise);
-    action(otherwise + 1, indent);
+    branch(otherwise + 1);
 }
 
 void Document::steps(std::size_t open, std::size_t indent)
@@ -364,8 +383,7 @@ std::size_t Document::with(std::size_t i)
     const auto equals = i + 2;
     const auto end = is(equals, "=") ? shape_.expression(equals + 1, false) : equals;
     tokens_.all[i + 1].spaces = 3;
-    if (!writer_.cells({i, end}, Sort::with, indent_step, {is(equals, "=") ? equals : 0}))
-        writer_.layout({i, end});
+    writer_.statement({i, end}, Sort::with, {is(equals, "=") ? equals : 0});
     return end;
 }
 

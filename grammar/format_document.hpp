@@ -43,6 +43,7 @@ private:
     std::size_t expect(std::size_t i);
     std::size_t field(std::size_t i, std::size_t indent);
     std::size_t fields(std::size_t open, std::size_t indent);
+    void head(Range range, Sort sort, std::size_t begin);
     std::size_t plain(std::size_t i, std::size_t end);
 
     std::size_t clause(std::size_t i);

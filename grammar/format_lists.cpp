@@ -54,7 +54,7 @@ void Writer::broken_list(std::size_t open)
             flat(range);
         } else {
             begin(range.first, base + indent_step, list.each && all_[range.first].blank_before);
-            item(range, base + indent_step);
+            item(range);
         }
         if (!last || (list.each && all_[open].set))
             text(",");
@@ -67,12 +67,12 @@ void Writer::broken_list(std::size_t open)
     first_line_ = first_line;
 }
 
-void Writer::item(Range range, std::size_t indent)
+void Writer::item(Range range)
 {
     auto arrow = range.first;
     while (arrow < range.last && all_[arrow].joint != Joint::arrow)
         arrow = past(arrow);
-    if (arrow == range.last || !cells(range, Sort::entry, indent + 1, {arrow}))
+    if (arrow == range.last || !cells(range, Sort::entry, {arrow}, 1))
         layout(range, 1);
 }
 

@@ -51,7 +51,6 @@ private:
     [[nodiscard]] bool is_name(std::size_t at) const;
     [[nodiscard]] bool joins(std::size_t at) const;
     [[nodiscard]] bool continues(std::size_t at) const;
-    [[nodiscard]] bool brace_opens_block(std::size_t open) const;
 
     std::size_t prefixes(std::size_t at);
     std::size_t operand(std::size_t at, bool predicate);

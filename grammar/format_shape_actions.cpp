@@ -1,44 +1,27 @@
 #include "grammar/format_shape.hpp"
 
 #include "grammar/lexis.hpp"
+#include "grammar/lookahead.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace xdpf::format {
 namespace {
 
 // More steps than these, or a block within, and each stands on a line of its own.
 constexpr std::size_t most_steps_on_a_line = 3;
-constexpr std::array<std::string_view, 22> action_words{
-    "pass", "drop", "abort", "tx",  "continue", "xsk",   "count", "redirect", "goto", "delete", "let",
-    "set",  "swap", "push",  "pop", "encap",    "decap", "emit",  "sample",   "if",   "asm",    "metadata"};
 
 } // namespace
 
 bool Shape::begins_action(std::size_t at) const
 {
     if (is(at, "{"))
-        return brace_opens_block(at);
+        return !lookahead::begins_set(all_[at].text.data(), all_[all_[at].partner].text.data() + 1);
     if (is(at, "metadata"))
         return is(at + 1, "{");
     if (is(at, "add"))
         return is_word(at + 1) || all_[at + 1].kind == Token::Kind::literal || is(at + 1, "{");
-    return is_word(at) && std::ranges::find(action_words, all_[at].text) != action_words.end();
-}
-
-// { drop }, { m[k] = 1 }, { f(a); drop } and { f(a) } against the sets {80, 443}, {packets = 1}, {a -> b} and { }
-bool Shape::brace_opens_block(std::size_t open) const
-{
-    std::size_t at = open + 1;
-    if (begins_action(at))
-        return true;
-    if (!is_name(at))
-        return false;
-    const bool plain = !is_one_of(at + 1, {".", "[", "("});
-    for (++at; is(at, ".") || is(at, "[") || is(at, "(");)
-        at = is(at, ".") ? at + 2 : all_[at].partner + std::size_t{1};
-    return (is(at, "=") && !plain) || is_one_of(at, {"+=", "-=", ";", "{"}) || is_word(at);
+    return is_word(at) && lexis::is_action(all_[at].text);
 }
 
 std::size_t Shape::action_end(std::size_t at) const

@@ -1,6 +1,7 @@
 #include "grammar/format_tokens.hpp"
 
 #include "grammar/lexis.hpp"
+#include "grammar/lookahead.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -81,9 +82,6 @@ private:
             token.kind = Token::Kind::word;
         else
             token.kind = Token::Kind::symbol;
-        const auto behind = between(at_ + token.text.size(), end_);
-        if ((token.is("+") || token.is("-")) && behind.starts_with('='))
-            token.text = between(at_, at_ + 2);
     }
 
     static void normalise(Token &token)
@@ -118,15 +116,9 @@ private:
     void assembly()
     {
         const auto count = out_.all.size();
-        if (count < 2 || !out_.all[count - 1].is("{") || !out_.all[count - 2].is("asm") || !lexis::is_reserved("asm"))
+        if (count < 2 || !out_.all[count - 1].is("{") || !out_.all[count - 2].is("asm"))
             return;
-        const char *past = at_;
-        for (std::size_t depth = 1; past != end_; ++past) {
-            depth += *past == '{' ? 1 : 0;
-            depth -= *past == '}' ? 1 : 0;
-            if (depth == 0)
-                break;
-        }
+        const char *past = lookahead::closing_brace(at_ - 1, end_);
         out_.all.push_back({.text = between(at_, past),
                             .first_comment = static_cast<std::uint32_t>(out_.comments.size()),
                             .kind = Token::Kind::assembly});

@@ -146,10 +146,8 @@ void Writer::flat(Range range)
         }
 }
 
-bool Writer::cells(Range range, Sort sort, std::size_t indent, std::initializer_list<std::size_t> begins)
+void Writer::write_cells(Range range, Sort sort, Begins begins)
 {
-    if (!width_of(range, max_columns - std::min(indent, max_columns)))
-        return false;
     lines_.back().sort = sort;
     auto first = range.first;
     for (const auto next : begins)
@@ -159,7 +157,33 @@ bool Writer::cells(Range range, Sort sort, std::size_t indent, std::initializer_
             first = next;
         }
     flat({first, range.last});
+}
+
+bool Writer::cells(Range range, Sort sort, Begins begins, std::size_t reserve)
+{
+    if (!width_of(range, room(reserve)))
+        return false;
+    write_cells(range, sort, begins);
     return true;
+}
+
+void Writer::statement(Range range, Sort sort, Begins begins)
+{
+    if (cells(range, sort, begins))
+        return;
+    const auto open = huggable(range, 0);
+    if (!open || std::max(begins) > *open)
+        return layout(range);
+    write_cells({range.first, *open}, sort, begins);
+    hug_bracket(range, *open);
+}
+
+void Writer::hug_bracket(Range range, std::size_t open)
+{
+    const auto behind = past(open);
+    broken_list(open);
+    separator(behind - 1, range);
+    flat({behind, range.last});
 }
 
 void Writer::layout(Range range, std::size_t reserve, bool hug)
@@ -169,11 +193,8 @@ void Writer::layout(Range range, std::size_t reserve, bool hug)
     if (width_of(range, room(reserve)))
         return flat(range);
     if (const auto open = hug ? huggable(range, reserve) : std::nullopt) {
-        const auto behind = past(*open);
         flat({range.first, *open});
-        broken_list(*open);
-        separator(behind - 1, range);
-        return flat({behind, range.last});
+        return hug_bracket(range, *open);
     }
     const auto joint = loosest(range);
     if (joint > Joint::operation)
@@ -184,9 +205,14 @@ void Writer::layout(Range range, std::size_t reserve, bool hug)
 // The last long bracket, if what is in front of it and what is behind it fit on their lines.
 std::optional<std::size_t> Writer::huggable(Range range, std::size_t reserve) const
 {
+    // What holds one word is no better off on a line of its own.
+    const auto holds_several = [&](std::size_t open) {
+        const auto close = past(open) - 1;
+        return close > open + 1 && past(open + 1) < close - (all_[close - 1].dropped ? 1 : 0);
+    };
     std::optional<std::size_t> out;
     for (auto i = range.first; i < range.last; i = past(i))
-        if (past(i) > i + 3 && !width_of({i, past(i)}, long_bracket))
+        if (holds_several(i) && !width_of({i, past(i)}, long_bracket))
             out = i;
     if (!out)
         return out;

@@ -17,6 +17,8 @@ struct Range {
 
 class Writer {
 public:
+    using Begins = std::initializer_list<std::size_t>;
+
     explicit Writer(const Tokens &tokens) : all_(tokens.all), comments_(tokens.comments) {}
 
     // A new line for the token, below the comments in front of it. What does not fit goes on `indent_step` deeper.
@@ -31,9 +33,10 @@ public:
     // As flat() where that fits, with `reserve` columns for what follows; `hug`: a long bracket may end on a line
     // of its own.
     void layout(Range range, std::size_t reserve = 0, bool hug = true);
-    // A line whose cells begin at these tokens; false, and nothing written, where it is too long or has comments
-    // within.
-    bool cells(Range range, Sort sort, std::size_t indent, std::initializer_list<std::size_t> begins);
+    // A line whose cells begin at these tokens; 0 is none of them. False, and nothing written, where it does not fit.
+    bool cells(Range range, Sort sort, Begins begins, std::size_t reserve = 0);
+    // The same over several lines where that must be, with the first in the columns if its cells are all there.
+    void statement(Range range, Sort sort, Begins begins);
     [[nodiscard]] bool fits(Range range) const;
 
     void open_brace(std::size_t at);
@@ -58,6 +61,8 @@ private:
     // The width on one line, or nothing where that cannot be or is more than `most`.
     [[nodiscard]] std::optional<std::size_t> width_of(Range range, std::size_t most = max_columns) const;
     [[nodiscard]] std::size_t past(std::size_t at) const; // the token, or the bracket that it opens
+    void write_cells(Range range, Sort sort, Begins begins);
+    void hug_bracket(Range range, std::size_t open);
     [[nodiscard]] Joint loosest(Range range) const;
     [[nodiscard]] std::optional<std::size_t> huggable(Range range, std::size_t reserve) const;
     void split(Range range, Joint joint, std::size_t reserve);
@@ -65,7 +70,7 @@ private:
     void separator(std::size_t at, Range range);
     [[nodiscard]] List list_of(std::size_t open) const;
     void broken_list(std::size_t open);
-    void item(Range range, std::size_t indent);
+    void item(Range range);
 
     const std::vector<Token> &all_;
     const std::vector<Comment> &comments_;
