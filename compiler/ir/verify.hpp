@@ -4,12 +4,16 @@
 // It asks for:
 //  - an entry without parameters, a terminator on every block, edges that go forward and pass what the target takes;
 //  - one definition for each value, before every use on every path, and operands of the right kind;
-//  - packet loads only of bytes that a guard of that very pointer has shown on every path; distances that the kernel
-//  can
-//    bound, and pointer distance and guard together at most 0xffff (MAX_PACKET_OFF, kernel/bpf/verifier.c);
+//  - packet loads and stores only of bytes that a guard of that very pointer has shown on every path; distances that
+//  the
+//    kernel can bound, and pointer distance and guard together at most 0xffff (MAX_PACKET_OFF, kernel/bpf/verifier.c);
+//  - no pointer to packet, end or metadata behind an operation that moves the packet's ends, on any path;
 //  - map values touched only where a comparison with 0 has shown that they are there, and within their size;
-//  - slots written in full before a lookup or update reads them, with aligned stores (the kernel checks the stack's
-//    alignment on every machine), 512 bytes together (MAX_BPF_STACK)
+//  - records compared with 0 before they are used, submitted once on every way, and not handed on as parameters; copies
+//    into them of at least one byte and no more than there is room for, as branches on the way have shown;
+//  - slots written in full before a lookup, update or load reads them, with aligned accesses (the kernel checks the
+//    stack's alignment on every machine), 512 bytes together (MAX_BPF_STACK);
+//  - maps of the kind that an operation is for
 // and, of a program that goes to the kernel, no unreachable block (of these nothing but the shape is checked), no
 // constant shift of 64 or more, no constant divisor of 0: the kernel refuses them, the passes remove them.
 #pragma once

@@ -66,6 +66,8 @@ TEST_CASE("share_values loads slots and maps anew, and asks again")
                  "%6 = sub %4, %5 return %6");
     stays_shared("%3 = map_value @conf + 0 %4 = map_value @conf + 8 %5 = load.le64 %3 + 0 %6 = load.le64 %4 + 0 "
                  "%7 = sub %5, %6 return %7");
+    stays_shared("%3 = map_value @conf + 0 %4 = map_value @other + 0 %5 = load.le64 %3 + 0 %6 = load.le64 %4 + 0 "
+                 "%7 = sub %5, %6 return %7");
     becomes(share_values,
             ethernet + "%3 = map_value @conf + 8 %4 = map_value @conf + 8 %5 = load.le64 %4 + 0 return %5" + rest,
             ethernet + "%3 = map_value @conf + 8 %5 = load.le64 %3 + 0 return %5" + rest);

@@ -24,6 +24,7 @@ inline ir::Module read(std::string_view blocks)
                                       "map bloom : bloom_filter key 0 value 8 entries 4\n"
                                       "map fifo : queue key 0 value 8 entries 4\n"
                                       "map ring : ringbuf key 0 value 0 entries 4096\n"
+                                      "map other : array key 4 value 16 entries 1\n"
                                       "program test {\n";
     auto module = ir::from_text(std::string(maps) + std::string(blocks) + "}");
     if (!module)
