@@ -131,12 +131,7 @@ std::optional<Value> Evaluation::value_of(const sema::Metadata &node, const sema
         if (arrival_.now)
             return Value{.number = *arrival_.now};
         break;
-    case sema::Metadata::egress_iface:
-    case sema::Metadata::random:
-    case sema::Metadata::cpu:
-    case sema::Metadata::rx_hash:
-    case sema::Metadata::rx_timestamp:
-    case sema::Metadata::rx_vlan: break;
+    default: break; // what a driver or a processor tells
     }
     outcome_.certain = false;
     return std::nullopt;

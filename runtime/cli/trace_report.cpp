@@ -210,9 +210,11 @@ void TraceReport::finish(const runtime::Error *error, std::uint32_t snap_length)
 {
     if (options_.json)
         return json_totals(error);
-    if (!options_.summary && totals_.packets + totals_.skipped != 0)
+    const bool any = totals_.packets + totals_.skipped != 0;
+    if (any && !options_.summary)
         fmt::print("\n");
-    text_totals();
+    if (any || error == nullptr)
+        text_totals();
     (void)std::fflush(stdout); // so that the notes come behind
     text_notes(snap_length);
 }
