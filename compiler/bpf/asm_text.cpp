@@ -1,37 +1,13 @@
 #include "compiler/bpf/asm_text.hpp"
 
-#include "compiler/bpf/asm_tokens.hpp"
-#include "compiler/bpf/assembler.hpp"
+#include "compiler/bpf/asm_operands.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <iterator>
-#include <map>
 #include <utility>
 
 namespace xdpf::bpf {
 namespace {
-
-// Every name comes from <linux/bpf.h>.
-#define XDPF_NAMED(name)                                                                                               \
-    AsmConstant { #name, static_cast < std::uint64_t>(name) }
-const AsmConstant kernel_constants[] = {
-    XDPF_NAMED(XDP_ABORTED),      XDPF_NAMED(XDP_DROP),
-    XDPF_NAMED(XDP_PASS),         XDPF_NAMED(XDP_TX),
-    XDPF_NAMED(XDP_REDIRECT),     XDPF_NAMED(BPF_ANY),
-    XDPF_NAMED(BPF_NOEXIST),      XDPF_NAMED(BPF_EXIST),
-    XDPF_NAMED(BPF_F_BROADCAST),  XDPF_NAMED(BPF_F_EXCLUDE_INGRESS),
-    XDPF_NAMED(BPF_RB_NO_WAKEUP), XDPF_NAMED(BPF_RB_FORCE_WAKEUP),
-};
-#undef XDPF_NAMED
-
-#define XDPF_FIELD(name)                                                                                               \
-    AsmConstant { #name, offsetof(xdp_md, name) }
-const AsmConstant context_fields[] = {
-    XDPF_FIELD(data),           XDPF_FIELD(data_end),       XDPF_FIELD(data_meta), XDPF_FIELD(ingress_ifindex),
-    XDPF_FIELD(rx_queue_index), XDPF_FIELD(egress_ifindex),
-};
-#undef XDPF_FIELD
 
 constexpr std::string_view helper_names[] = {
 #define XDPF_HELPER(name) "bpf_" #name
@@ -58,81 +34,12 @@ constexpr std::pair<std::string_view, Test> test_signs[] = {
 constexpr std::pair<std::string_view, unsigned> atomic_signs[] = {
     {"+=", BPF_ADD}, {"|=", BPF_OR}, {"&=", BPF_AND}, {"^=", BPF_XOR}};
 
-struct Register {
-    Reg reg{};
-    bool wide = true; // r; otherwise w
-};
-
-struct Type {
-    Size size{};
-    bool is_signed = false;
-};
-
-struct Place {
-    Size size{};
-    bool is_signed = false;
-    Address address{r0, 0};
-};
-
-struct Number {
-    std::uint64_t magnitude = 0;
-    bool negative = false;
-    Span span;
-};
-
-std::optional<Register> as_register(const AsmToken &token)
-{
-    const std::string_view text = token.text;
-    if (token.kind != AsmToken::Kind::word || text.size() < 2 || text.size() > 3 || (text[0] != 'r' && text[0] != 'w'))
-        return std::nullopt;
-    unsigned number = 0;
-    for (const char c : text.substr(1)) {
-        if (c < '0' || c > '9')
-            return std::nullopt;
-        number = number * 10 + static_cast<unsigned>(c - '0');
-    }
-    if (number > 10 || (text[1] == '0' && text.size() > 2))
-        return std::nullopt;
-    return Register{static_cast<Reg>(number), text[0] == 'r'};
-}
-
-std::optional<Type> as_type(const AsmToken &token)
-{
-    for (const unsigned bytes : {1U, 2U, 4U, 8U}) {
-        if (token.is_word(fmt::format("u{}", 8 * bytes)))
-            return Type{size_of(bytes), false};
-        if (bytes < 8 && token.is_word(fmt::format("s{}", 8 * bytes)))
-            return Type{size_of(bytes), true};
-    }
-    return std::nullopt;
-}
-
-const AsmConstant *find(std::span<const AsmConstant> constants, std::string_view name)
-{
-    const auto found = std::ranges::find(constants, name, &AsmConstant::name);
-    return found == constants.end() ? nullptr : &*found;
-}
-
-std::vector<std::string> names_of(std::span<const AsmConstant> constants)
-{
-    std::vector<std::string> names;
-    for (const AsmConstant &constant : constants)
-        names.push_back(constant.name);
-    return names;
-}
-
-std::string shown(const AsmToken &token)
-{
-    return token.ends_statement() ? "the end of the instruction" : fmt::format("'{}'", token.text);
-}
-
 // One pass over the tokens. The first mistake in an instruction is reported; reading goes on behind the instruction.
-class Reader {
+class Reader : AsmOperands {
 public:
     Reader(std::string_view text, Span where, const AsmNames &names, Diagnostics &diagnostics)
-        : names_(names), diagnostics_(diagnostics), before_(diagnostics.errors()),
-          tokens_(asm_tokens(text, where, diagnostics)), whole_{where.file, where.begin,
-                                                                static_cast<std::uint32_t>(where.begin + text.size())}
+        : AsmOperands(text, where, names, diagnostics), whole_{where.file, where.begin,
+                                                               static_cast<std::uint32_t>(where.begin + text.size())}
     {
     }
 
@@ -149,232 +56,6 @@ public:
     }
 
 private:
-    struct Name {
-        Label label;
-        std::optional<Span> stands;
-        std::optional<Span> used;
-    };
-
-    [[nodiscard]] bool any_errors() const { return diagnostics_.errors() != before_; }
-
-    // ---- Tokens -------------------------------------------------------------------------------------------------
-
-    [[nodiscard]] const AsmToken &here() const { return tokens_[at_]; }
-    [[nodiscard]] const AsmToken &next() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
-    AsmToken take()
-    {
-        const AsmToken token = here();
-        if (!token.ends_statement())
-            ++at_;
-        return token;
-    }
-    bool accept(std::string_view sign)
-    {
-        if (!here().is(sign))
-            return false;
-        ++at_;
-        return true;
-    }
-    bool accept_word(std::string_view word)
-    {
-        if (!here().is_word(word))
-            return false;
-        ++at_;
-        return true;
-    }
-
-    template <class... Args> Diagnostic *fail(Kind kind, Span span, const Args &...args)
-    {
-        if (std::exchange(failed_, true))
-            return nullptr;
-        return &diagnostics_.report(kind, span, args...);
-    }
-    void suggest(Diagnostic *diagnostic, std::string help)
-    {
-        if (diagnostic != nullptr)
-            diagnostic->suggest(std::move(help));
-    }
-    Diagnostic *expected(std::string_view what)
-    {
-        return fail(Kind::asm_syntax, here().span, fmt::format("{}, found {}", what, shown(here())));
-    }
-    void need(std::string_view sign)
-    {
-        if (!accept(sign))
-            expected(fmt::format("'{}'", sign));
-    }
-
-    // ---- Operands -----------------------------------------------------------------------------------------------
-
-    Register need_register(std::string_view what = "a register (r0 to r10)")
-    {
-        const auto found = as_register(here());
-        if (found)
-            ++at_;
-        else
-            expected(what);
-        return found.value_or(Register{});
-    }
-
-    // The other side of an operation, which has the width of `first`.
-    Reg need_same_width(Register first)
-    {
-        const Span span = here().span;
-        const std::string_view text = here().text;
-        const Register found = need_register();
-        if (!failed_ && found.wide != first.wide)
-            suggest(fail(Kind::asm_syntax, span,
-                         fmt::format("a register of the same width, and '{}' has {} bits", text, found.wide ? 64 : 32)),
-                    fmt::format("write {}{}", first.wide ? 'r' : 'w', static_cast<unsigned>(found.reg)));
-        return found.reg;
-    }
-
-    Number need_number()
-    {
-        Number number;
-        number.span = here().span;
-        number.negative = accept("-");
-        const AsmToken token = here();
-        if (token.kind == AsmToken::Kind::number) {
-            number.magnitude = take().value;
-        } else if (token.is_word("xdp_md")) {
-            number.magnitude = context_field();
-        } else if (token.kind == AsmToken::Kind::word && !as_register(token)) {
-            number.magnitude = constant();
-        } else {
-            expected("a register, a number or a constant");
-        }
-        number.span.end = tokens_[at_ == 0 ? 0 : at_ - 1].span.end;
-        return number;
-    }
-
-    std::uint64_t constant()
-    {
-        const AsmToken token = take();
-        for (const auto table : {names_.constants, std::span<const AsmConstant>(kernel_constants)})
-            if (const AsmConstant *found = find(table, token.text))
-                return found->value;
-        std::vector<std::string> known = names_of(names_.constants);
-        for (std::string &name : names_of(kernel_constants))
-            known.push_back(std::move(name));
-        suggest(fail(Kind::asm_name, token.span, "constant", token.text), did_you_mean(token.text, known));
-        return 0;
-    }
-
-    std::uint64_t context_field()
-    {
-        take();
-        need(".");
-        const AsmToken token = here();
-        if (token.kind != AsmToken::Kind::word) {
-            suggest(expected("a field of xdp_md"), did_you_mean({}, names_of(context_fields)));
-            return 0;
-        }
-        ++at_;
-        if (const AsmConstant *found = find(context_fields, token.text))
-            return found->value;
-        suggest(fail(Kind::asm_name, token.span, "field of xdp_md", token.text),
-                did_you_mean(token.text, names_of(context_fields)));
-        return 0;
-    }
-
-    // A number of 32 bits. `unsigned_too`: it is used as 32 bits, so 0xffffffff is -1; in 64 bits it would become
-    // 0xffffffffffffffff, so there it is refused.
-    std::int32_t fit(const Number &number, bool unsigned_too)
-    {
-        constexpr std::uint64_t most = std::uint64_t{1} << 31;
-        if (number.negative ? number.magnitude <= most : number.magnitude < most)
-            return static_cast<std::int32_t>(number.negative ? -number.magnitude : number.magnitude);
-        if (unsigned_too && !number.negative && number.magnitude <= UINT32_MAX)
-            return static_cast<std::int32_t>(number.magnitude);
-        suggest(fail(Kind::asm_syntax, number.span,
-                     fmt::format("a number of {} bits here", unsigned_too ? "32" : "32 signed")),
-                "`r1 = NUMBER ll` takes 64 bits; use that register");
-        return 0;
-    }
-
-    std::int16_t need_offset(bool negative)
-    {
-        Number number = need_number();
-        if (negative)
-            number.negative = !number.negative;
-        if (number.magnitude > (number.negative ? 32768U : 32767U)) {
-            fail(Kind::asm_syntax, number.span, "a distance of -32768 to 32767");
-            return 0;
-        }
-        const auto value = static_cast<std::int32_t>(number.magnitude);
-        return static_cast<std::int16_t>(number.negative ? -value : value);
-    }
-
-    Type need_type()
-    {
-        const auto type = as_type(here());
-        if (type)
-            ++at_;
-        else
-            expected("u8, u16, u32 or u64");
-        return type.value_or(Type{});
-    }
-
-    // (r1 + 4), its first parenthesis included.
-    Address need_address()
-    {
-        need("(");
-        const Span span = here().span;
-        const Register base = need_register();
-        if (!failed_ && !base.wide)
-            fail(Kind::asm_syntax, span, "an address, which has 64 bits: r and not w");
-        std::int16_t off = 0;
-        if (accept("+"))
-            off = need_offset(false);
-        else if (accept("-"))
-            off = need_offset(true);
-        if (!here().is(")"))
-            expected("'+', '-' or ')'");
-        accept(")");
-        return {base.reg, off};
-    }
-
-    // *(u32 *)(r1 + 4)
-    Place need_place()
-    {
-        need("*");
-        need("(");
-        const Type type = need_type();
-        need("*");
-        need(")");
-        return {type.size, type.is_signed, need_address()};
-    }
-
-    Label need_label()
-    {
-        const AsmToken token = here();
-        if (token.kind != AsmToken::Kind::word) {
-            const bool distance = token.is("+") || token.is("-") || token.kind == AsmToken::Kind::number;
-            Diagnostic *diagnostic = expected("a label");
-            if (distance)
-                suggest(diagnostic, "jumps name the label they go to: `goto out`, and `out:` before an instruction");
-            return {};
-        }
-        ++at_;
-        Name &name = named(token.text);
-        if (!name.used)
-            name.used = token.span;
-        if (name.stands)
-            if (Diagnostic *diagnostic = fail(Kind::asm_flow, token.span,
-                                              fmt::format("a jump back to '{}': jumps go forward only", token.text)))
-                diagnostic->note(*name.stands, "the label stands here");
-        return name.label;
-    }
-
-    Name &named(std::string_view text)
-    {
-        const auto [place, added] = labels_.try_emplace(text);
-        if (added)
-            place->second.label = code_.label();
-        return place->second;
-    }
-
     // ---- Instructions -------------------------------------------------------------------------------------------
 
     void line()
@@ -450,7 +131,7 @@ private:
 
     void store()
     {
-        const Place place = need_place();
+        const AsmPlace place = need_place();
         if (!failed_ && place.is_signed)
             expected("u8, u16, u32 or u64 in a store");
         need("=");
@@ -468,13 +149,13 @@ private:
     void atomic()
     {
         const Span span = here().span;
-        const Place place = need_place();
+        const AsmPlace place = need_place();
         if (!failed_ && (place.is_signed || bytes_of(place.size) < 4))
             fail(Kind::asm_syntax, join(span, tokens_[at_ - 1].span), "u32 or u64 behind 'lock'");
         for (const auto &[sign, operation] : atomic_signs) {
             if (!accept(sign))
                 continue;
-            const Register src = need_register();
+            const AsmRegister src = need_register();
             if (!failed_ && !src.wide)
                 fail(Kind::asm_syntax, tokens_[at_ - 1].span, "r and not w behind 'lock'");
             if (failed_)
@@ -487,7 +168,7 @@ private:
         expected("+=, |=, &= or ^=");
     }
 
-    void assignment(Register dst)
+    void assignment(AsmRegister dst)
     {
         const std::string_view written = take().text;
         const auto *operation =
@@ -504,7 +185,7 @@ private:
             const Reg src = need_same_width(dst);
             insn = dst.wide ? alu(operation->op, dst.reg, src) : alu32(operation->op, dst.reg, src);
         } else {
-            const Number number = need_number();
+            const AsmNumber number = need_number();
             if (operation->op == Alu::mov && dst.wide && accept_word("ll")) {
                 if (!failed_)
                     code_ << ld_imm64(dst.reg, number.negative ? -number.magnitude : number.magnitude);
@@ -518,7 +199,7 @@ private:
     }
 
     // What can stand behind `dst =` and is neither a register nor a number.
-    bool special(Register dst, std::string_view written)
+    bool special(AsmRegister dst, std::string_view written)
     {
         if (here().is("-") && as_register(next())) {
             ++at_;
@@ -545,9 +226,9 @@ private:
             ++at_;
     }
 
-    void load(Register dst)
+    void load(AsmRegister dst)
     {
-        const Place place = need_place();
+        const AsmPlace place = need_place();
         if (!failed_ && !dst.wide)
             fail(Kind::asm_syntax, spans_.back(), "r and not w: a load fills the whole register");
         Insn insn = ldx(place.size, dst.reg, place.address);
@@ -556,11 +237,11 @@ private:
         emit(insn);
     }
 
-    void sign_extension(Register dst)
+    void sign_extension(AsmRegister dst)
     {
         need("(");
         const Span span = here().span;
-        const Type type = need_type();
+        const AsmType type = need_type();
         need(")");
         if (!failed_ && (!type.is_signed || (!dst.wide && type.size == u32)))
             fail(Kind::asm_syntax, span, dst.wide ? "s8, s16 or s32" : "s8 or s16");
@@ -570,7 +251,7 @@ private:
         emit(insn);
     }
 
-    void map_address(Register dst)
+    void map_address(AsmRegister dst)
     {
         ++at_;
         const bool brackets = accept("[");
@@ -593,7 +274,7 @@ private:
         suggest(fail(Kind::unknown_map, token.span, token.text), did_you_mean(token.text, known));
     }
 
-    bool byte_order(Register dst, std::string_view written)
+    bool byte_order(AsmRegister dst, std::string_view written)
     {
         struct Order {
             std::string_view name;
@@ -619,7 +300,7 @@ private:
 
     void conditional()
     {
-        const Register left = need_register();
+        const AsmRegister left = need_register();
         const auto *test = std::ranges::find_if(test_signs, [&](const auto &sign) { return here().is(sign.first); });
         if (test == std::end(test_signs)) {
             expected("a comparison: == != > >= < <= s> s>= s< s<= &");
@@ -650,9 +331,10 @@ private:
 
     Label need_target()
     {
-        if (!accept_word("goto"))
-            expected("'goto'");
-        return need_label();
+        if (accept_word("goto"))
+            return need_label();
+        expected("'goto'");
+        return {};
     }
 
     void helper_call()
@@ -712,16 +394,8 @@ private:
 
     static constexpr unsigned memory_signed = 0x80; // BPF_MEMSX, not in the headers before Linux 6.6
 
-    const AsmNames &names_;
-    Diagnostics &diagnostics_;
-    std::size_t before_;
-    std::vector<AsmToken> tokens_;
     Span whole_;
-    std::size_t at_ = 0;
-    bool failed_ = false;
-    Assembler code_;
     std::vector<Span> spans_;
-    std::map<std::string_view, Name> labels_;
 };
 
 } // namespace

@@ -46,8 +46,12 @@ public:
 
     std::string run()
     {
-        body_ = "r6 = r1\n";
-        const std::uint64_t pieces = 20 + below(120);
+        body_ = "r6 = r1\nr7 = *(u32 *)(r6 + xdp_md.data)\nr8 = *(u32 *)(r6 + xdp_md.data_end)\nr9 = r7\n";
+        for (const int reg : {0, 2, 3, 4, 5})
+            body_ += fmt::format("r{} = *(u32 *)(r6 + xdp_md.rx_queue_index)\n", reg);
+        for (std::uint64_t i = below(9); i > 0; --i)
+            body_ += fmt::format("*(u64 *)(r10 - {}) = {}\n", 8 * i, number());
+        const std::uint64_t pieces = 20 + below(100);
         for (std::uint64_t i = 0; i < pieces; ++i)
             grow();
         return whole();
@@ -77,14 +81,20 @@ private:
     {
         const std::string before = body_;
         const std::vector<std::string> open = open_;
-        body_ += piece();
-        if (accepted())
-            return;
-        body_ = before;
-        open_ = open;
+        for (int tries = 0; tries < 6; ++tries) {
+            body_ += piece();
+            if (accepted())
+                return;
+            body_ = before;
+            open_ = open;
+        }
     }
 
-    std::string reg() { return fmt::format("r{}", below(12) == 0 ? 10 : below(10)); }
+    std::string reg()
+    {
+        const std::uint64_t reg = below(12);
+        return fmt::format("r{}", reg == 11 ? 0 : reg == 6 && below(4) != 0 ? 3 : reg); // the context mostly stays
+    }
     std::string number()
     {
         static const std::vector<std::int64_t> numbers{
@@ -184,7 +194,7 @@ private:
     {
         static const std::vector<std::string> tests{">", ">=", "<", "<="};
         const std::string p = reg();
-        const std::string from = below(3) == 0 ? reg() : "r7";
+        const std::string from = below(4) == 0 ? reg() : below(2) == 0 ? "r9" : "r7";
         const std::string end = below(3) == 0 ? reg() : "r8";
         std::string text;
         if (below(3) != 0)
@@ -223,9 +233,9 @@ private:
                                 one(std::vector<std::string>{">", ">=", "<", "<=", "==", "!="}), small(), label());
         if (below(3) == 0)
             return text + fmt::format("{} += {}\n", n, reg());
-        const std::string p = reg();
+        const std::string p = below(3) == 0 ? reg() : "r9";
         if (below(2) == 0)
-            text += fmt::format("{} = {}\n", p, reg());
+            text += fmt::format("{} = {}\n", p, below(3) == 0 ? reg() : "r7");
         return text + fmt::format("{} {} {}\n", p, below(5) == 0 ? "-=" : "+=", n);
     }
     std::string memory(const std::string &r)
@@ -247,24 +257,24 @@ private:
         if (below(2) == 0)
             text = fmt::format("*(u64 *)(r10 - 8) = {}\n*(u64 *)(r10 - 16) = {}\n", number(), number());
         const std::string map = fmt::format("r1 = map {}\n", one(maps_).name);
-        switch (below(14)) {
+        switch (below(3) == 0 ? below(15) : below(9)) { // those that move the packet are rarer
         case 0:
         case 1:
         case 2:
             text += memory("r2") + map + "call bpf_map_lookup_elem\n";
             if (below(4) != 0)
                 text += fmt::format("if r0 {} 0 goto {}\n", below(3) == 0 ? "!=" : "==", label());
-            return text;
+            return text + (below(2) == 0 ? entry() : "");
         case 3: return text + memory("r2") + memory("r3") + map + "r4 = BPF_ANY\ncall bpf_map_update_elem\n";
         case 4: return text + memory("r2") + map + "call bpf_map_delete_elem\n";
         case 5: return fmt::format("r2 = {}\n{}r3 = {}\ncall bpf_redirect_map\n", number(), map, number());
         case 6: return fmt::format("r1 = {}\nr2 = 0\ncall bpf_redirect\n", number());
         case 7: return "call bpf_ktime_get_ns\n";
         case 8: return below(2) == 0 ? "call bpf_get_prandom_u32\n" : "call bpf_get_smp_processor_id\n";
-        case 9:
+        case 10:
             return fmt::format("r2 = {}\nr1 = r6\ncall bpf_xdp_adjust_{}\n", below(2) == 0 ? small() : "-8",
                                one(std::vector<std::string>{"head", "tail", "meta"}));
-        case 10:
+        case 9:
             return text + (below(2) == 0 ? memory("r1") + size("r2") : "r1 = 0\nr2 = 0\n") +
                    (below(2) == 0 ? memory("r3") + size("r4") : "r3 = 0\nr4 = 0\n") + "r5 = 0\ncall bpf_csum_diff\n";
         case 11: return fmt::format("r3 = {}\nr1 = r6\nr2 = map progs\ncall bpf_tail_call\n", small());
@@ -273,6 +283,17 @@ private:
             return text + memory("r3") + size("r4") +
                    fmt::format("r2 = {}\nr1 = r6\ncall bpf_xdp_{}_bytes\n", small(), below(2) == 0 ? "load" : "store");
         }
+    }
+    // An entry in r0, perhaps with a number added that is not known.
+    std::string entry()
+    {
+        std::string text;
+        if (below(2) == 0)
+            text = fmt::format("r3 = *(u8 *)(r0 + {})\nr3 &= {}\nr0 += r3\n", small(), small());
+        if (below(3) == 0)
+            text += fmt::format("r4 = 1\nlock *(u{} *)(r0 + {}) += r4\n", 32U << below(2), small());
+        text += fmt::format("*({} *)(r0 + {}) = {}\n", type(false), small(), below(2) == 0 ? reg() : number());
+        return text + fmt::format("{} = *({} *)(r0 + {})\n", reg(), type(true), small());
     }
     std::string exit_or_jump()
     {
