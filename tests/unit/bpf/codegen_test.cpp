@@ -4,6 +4,7 @@
 #include "compiler/bpf/interpret.hpp"
 #include "compiler/ir/text.hpp"
 #include "compiler/ir/verify.hpp"
+#include "tests/unit/bpf/operation_programs.hpp"
 #include "tests/unit/bpf/random_programs.hpp"
 #include "tests/unit/bpf/sample_programs.hpp"
 
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 using namespace xdpf;
 
@@ -49,22 +51,33 @@ std::string with_field(std::string_view load, std::string_view rest)
 
 bool contains(const std::string &text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-void same_in_both(const ir::Module &module, std::span<const std::vector<std::byte>> packets)
+// The first program of a module; a tail call that hits is where both end.
+void same_in_both(const ir::Module &module, std::span<const std::vector<std::byte>> packets,
+                  const ir::Context &context = {})
 {
     const ProgramImage image = generate(module);
     ir::MapStore ir_maps(module.maps);
     ir::MapStore bpf_maps(module.maps);
     ir::Interpreter interpreter(module.programs[0], ir_maps);
-    for (std::vector<std::byte> packet : packets) {
-        const auto meant = interpreter.run(packet);
-        const auto outcome = bpf::interpret(image, bpf_maps, packet);
+    interpreter.set_asm_hook(bpf::run_asm);
+    for (const std::vector<std::byte> &packet : packets) {
+        ir::PacketBuffer ir_packet(packet);
+        ir::PacketBuffer bpf_packet(packet);
+        const auto meant = interpreter.run(ir_packet, context);
+        const auto outcome = bpf::interpret(image, bpf_maps, bpf_packet, context);
         REQUIRE_MESSAGE(meant.has_value(), meant.error());
         REQUIRE_MESSAGE(outcome.has_value(), outcome.error() << bpf::disassemble(image, module.maps));
         CHECK(outcome->verdict == meant->verdict);
         CHECK(outcome->redirect == meant->redirect);
+        CHECK(outcome->tail_call == meant->tail_call);
+        CHECK(std::ranges::equal(ir_packet.bytes(), bpf_packet.bytes()));
+        CHECK(std::ranges::equal(ir_packet.metadata(), bpf_packet.metadata()));
+        REQUIRE(outcome->records.size() == meant->records.size());
+        for (std::size_t i = 0; i < meant->records.size(); ++i)
+            CHECK(outcome->records[i].bytes == meant->records[i].bytes);
     }
     for (MapId map(0); map.value < module.maps.size(); ++map.value)
-        if (!has(module.maps[map.value].kind, map_trait::redirect))
+        if (!has(module.maps[map.value].kind, map_trait::redirect | map_trait::programs | map_trait::ring))
             CHECK(ir_maps.entries(map) == bpf_maps.entries(map));
 }
 
@@ -146,6 +159,59 @@ TEST_CASE("random programs mean the same in IR and bytecode")
         }
         same_in_both(module, packets);
     }
+}
+
+TEST_CASE("every operation means the same in IR and bytecode")
+{
+    ir::Context context{.rx_queue = 1, .cpu = 3, .now = 1'000'000'007, .seed = 5};
+    context.rx.hash = 0x12345678;
+    context.rx.timestamp = 99;
+    std::vector<std::vector<std::byte>> packets;
+    for (std::size_t i = 0; i < 60; ++i) {
+        packets.emplace_back(14 + i * 3 % 130);
+        for (std::size_t at = 0; at < packets.back().size(); ++at)
+            packets.back()[at] = static_cast<std::byte>(at * (i + 1) * 37 + i * 11);
+    }
+    for (const std::string_view text : testing::operation_programs) {
+        const ir::Module module = parse(text);
+        CAPTURE(module.programs[0].name);
+        same_in_both(module, packets, context);
+    }
+    same_in_both(parse(testing::device_questions), packets, context);
+    context.rx = {};
+    context.rx.vlan = {.protocol = 0x88a8, .tci = 0x1234};
+    same_in_both(parse(testing::device_questions), packets, context);
+    same_in_both(parse(testing::times_and_chances), packets, context);
+}
+
+TEST_CASE("after its ends have moved, the packet is asked anew")
+{
+    const std::string text = text_of(testing::push_tag);
+    const std::size_t call = text.find("xdp_adjust_head");
+    REQUIRE(call != std::string::npos);
+    CHECK(text.find("= *(u32 *)(r6 +0)", call) != std::string::npos); // the context, in a register that calls keep
+    CHECK(text.find("= *(u32 *)(r6 +4)", call) != std::string::npos);
+}
+
+TEST_CASE("a block of instructions stands as it was written behind the program, under its own line")
+{
+    Sources sources;
+    const FileId file = sources.add("f.xdpf", "default -> asm {\n  r0 = 2\n}\n");
+    ir::Module module = parse(testing::instructions);
+    ir::Program &program = module.programs[0];
+    program.span = {file, 0, 7};
+    program.asms[0].span = {file, 19, 25};
+    const auto image = bpf::generate(program, &sources);
+    REQUIRE(image.has_value());
+    const auto first = std::ranges::find(image->lines, 2U, &LineEntry::line);
+    REQUIRE(first != image->lines.end());
+    const ir::AsmBlock &block = program.asms[0];
+    for (std::size_t i = 0; i < block.insns.size(); ++i) {
+        const Insn insn = image->insns[first->insn + i];
+        if (i != block.maps[0].at)
+            CHECK(std::bit_cast<std::uint64_t>(insn) == block.insns[i]);
+    }
+    CHECK(image->map_references.back().insn == first->insn + block.maps[0].at);
 }
 
 TEST_CASE("line entries follow the source, in units of instructions")

@@ -507,6 +507,21 @@ b0():
 }
 )";
 
+// Not the same twice in a kernel.
+inline constexpr std::string_view times_and_chances = R"(
+program times_and_chances {
+b0():
+  %1 = now
+  %2 = random
+  %3 = cpu
+  %4 = random
+  %5 = xor %1, %2
+  %6 = add %5, %3
+  %7 = xor %6, %4
+  return %7
+}
+)";
+
 inline constexpr std::string_view operation_programs[] = {packet_stores, push_tag,     resize,      metadata,   slots,
                                                           entries,       pushes,       broadcasts,  tail_calls, records,
                                                           direct_values, late_context, instructions};
