@@ -10,12 +10,40 @@
 namespace xdpf::pcap {
 namespace {
 
-constexpr int snap_length = 262144;                  // tcpdump's; what a program returns for a match
-constexpr std::size_t most_text = 65536;             // libpcap's optimiser takes minutes for more
+constexpr int snap_length = 262144; // tcpdump's; what a program returns for a match
+// libpcap's time grows with the square of the text, its optimiser's with the cube of the program: each limit keeps a
+// text that is all alternatives at a few seconds.
+constexpr std::size_t most_text = 16384;
+constexpr std::uint32_t most_to_optimise = 8000;     // instructions, before
 constexpr std::uint32_t no_packet_byte = 0x80000000; // from here on the kernel takes an offset for a negative number
 
 using Handle = std::unique_ptr<pcap_t, decltype([](pcap_t *handle) { pcap_close(handle); })>;
-using Code = std::unique_ptr<bpf_program, decltype([](bpf_program *code) { pcap_freecode(code); })>;
+
+// What pcap_compile() made, or why it did not.
+class Code {
+public:
+    Code(pcap_t *handle, const std::string &text, bool optimise)
+        : good_(pcap_compile(handle, &program_, text.c_str(), optimise ? 1 : 0, PCAP_NETMASK_UNKNOWN) == 0)
+    {
+        if (!good_)
+            message_ = pcap_geterr(handle);
+    }
+    Code(const Code &) = delete;
+    Code &operator=(const Code &) = delete;
+    ~Code()
+    {
+        if (good_)
+            pcap_freecode(&program_);
+    }
+    [[nodiscard]] bool good() const { return good_; }
+    [[nodiscard]] const std::string &message() const { return message_; }
+    [[nodiscard]] std::span<const bpf_insn> instructions() const { return {program_.bf_insns, program_.bf_len}; }
+
+private:
+    bpf_program program_{};
+    bool good_;
+    std::string message_;
+};
 
 bool part_of_word(char c)
 {
@@ -127,17 +155,18 @@ std::expected<Program, Refusal> compile(const std::string &text)
     if (const auto nul = text.find('\0'); nul != std::string::npos)
         return std::unexpected(Refusal{"a zero byte cannot be in an expression", Refusal::Place{nul, 1}});
     if (text.size() > most_text)
-        return std::unexpected(Refusal{"an expression of more than 64 KiB is too long", {}});
+        return std::unexpected(
+            Refusal{"an expression of more than 16 KiB is too long: a set or a map holds many values", {}});
     const Handle ethernet(pcap_open_dead(DLT_EN10MB, snap_length));
     if (!ethernet)
         return std::unexpected(Refusal{"libpcap has no memory", {}});
-    bpf_program program{};
-    if (pcap_compile(ethernet.get(), &program, text.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
-        const std::string message = pcap_geterr(ethernet.get());
-        return std::unexpected(Refusal{message, place_of(text, message)});
-    }
-    const Code code(&program);
-    return checked({program.bf_insns, program.bf_len});
+    const Code plain(ethernet.get(), text, false);
+    if (plain.good() && plain.instructions().size() > most_to_optimise)
+        return checked(plain.instructions());
+    const Code optimised(ethernet.get(), text, true);
+    if (!optimised.good())
+        return std::unexpected(Refusal{optimised.message(), place_of(text, optimised.message())});
+    return checked(optimised.instructions());
 }
 
 } // namespace xdpf::pcap

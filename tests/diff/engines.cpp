@@ -81,9 +81,7 @@ private:
 class Comparison {
 public:
     Comparison(const Subject &subject, std::span<const Packet> packets)
-        : subject_(subject), packets_(packets),
-          plain_(compile(subject.source, "differential.xdpf", {.optimize = false})),
-          optimised_(compile(subject.source, "differential.xdpf"))
+        : subject_(subject), packets_(packets), plain_(make({.optimize = false})), optimised_(make({}))
     {
     }
 
@@ -108,6 +106,11 @@ public:
     }
 
 private:
+    [[nodiscard]] Compilation make(const CompileOptions &options) const
+    {
+        return subject_.make ? subject_.make(options) : compile(subject_.source, "differential.xdpf", options);
+    }
+
     void without_kernel()
     {
         Interpreted reference(plain_, false, subject_);

@@ -3,10 +3,12 @@
 // afterwards.
 #pragma once
 
+#include "compiler/compile.hpp"
 #include "tests/diff/packets.hpp"
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,9 +24,10 @@ struct Filling {
 };
 
 struct Subject {
-    std::string source;
+    std::string source; // its first program is run
     std::vector<Filling> fillings;
     std::uint32_t rx_queue = 0;
+    std::function<Compilation(const CompileOptions &)> make{}; // in place of a source
 };
 
 struct Findings {

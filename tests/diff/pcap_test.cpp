@@ -20,16 +20,11 @@
 #include "compiler/interpret.hpp"
 #include "compiler/report.hpp"
 #include "tests/diff/engines.hpp"
+#include "tests/diff/tcpdump.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <pcap/pcap.h>
 
-#include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <iterator>
-#include <memory>
 #include <optional>
 
 using namespace xdpf;
@@ -37,38 +32,7 @@ using namespace xdpf::diff;
 
 namespace {
 
-constexpr int longest_packet = 65535;
-constexpr std::uint32_t xdp_drop = 1; // XDP_DROP of <linux/bpf.h>, which <pcap.h> does not stand beside
-
-using Pcap = std::unique_ptr<pcap_t, decltype([](pcap_t *p) { pcap_close(p); })>;
-
-// A tcpdump expression for Ethernet.
-class Expression {
-public:
-    explicit Expression(const char *text) : ethernet_(pcap_open_dead(DLT_EN10MB, longest_packet))
-    {
-        good_ = pcap_compile(ethernet_.get(), &program_, text, 1, PCAP_NETMASK_UNKNOWN) == 0;
-    }
-    Expression(const Expression &) = delete;
-    Expression &operator=(const Expression &) = delete;
-    ~Expression()
-    {
-        if (good_)
-            pcap_freecode(&program_);
-    }
-    [[nodiscard]] bool good() const { return good_; }
-    [[nodiscard]] bool matches(const Bytes &packet) const
-    {
-        pcap_pkthdr header{};
-        header.caplen = header.len = static_cast<bpf_u_int32>(packet.size());
-        return pcap_offline_filter(&program_, &header, reinterpret_cast<const u_char *>(packet.data())) != 0;
-    }
-
-private:
-    Pcap ethernet_;
-    bpf_program program_{};
-    bool good_ = false;
-};
+constexpr std::uint32_t xdp_drop = 1; // XDP_DROP of <linux/bpf.h>
 
 // Whether what the number names is there as a whole, or is something that neither side looks into.
 bool whole_transport(const Dissection &packet, std::optional<std::uint64_t> protocol, bool six)
@@ -204,24 +168,6 @@ std::size_t compare(std::span<const Packet> packets)
     return compared;
 }
 
-// The Ethernet packets of a capture; none for other links and for files that are no captures.
-std::vector<Packet> packets_in(const std::filesystem::path &file)
-{
-    char error[PCAP_ERRBUF_SIZE];
-    std::vector<Packet> out;
-    const Pcap capture(pcap_open_offline(file.c_str(), error));
-    if (!capture || pcap_datalink(capture.get()) != DLT_EN10MB)
-        return out;
-    pcap_pkthdr *header = nullptr;
-    const u_char *data = nullptr;
-    while (pcap_next_ex(capture.get(), &header, &data) == 1) {
-        const auto *bytes = reinterpret_cast<const std::byte *>(data);
-        out.push_back(
-            {fmt::format("{}, packet {}", file.filename().string(), out.size() + 1), {bytes, bytes + header->caplen}});
-    }
-    return out;
-}
-
 } // namespace
 
 TEST_CASE("tcpdump's expressions agree on every truncation")
@@ -232,12 +178,9 @@ TEST_CASE("tcpdump's expressions agree on every truncation")
 
 TEST_CASE("tcpdump's expressions agree on captures")
 {
-    const char *folder = std::getenv("XDPF_PCAPS");
-    if (folder == nullptr)
+    const auto packets = captured_packets();
+    if (packets.empty())
         return;
-    std::vector<Packet> packets;
-    for (const auto &entry : std::filesystem::directory_iterator(folder))
-        std::ranges::move(packets_in(entry.path()), std::back_inserter(packets));
     const std::size_t compared = compare(packets);
     MESSAGE(fmt::format("{} packets, {} comparisons", packets.size(), compared));
 }
