@@ -3,12 +3,14 @@
 //   dissect.cpp     headers, chains and lists in the packet's bytes    values.cpp   expressions
 //   predicates.cpp  conditions                                         rules.cpp    rules, decisions
 //   state.cpp       what lies in maps, and the steps that change it    rewrite.cpp  steps that change the packet
+//   pcap.cpp        tcpdump's expressions
 //   reasons.cpp     why something is not there, why a condition does not hold
 #pragma once
 
 #include "compiler/explain/evaluator.hpp"
 
 #include <deque>
+#include <map>
 #include <string_view>
 
 namespace xdpf::explain {
@@ -154,6 +156,8 @@ private:
     bool holds(const sema::InSet &node, const Context &context);
     bool holds(const sema::InMap &node, const Context &context);
     bool holds(const sema::Exceeds &node, const Context &context);
+    bool exceeds(const sema::Exceeds &node, const Context &context);
+    bool holds(const sema::Pcap &node, const Context &context);
 
     // ---- rules.cpp
     [[nodiscard]] bool run(const std::vector<Node> &nodes); // whether one of them decided
@@ -181,7 +185,8 @@ private:
     Bytes rewritten_;          // what packet_ shows from the first rewriting on
     bool has_changed_ = false; // the packet's bytes; checksums are not followed
     std::vector<std::optional<Value>> lets_;
-    std::deque<Bytes> kept_; // bytes that values show and that the packet does not hold
+    std::map<const sema::Exceeds *, bool> asked_; // buckets, which take from it: asked once, told often
+    std::deque<Bytes> kept_;                      // bytes that values show and that the packet does not hold
     Maps *maps_ = nullptr;
     Detail detail_ = Detail::outcome;
     IdVector<HeaderId, Found> found_;

@@ -100,8 +100,16 @@ bool Evaluation::holds(const sema::InMap &node, const Context &context)
     return bytes && maps_->lookup(node.map, *bytes).has_value();
 }
 
-// The generic cell rate algorithm (ITU-T I.371, annex A): the entry is the time when the bucket is full again.
 bool Evaluation::holds(const sema::Exceeds &node, const Context &context)
+{
+    const auto [asked, is_new] = asked_.try_emplace(&node);
+    if (is_new)
+        asked->second = exceeds(node, context);
+    return asked->second;
+}
+
+// The generic cell rate algorithm (ITU-T I.371, annex A): the entry is the time when the bucket is full again.
+bool Evaluation::exceeds(const sema::Exceeds &node, const Context &context)
 {
     const auto where = key(node.map, node.key, context);
     if (!where)

@@ -42,6 +42,7 @@ Outcome Evaluation::run(const Arrival &arrival, Maps &maps, Detail detail)
     has_changed_ = false;
     lets_.assign(program_.lets, std::nullopt);
     kept_.clear();
+    asked_.clear();
     outcome_ = {.verdict = XDP_PASS};
     (void)run(nodes_);
     return std::move(outcome_);

@@ -31,7 +31,7 @@ ARROWS = {
     "pcap": set(),
     "sema": {"base", "data", "grammar", "ir", "pcap", "stdlib"},
     "lower": {"base", "data", "ir", "pcap", "sema"},
-    "explain": {"base", "data", "sema"},
+    "explain": {"base", "data", "pcap", "sema"},
     "public": {"base", "data"},
     "compiler": {"base", "data", "public", "grammar", "stdlib", "pcap", "sema", "lower", "explain", "ir", "passes",
                  "bpf", "object", "llvm"},
@@ -40,7 +40,7 @@ ARROWS = {
     "examples": {"base", "data", "public", "runtime"},
 }
 DATA = {"compiler/maps.hpp", "compiler/maps.cpp", "compiler/image.hpp", "compiler/map_kinds.def"}
-PUBLIC = {f"compiler/{name}.hpp" for name in ("compile", "explain", "report", "test", "interpret", "session")}
+PUBLIC = {f"compiler/{name}.hpp" for name in ("compile", "explain", "format", "report", "test", "interpret", "session")}
 
 # Other people's headers -> parts that may include them.
 FOREIGN = {
