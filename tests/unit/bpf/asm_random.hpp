@@ -204,7 +204,7 @@ private:
         const bool swapped = below(2) == 0;
         text += fmt::format("if {} {} {} goto {}\n", swapped ? end : p, one(tests), swapped ? p : end, label());
         for (std::uint64_t i = below(3); i > 0; --i)
-            text += fmt::format("{} = *({} *)({} + {})\n", "r3", type(true), below(2) == 0 ? p : from, small());
+            text += fmt::format("r3 = *({} *)({} + {})\n", type(true), below(2) == 0 ? p : from, small());
         return text;
     }
     std::string branch()
@@ -221,9 +221,9 @@ private:
     // A number that is bounded one way or other, added to a pointer.
     std::string bounded()
     {
-        static const std::vector<std::string> bounds{"&= 0xff", "&= 0x3c", "&= 63",   ">>= 58",    ">>= 28",   "<<= 2",
-                                                     "%= 8",    "+= 3",    "*= 4",    "|= 1",      "^= 5",     "-= 1",
-                                                     "&= 7",    "<<= 3",   "s>>= 60", "&= 0x7fff", "&= 0xffff"};
+        static const std::vector<std::string> bounds{
+            "&= 0xff", "&= 0x3c", "&= 63", ">>= 58", ">>= 28", "<<= 2", "%= 8",  "+= 3",    "*= 4",      "|= 1",
+            "^= 5",    "-= 1",    "&= 7",  "/= 2",   "/= 300", "*= 9",  "<<= 3", "s>>= 60", "&= 0x7fff", "&= 0xffff"};
         const std::string n = reg();
         std::string text = below(2) == 0 ? fmt::format("{} = *({} *)({})\n", n, type(true), place()) : "";
         for (std::uint64_t i = below(4); i > 0; --i)
@@ -236,7 +236,12 @@ private:
         const std::string p = below(3) == 0 ? reg() : "r9";
         if (below(2) == 0)
             text += fmt::format("{} = {}\n", p, below(3) == 0 ? reg() : "r7");
-        return text + fmt::format("{} {} {}\n", p, below(5) == 0 ? "-=" : "+=", n);
+        text += fmt::format("{} {} {}\n", p, below(5) == 0 ? "-=" : "+=", n);
+        if (below(2) == 0)
+            return text;
+        const std::uint64_t size = 1 + below(4);
+        return text + fmt::format("r4 = {0}\nr4 += {1}\nif r4 {2} r8 goto {3}\nr5 = *(u8 *)({0} + {4})\n", p, size,
+                                  below(2) == 0 ? ">" : ">=", label(), size - below(2));
     }
     std::string memory(const std::string &r)
     {
