@@ -347,7 +347,8 @@ TEST_CASE("the kernel takes questions to devices, and programs of devmaps that a
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
         CHECK(answer[0] == 1);
-        for (int i = 2; i < 5; ++i) // an answer, or none
+        CHECK(answer[9] == (answer[2] < 0 ? 0xffffff : 0)); // the sign goes through all 64 bits
+        for (int i = 2; i < 5; ++i)                         // an answer, or none
             CHECK((answer[i] == 0 || answer[i] == -ENODATA || answer[i] == -EOPNOTSUPP));
     });
 }

@@ -70,6 +70,23 @@ TEST_CASE("text of single instructions")
     CHECK(to_text(ja(2)) == "goto +2");
     CHECK(to_text(call(BPF_FUNC_redirect_map)) == "call bpf_redirect_map#51");
     CHECK(to_text(ld_imm64(r1, 1ULL << 40)[0], ld_imm64(r1, 1ULL << 40)[1]) == "r1 = 0x10000000000 ll");
+    const auto changed = [](Insn insn, unsigned code, int off, int imm) {
+        insn.code = static_cast<std::uint8_t>(code);
+        insn.off = static_cast<std::int16_t>(off);
+        insn.imm = imm;
+        return insn;
+    };
+    CHECK(to_text(changed(alu(Alu::div, r1, r2), BPF_ALU64 | BPF_DIV | BPF_X, 1, 0)) == "r1 s/= r2");
+    CHECK(to_text(changed(mov32(r1, r2), BPF_ALU | BPF_MOV | BPF_X, 8, 0)) == "w1 = (s8)w2");
+    CHECK(to_text(changed(be32(r1), BPF_ALU64 | BPF_END, 0, 32)) == "r1 = bswap32 r1");
+    CHECK(to_text(changed(ldx(u16, r2, r1 + 4), BPF_LDX | BPF_H | 0x80U, 4, 0)) == "r2 = *(s16 *)(r1 +4)");
+    const Insn atomic = atomic_add(u64, r10 - 8, r1);
+    CHECK(to_text(changed(atomic, atomic.code, -8, BPF_XOR)) == "lock *(u64 *)(r10 -8) ^= r1");
+    CHECK(to_text(changed(atomic, atomic.code, -8, BPF_OR | BPF_FETCH)) == "r1 = fetch *(u64 *)(r10 -8) |= r1");
+    CHECK(to_text(changed(atomic, atomic.code, -8, BPF_XCHG)) == "r1 = xchg(*(u64 *)(r10 -8), r1)");
+    CHECK(to_text(call_kfunc(7)) == "call kernel-function#7");
+    CHECK(to_text(ld_map_value_fd(r1, 3, 8)[0], ld_map_value_fd(r1, 3, 8)[1]) == "r1 = map[fd:3][0]+8");
+    CHECK(same(insn_from(0xfffffff8fff8a17bULL), kernel_insn(0x7b, 1, 10, -8, -8)));
     Insn strange;
     strange.code = 0xff;
     CHECK(to_text(strange) == ".insn 0xff r0 r0 0 0");

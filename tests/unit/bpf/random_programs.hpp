@@ -126,7 +126,13 @@ private:
             return;
         inst.a = from.value;
         inst.imm = below(from.guarded - inst.width + 1);
-        state.numbers.push_back(add(inst));
+        if (below(3) == 0) {
+            inst.op = Op::store_packet;
+            inst.b = below(3) == 0 ? number() : any(state);
+            add(inst);
+        } else {
+            state.numbers.push_back(add(inst));
+        }
     }
 
     void move(State &state)
@@ -203,7 +209,22 @@ private:
         inst.value = program_.slots.add({16});
         store(inst.value, 0, 8, any(state));
         store(inst.value, 8, 8, below(2) == 0 ? number() : any(state));
-        add(inst);
+        inst.imm = below(3);
+        inst.result = below(2) == 0 ? program_.add_value(ValueKind::number) : ValueId{};
+        program_.blocks[at_].insts.push_back(inst);
+        if (inst.result.valid())
+            state.numbers.push_back(inst.result);
+        load_slot(state, inst.value);
+    }
+    void load_slot(State &state, SlotId slot)
+    {
+        Inst inst;
+        inst.op = Op::load_slot;
+        inst.key = slot;
+        inst.width = width();
+        inst.order = order(inst.width);
+        inst.imm = below(16 / inst.width) * inst.width;
+        state.numbers.push_back(add(inst));
     }
     void redirect(State &state)
     {
