@@ -1,8 +1,7 @@
 #include "runtime/cli/fmt_command.hpp"
 
+#include "compiler/format.hpp"
 #include "compiler/report.hpp"
-#include "grammar/format.hpp"
-#include "grammar/parse.hpp"
 #include "runtime/cli/line_diff.hpp"
 #include "runtime/cli/source.hpp"
 
@@ -45,7 +44,7 @@ template <class T> using OrErrno = std::expected<T, int>;
 OrErrno<std::string> read_all(int fd)
 {
     std::string out;
-    while (out.size() <= max_source_bytes) {
+    while (out.size() <= most_source_bytes()) {
         const auto before = out.size();
         constexpr std::size_t step = 1u << 16;
         out.resize(before + step);
@@ -128,17 +127,14 @@ bool format_one(const std::string &path, const FmtOptions &options)
 {
     const bool standard_input = path == "-";
     const std::string name = standard_input ? "<standard input>" : path;
-    auto text = read_source(path);
-    if (!text)
-        return fail("read", name, text.error());
+    const auto before = read_source(path);
+    if (!before)
+        return fail("read", name, before.error());
 
-    Sources sources;
-    Diagnostics diagnostics;
-    const auto id = sources.add(name, *std::move(text));
-    const auto before = sources.text(id);
-    const auto after = format_file(sources, id, diagnostics);
-    fmt::print(stderr, "{}", to_text(diagnostics, sources, colour_on(STDERR_FILENO)));
-    if (!after && after.error() == FormatError::changed)
+    const auto formatting = format_source(*before, name);
+    const auto &after = formatting.text;
+    fmt::print(stderr, "{}", to_text(formatting.diagnostics, formatting.sources, colour_on(STDERR_FILENO)));
+    if (!after && !formatting.diagnostics.has_errors())
         fmt::print(stderr,
                    "error: formatting '{}' would change what it means, so nothing is written: a mistake of xdpf\n",
                    name);
@@ -146,16 +142,16 @@ bool format_one(const std::string &path, const FmtOptions &options)
         return false;
 
     if (options.diff)
-        fmt::print("{}", line_diff(before, *after, name));
-    else if (options.check && *after != before)
+        fmt::print("{}", line_diff(*before, *after, name));
+    else if (options.check && *after != *before)
         fmt::print("{}\n", name);
     if (options.check || options.diff)
-        return !options.check || *after == before;
+        return !options.check || *after == *before;
     if (standard_input) {
         fmt::print("{}", *after);
         return true;
     }
-    const auto written = *after == before ? OrErrno<void>() : replace(path, *after);
+    const auto written = *after == *before ? OrErrno<void>() : replace(path, *after);
     return written || fail("write", name, written.error());
 }
 
