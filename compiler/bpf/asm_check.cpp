@@ -69,7 +69,7 @@ void AsmChecker::arrive()
         if (reached_)
             meet(state_, coming->second, at_);
         else
-            state_ = std::move(coming->second);
+            state_ = coming->second;
         reached_ = true;
         arriving_.erase(coming);
     }

@@ -10,7 +10,7 @@ namespace xdpf::bpf {
 namespace {
 
 constexpr std::string_view helper_names[] = {
-#define XDPF_HELPER(name) "bpf_" #name
+#define XDPF_HELPER(name) std::string_view("bpf_" #name)
     __BPF_FUNC_MAPPER(XDPF_HELPER)
 #undef XDPF_HELPER
 };
