@@ -100,6 +100,8 @@ bool begins_declaration(std::string_view word, const char *end)
 
 bool begins_set(const char *brace, const char *end)
 {
+    if (!is_brace(brace, end))
+        return false;
     FirstElement element(end);
     for (const char *at = lexis::skip_blank(brace + 1, end); at != end;) {
         const auto token = lexis::token_at(at, end);

@@ -8,8 +8,8 @@ namespace xdpf::lookahead {
 // A keyword with what stands behind it in a declaration; the word alone may be a field's or an argument's name.
 [[nodiscard]] bool begins_declaration(std::string_view word, const char *end);
 
-// Whether the brace behind `def … =` opens a set (and not a block of actions): at once closed, or its first element is
-// followed by `,`, `->` or `}` and is no action. xdpf.ebnf has the rule in full.
+// Whether a brace stands here, behind `def … =`, that opens a set (and not a block of actions): at once closed, or its
+// first element is followed by `,`, `->` or `}` and is no action. xdpf.ebnf has the rule in full.
 [[nodiscard]] bool begins_set(const char *brace, const char *end);
 
 // Whether a name begins an action here: an assignment, or the use of a definition. A name with another name, a number,

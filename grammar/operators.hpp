@@ -113,6 +113,20 @@ template <class Operand> constexpr auto associative(const Operand &operand, Bina
     return Chain<Operand, Grouping::balanced>(operand, operators);
 }
 
+// (22, 80) behind `in` was meant to be a set.
+inline ast::ExprId as_set(ast::ExprId id, ParseState &state)
+{
+    const auto *tuple = std::get_if<ast::Tuple>(&state.expressions[id].node);
+    if (tuple == nullptr)
+        return id;
+    const Span span = state.expressions.span(id);
+    state.reject(span, "a set or an expression", "a set is written {22, 80}");
+    ast::Set set;
+    for (const auto value : tuple->elements)
+        set.elements.push_back({.value = value});
+    return state.expressions.add(span, std::move(set));
+}
+
 // a < b, a in b: once.
 template <class Operand, class Right, class Members> struct Comparison
     : ExpressionParser<Comparison<Operand, Right, Members>> {
@@ -139,10 +153,8 @@ template <class Operand, class Right, class Members> struct Comparison
         const auto *found = match_operator(first, last, comparisons, state);
         const auto *in = found != nullptr ? nullptr : match_operator(first, last, membership, state);
         if (found != nullptr || in != nullptr) {
-            const auto other =
-                in != nullptr ? require(members, first, last, context) : require(right, first, last, context);
-            if (in != nullptr && std::holds_alternative<ast::Tuple>(state.expressions[other].node))
-                state.reject(state.expressions.span(other), "a set or an expression", "a set is written {22, 80}");
+            const auto other = in != nullptr ? as_set(require(members, first, last, context), state)
+                                             : require(right, first, last, context);
             left =
                 checked(state.expressions.binary(in != nullptr ? in->op : found->op, left, other), begin, first, state);
         }

@@ -134,10 +134,10 @@ const auto sample_def = action_word("sample")[example("sample ring[128]")] > nam
                         -(opening_index > expression[set(&ast::Sample::bytes)] > closing_index);
 const auto metadata_def = metadata_word[example("metadata {mark = 5}")] > set_literal[set(&ast::Metadata::record)];
 
-const auto conditional_def = exemplified("if udp.dport == 53 { drop } else { pass }",
-                                         action_word("if") > expression[set(&ast::If::predicate)] >
-                                             branch[set(&ast::If::then)]) >>
-                             -(silent("else") > (conditional_node[set_otherwise] | branch[set(&ast::If::otherwise)]));
+const auto conditional_def =
+    exemplified("if udp.dport == 53 { drop } else { pass }",
+                (action_word("if") > expression[set(&ast::If::predicate)] > branch[set(&ast::If::then)]) >>
+                    -(silent("else") > (conditional_node[set_otherwise] | branch[set(&ast::If::otherwise)])));
 const auto conditional_node_def = nested[spanned[conditional[as_node]]];
 const auto braces_def = open_block > *each_line[step][append_step] > close_block;
 const auto branch_node_def = nested[spanned[braces[as_node]]];
@@ -154,7 +154,7 @@ constexpr Punctuation assign_subtract{"-=", {}};
 const auto assignment = assign_set[assign<ast::Assign::Op::set>] | assign_add[assign<ast::Assign::Op::add>] |
                         assign_subtract[assign<ast::Assign::Op::subtract>];
 const auto
-    named_def = named_ahead >> postfix[set(&Step::target)] >>
+    named_def = named_ahead[example("hits[ipv4.src] += 1")] >> postfix[set(&Step::target)] >>
                 -(assignment > (set_literal[set(&Step::value)] | expression[set(&Step::value)])) >> x3::eps[is_whole];
 
 const auto block_def = open_action > *each_line[step][append_step] > close_block;

@@ -6,6 +6,7 @@ namespace {
 
 constexpr NameToken<NameIn::type> type_name{};
 constexpr OpenBlock open_parts{{}};
+constexpr Part<ast::ExprId, read_number> number{};
 constexpr Punctuation opening_tuple{"(", "a type"};
 constexpr Punctuation opening_struct{"{", "a type"};
 constexpr Contextual<lookahead::no_colon> field_at{"at", {}};
@@ -92,9 +93,9 @@ const auto clause = (word(&ast::Header::on, "on") > expression[set(&ast::Header:
                     (word(&ast::Header::list, "in") > list[set(&ast::Header::list)]) |
                     (word(&ast::Header::end_when, "end") > when > expression[set(&ast::Header::end_when)]) |
                     (word(&ast::Header::pad_when, "pad") > when > expression[set(&ast::Header::pad_when)]) |
-                    (word(&ast::Header::inner, "inner") > (inner[append(&ast::Header::inner)] % comma));
+                    (word(&ast::Header::inner, "inner") > (inner[append(&ast::Header::inner)] % optional_comma));
 const auto list_def = dotted_name[set(&ast::ListOf::container)] > quoted("at", "'at'") >
-                      quoted("most", "'most'") > expression[set(&ast::ListOf::at_most)];
+                      quoted("most", "'most'") > number[set(&ast::ListOf::at_most)];
 const auto inner_def = name[set(&ast::Inner::header)] >> -(silent("when") > expression[set(&ast::Inner::when)]);
 const auto header_def =
     quoted("header", "a declaration")[example("header udp on ipv4.protocol == 17 { sport : u16  dport : u16 }")] >

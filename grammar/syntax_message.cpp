@@ -80,6 +80,8 @@ std::string help_with_operator(std::string_view token, const std::vector<Expecte
 {
     if (is_comparison(token) && expects(expected, "'->'"))
         return "comparisons do not chain: write a < b and b < c";
+    if (token == "==" && expects(expected, "'=', '+=' or '-='"))
+        return "a value is assigned with '='";
     if (token == ":" && expects(expected, "'->'"))
         return "a MAC address has six pairs of hex digits, an IPv6 address eight groups or a '::'";
     if (token == "not" && expects(expected, "'->'"))
