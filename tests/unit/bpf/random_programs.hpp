@@ -36,8 +36,7 @@ public:
         program_.name = "random";
         at_ = program_.blocks.add({});
         State state;
-        state.end = emit(Op::packet_end);
-        state.pointers.push_back({emit(Op::packet_start), 0});
+        ask_for_packet(state);
         for (std::uint64_t i = 1 + below(4); i > 0; --i)
             state.numbers.push_back(constant(odd_number() | 1)); // not a divisor of 0
         state.numbers.push_back(emit(Op::context));
@@ -57,6 +56,7 @@ private:
         std::vector<Pointer> pointers;
         std::vector<ValueId> values; // of maps
         ValueId end;
+        std::uint64_t moves = 0; // which of all operations that move the packet's ends was the last
     };
 
     std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
@@ -153,6 +153,33 @@ private:
         state.pointers.push_back({emit(Op::offset, from, way, mask), 0});
     }
 
+    // The status is wanted, or not.
+    void add_with_status(State &state, Inst inst)
+    {
+        if (below(2) == 0) {
+            inst.result = program_.add_value(ValueKind::number);
+            state.numbers.push_back(inst.result);
+        }
+        program_.blocks[at_].insts.push_back(inst);
+    }
+    void ask_for_packet(State &state)
+    {
+        state.end = emit(Op::packet_end);
+        state.pointers.assign(1, {emit(Op::packet_start), 0});
+    }
+    void adjust(State &state)
+    {
+        static constexpr Op ops[] = {Op::adjust_head, Op::adjust_tail, Op::adjust_meta};
+        Inst inst;
+        inst.op = ops[below(std::size(ops))];
+        inst.a = below(2) == 0 ? constant(below(40) - 20) : any(state);
+        add_with_status(state, inst);
+        state.moves = ++moves_;
+        ask_for_packet(state);
+        if (below(2) == 0)
+            state.numbers.push_back(emit(Op::packet_length));
+    }
+
     void map_value(State &state)
     {
         if (state.values.empty())
@@ -210,10 +237,7 @@ private:
         store(inst.value, 0, 8, any(state));
         store(inst.value, 8, 8, below(2) == 0 ? number() : any(state));
         inst.imm = below(3);
-        inst.result = below(2) == 0 ? program_.add_value(ValueKind::number) : ValueId{};
-        program_.blocks[at_].insts.push_back(inst);
-        if (inst.result.valid())
-            state.numbers.push_back(inst.result);
+        add_with_status(state, inst);
         load_slot(state, inst.value);
     }
     void load_slot(State &state, SlotId slot)
@@ -325,7 +349,9 @@ private:
             program_.blocks[joint].params.push_back(param);
             state.numbers.push_back(param);
         }
-        if (below(3) == 0) {
+        const auto moved = [&](const State *side) { return side != nullptr && side->moves != state.moves; };
+        const bool anew = moved(yes) || moved(no);
+        if (!anew && below(3) == 0) {
             std::uint64_t far = 0;
             const auto pass = [&](State *side, Edge &edge) {
                 edge.args.push_back(side != nullptr ? pick(side->pointers).value : ValueId{});
@@ -336,6 +362,10 @@ private:
             const ValueId param = program_.add_value(ValueKind::packet, far);
             program_.blocks[joint].params.push_back(param);
             state.pointers.push_back({param, 0});
+        }
+        if (anew) {
+            state.moves = ++moves_;
+            ask_for_packet(state);
         }
         if (yes != nullptr)
             go(yes_end, from_yes);
@@ -353,13 +383,14 @@ private:
     bool sequence(State &state, unsigned depth)
     {
         for (std::uint64_t i = 2 + below(10); i > 0; --i) {
-            switch (below(9)) {
+            switch (below(10)) {
             case 0:
             case 1: calculate(state); break;
             case 2:
             case 3: load(state); break;
             case 4: move(state); break;
             case 5: map_value(state); break;
+            case 9: below(2) == 0 ? adjust(state) : load(state); break;
             case 6: below(2) == 0 ? update(state) : redirect(state); break;
             default:
                 if (depth > 0 && branches_left_ > 0) {
@@ -414,6 +445,7 @@ private:
     BlockId at_;
     std::vector<Failure> failures_;
     std::uint64_t branches_left_;
+    std::uint64_t moves_ = 0;
 };
 
 } // namespace random_detail
