@@ -53,6 +53,8 @@ public:
         add_data_section();
         add_kfuncs();
         add_programs();
+        for (const RecordType &record : image_.records) // nothing refers to them: they are for readers of the rings
+            static_cast<void>(add_layout(btf_, record.layout, record.name));
         std::vector<BtfExtSection> infos;
         for (CodeSection &section : code_)
             infos.push_back(std::move(section.ext));

@@ -14,7 +14,7 @@
 //   .data      the bytes of the map that is reached by address, a variable for each field. libbpf makes a map of the
 //              section: bpf_object__find_map_by_name(object, ".data"), in the kernel "OBJECT.data"
 //   license    the license, NUL behind it
-//   .BTF       types of the above, keys and values field by field
+//   .BTF       types of the above, keys and values field by field; a struct for each type of record in a ring buffer
 //   .BTF.ext   function and source line of the instructions
 //
 // References: libbpf 1.1; Documentation/bpf/btf.rst and llvm_reloc.rst of the kernel.

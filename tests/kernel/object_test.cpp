@@ -268,6 +268,10 @@ TEST_CASE("maps without keys or types, with flags and pins")
     load(object);
     for (const MapSpec &map : image.maps)
         check_map(object, map);
+    const btf *const types = bpf_object__btf(object.get());
+    const int record = btf__find_by_name_kind(types, "events_0", BTF_KIND_STRUCT);
+    REQUIRE(record > 0);
+    CHECK(btf_vlen(btf__type_by_id(types, static_cast<__u32>(record))) == 3);
     const Object other = open(image, &options);
     load(other);
     CHECK(info_of_map(object, "kept").id == info_of_map(other, "kept").id); // shared

@@ -256,6 +256,10 @@ inline Image unusual_maps()
         map("kept", MapKind::hash, plain(4), counter(), 16),
     };
     image.maps.back().pinned = true;
+    RecordType record;
+    record.name = "events_0";
+    record.layout = {"", 16, {number("time", 0, 8), number("type", 8, 4), number("queue", 12, 4)}};
+    image.records.push_back(std::move(record));
     ProgramImage program;
     program.name = "unusual";
     at_line(program, 1, 1, "defprogram unusual {");
