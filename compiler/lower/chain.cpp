@@ -43,7 +43,8 @@ public:
                     fail({}, known));
             e_.start(holds);
         }
-        const auto selector = e_.field(header, header.fields[chain_.selector], entry.start);
+        const auto selector = chain_.constant ? e_.constant(*chain_.constant)
+                                              : e_.field(header, header.fields[chain_.selector], entry.start);
         level({0, entry.end, selector, {}}, known);
         while (!pending_.empty()) {
             auto next = std::move(pending_.back());

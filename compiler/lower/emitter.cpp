@@ -122,6 +122,8 @@ bool Emitter::learn(FactId id, NodeId node, Knowledge &known)
 bool Emitter::learn_present(FactId id, NodeId node, Knowledge &known)
 {
     const sema::HeaderId header = facts_[id].header;
+    if (facts_.is_item(header))
+        return learn_item(id, node, known);
     const auto &ways = unit_.headers[header].ways;
     if (ways.empty()) {
         decode_header(header, 0, {packet_start_, 0}, node, known);
@@ -166,6 +168,8 @@ void Emitter::keep(FactId id, const Knowledge &known, FactSet &kept) const
     const Fact &fact = facts_[id];
     const sema::Header &header = unit_.headers[fact.header];
     const auto find = [&](const Fact &what) { return facts_.find(what); };
+    if (fact.kind == Fact::Kind::present && facts_.is_item(fact.header))
+        return keep(find({Fact::Kind::present, facts_.container_of(fact.header)}), known, kept);
     if (fact.kind == Fact::Kind::present && !header.is_link()) {
         for (std::size_t way = 0; way < header.ways.size(); ++way) {
             const auto open = find({Fact::Kind::way_open, fact.header, static_cast<unsigned>(way)});
@@ -199,9 +203,12 @@ void Emitter::conclude(Knowledge &known) const
             };
             bool absent = false;
             if (fact.kind == Fact::Kind::reached_by)
-                absent = denied(Fact::Kind::present, fact.header);
+                absent = denied(Fact::Kind::present, fact.header) ||
+                         denied(Fact::Kind::way_open, fact.header, fact.number);
             else if (fact.kind != Fact::Kind::present || header.is_link())
                 absent = denied(Fact::Kind::present, header.is_link() ? header.ways[0].parent : fact.header);
+            else if (facts_.is_item(fact.header))
+                absent = denied(Fact::Kind::present, facts_.container_of(fact.header));
             else if (!header.ways.empty())
                 absent = std::ranges::all_of(header.ways, [&](const sema::Way &way) {
                     const auto number = static_cast<unsigned>(&way - header.ways.data());
@@ -222,9 +229,21 @@ FactSet Emitter::wanted_by(NodeId node, const Knowledge &known) const
 {
     FactSet wanted;
     for (std::size_t i = 0; i < facts_.size(); ++i)
-        if (graph_.needs[node.value].contains(FactId(i)))
+        if (!graph_.needs[node.value].contains(FactId(i)))
+            continue;
+        else if (facts_[FactId(i)].kind == Fact::Kind::present && facts_.is_item(facts_[FactId(i)].header) &&
+                 !asks_itself(node, FactId(i)))
+            keep(facts_.find({Fact::Kind::present, facts_.container_of(facts_[FactId(i)].header)}), known, wanted);
+        else
             keep(FactId(i), known, wanted);
     return wanted;
+}
+
+bool Emitter::asks_itself(NodeId node, FactId fact) const
+{
+    const Asked &asked = graph_.nodes[node].asked;
+    return std::ranges::find(asked.asks, fact) != asked.asks.end() ||
+           std::ranges::find(asked.looks, fact) != asked.looks.end();
 }
 
 void Emitter::restrict_to(NodeId node, Knowledge &known) const

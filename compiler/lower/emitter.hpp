@@ -76,6 +76,7 @@ private:
     bool learn_present(FactId fact, NodeId node, Knowledge &known);
     ir::Edge go(NodeId node, const Knowledge &known);
     void conclude(Knowledge &known) const;
+    [[nodiscard]] bool asks_itself(NodeId node, FactId fact) const;
     void restrict_to(NodeId node, Knowledge &known) const;
     void keep(FactId fact, const Knowledge &known, FactSet &kept) const;
     [[nodiscard]] FactSet wanted_by(NodeId node, const Knowledge &known) const;
@@ -119,12 +120,17 @@ private:
 
     // chain.cpp
     friend class ChainWalk;
+    // list.cpp
+    friend class ListWalk;
+    bool learn_item(FactId fact, NodeId node, Knowledge &known);
     void walk_chain(sema::HeaderId base, NodeId node, const Knowledge &known);
 
     // values.cpp
     ir::ValueId load(Place place, std::uint32_t offset, std::uint8_t width, ir::Order order,
                      std::uint64_t max = UINT64_MAX);
     ir::ValueId field(const sema::Header &header, const sema::Field &field, Place start);
+    ir::ValueId bits_of(const sema::Field &field, Place first, std::uint32_t limit);
+    Place field_place(const sema::FieldValue &of, const Env &env, const ir::Edge &absent);
     [[nodiscard]] Place start_of(sema::HeaderRef ref, const Env &env) const;
     ir::ValueId value(sema::ExprId id, const Env &env, const ir::Edge &absent);
     Wide wide_value(sema::ExprId id, const Env &env, const ir::Edge &absent);

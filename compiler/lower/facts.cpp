@@ -23,6 +23,10 @@ FactId Facts::intern(const Fact &fact)
             chain_end(header.ways[0].parent);
             break;
         }
+        if (is_item(fact.header)) {
+            present({container_of(fact.header)});
+            break;
+        }
         for (std::size_t way = 0; way < header.ways.size(); ++way) {
             way_open(fact.header, way);
             present(header.ways[way].in_front());

@@ -81,6 +81,17 @@ public:
     [[nodiscard]] std::size_t size() const { return facts_.size(); }
     [[nodiscard]] FactId find(const Fact &fact) const;
 
+    // Whether a header is an item of a list, and the header that the list is part of.
+    [[nodiscard]] bool is_item(sema::HeaderId id) const
+    {
+        const auto &ways = unit_.headers[id].ways;
+        return !ways.empty() && ways[0].through_list;
+    }
+    [[nodiscard]] sema::HeaderId container_of(sema::HeaderId item) const
+    {
+        return unit_.headers[unit_.headers[item].ways[0].parent].list->container;
+    }
+
     // What an expression, a test or a step needs to be known.
     void asked_by(sema::ExprId id, Asked &out);
     void asked_by(const std::vector<sema::ExprId> &ids, Asked &out);

@@ -57,9 +57,15 @@ ir::ValueId Emitter::load(Place place, std::uint32_t offset, std::uint8_t width,
 // A field of up to 64 bits as a number.
 ir::ValueId Emitter::field(const sema::Header &header, const sema::Field &field, Place first)
 {
+    return bits_of(field, first, header.fixed_size);
+}
+
+// `limit` bytes from `first` on are known to be there.
+ir::ValueId Emitter::bits_of(const sema::Field &field, Place first, std::uint32_t limit)
+{
     if (field.little_endian)
         return load(first, field.bit_offset / 8, static_cast<std::uint8_t>(field.bits / 8), ir::Order::little);
-    const auto window = window_of(field.bit_offset, field.bits, header.fixed_size);
+    const auto window = window_of(field.bit_offset, field.bits, limit);
     if (!window) {
         // No load of 1, 2, 4 or 8 bytes within the header covers it: its bytes one by one.
         const std::uint32_t last = (field.bit_offset + field.bits + 7) / 8;
@@ -87,6 +93,39 @@ Place Emitter::start_of(sema::HeaderRef ref, const Env &env) const
     return env.known->entry(facts_.find({Fact::Kind::present, ref.header, ref.index})).start;
 }
 
+// Where a field's first byte lies. One whose place is computed may be absent, or reach past its header's end.
+Place Emitter::field_place(const sema::FieldValue &of, const Env &env, const ir::Edge &absent)
+{
+    const sema::Header &header = unit_.headers[of.header.header];
+    const sema::Field &what = header.fields[of.field];
+    const Place first = start_of(of.header, env);
+    if (!what.floating())
+        return first.plus(what.bit_offset / 8);
+    const Env inside{.known = env.known, .self = of.header.header, .self_start = first};
+    const auto want = [&](ir::ValueId a, auto limit) {
+        const auto holds = new_block();
+        branch(ir::Cond::le, a, limit, to(holds), absent);
+        start(holds);
+    };
+    if (what.when) {
+        const auto there = new_block();
+        test(*what.when, inside, to(there), absent);
+        start(there);
+    }
+    const auto bytes = (what.bits + 7) / 8;
+    const auto at = value(*what.at, inside, absent);
+    const auto farthest = header.max_size - std::min(header.max_size, bytes);
+    if (program_.values[at].max > farthest)
+        want(at, std::uint64_t(farthest));
+    if (header.size)
+        want(binary(ir::Op::add, at, bytes), value(*header.size, inside, absent));
+    const Place place{offset(first, at, farthest), first.delta};
+    const auto whole = new_block();
+    guard(place, bytes, to(whole), absent);
+    start(whole);
+    return place;
+}
+
 // A number, a MAC or an IPv4 address. Jumps to `absent` where the packet ends before a slice does.
 ir::ValueId Emitter::value(sema::ExprId id, const Env &env, const ir::Edge &absent)
 {
@@ -96,7 +135,10 @@ ir::ValueId Emitter::value(sema::ExprId id, const Env &env, const ir::Edge &abse
         return constant(static_cast<std::uint64_t>(fixed->value));
     if (const auto *of = std::get_if<sema::FieldValue>(&expr.node)) {
         const sema::Header &header = unit_.headers[of->header.header];
-        return field(header, header.fields[of->field], start_of(of->header, env));
+        const sema::Field &what = header.fields[of->field];
+        if (what.floating())
+            return bits_of(what, field_place(*of, env, absent), (what.bits + 7) / 8);
+        return field(header, what, start_of(of->header, env));
     }
     if (const auto *end = std::get_if<sema::ChainEnd>(&expr.node))
         return env.chain == end->base ? env.selector
@@ -182,7 +224,7 @@ Place Emitter::bytes_place(sema::ExprId id, const Env &env, const ir::Edge &abse
     if (const auto *either = std::get_if<sema::Either>(&expr.node))
         return bytes_place(chosen_of(*either, env), env, absent);
     const auto &of = std::get<sema::FieldValue>(expr.node);
-    return start_of(of.header, env).plus(unit_.headers[of.header.header].fields[of.field].bit_offset / 8);
+    return field_place(of, env, absent);
 }
 
 } // namespace xdpf::lowering

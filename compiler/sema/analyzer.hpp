@@ -1,7 +1,8 @@
 // The analyzer's state and its rooms; private to compiler/sema. analyze.hpp is the public face.
 //
 //   declare.cpp      names of all files into one table
-//   headers.cpp      the protocol graph
+//   headers.cpp      fields         relations.cpp   how headers hang together
+//   place.cpp        how far in     inner.cpp       what tunnels carry     unions.cpp
 //   references.cpp   headers, fields, bytes of the packet
 //   expressions.cpp  values        predicates.cpp  conditions, sets, paths
 //   maps.cpp         layouts       rules.cpp       programs
@@ -29,6 +30,7 @@ struct Scope {
     HeaderId self;                  // inside a header: its fields need no prefix
     int any_index = -1;             // inside `any`: the link meant where no index is given
     HeaderId *any_header = nullptr; // and which link header that was
+    bool declares = false;          // inside a header's clauses: items of lists are meant in general
 
     [[nodiscard]] const ast::Expr &operator[](ast::ExprId id) const { return file->exprs[id]; }
 };
@@ -49,13 +51,37 @@ struct ConstSymbol {
     std::optional<SetValue> set = std::nullopt;
 };
 
+struct UnionSymbol {
+    const ast::File *file;
+    const ast::Union *decl;
+};
+
+// One name of a reference: `vlan[1]` of vlan[1].id.
+struct NamePart {
+    std::string text;
+    Span span;
+    const ast::Index *index = nullptr;
+};
+
+// What the first names of a reference stand for: a header, or a union (of the headers inside `space`).
+struct Reference {
+    HeaderId header;
+    const UnionSymbol *either = nullptr;
+    HeaderId space;       // a tunnel; none: the outermost packet
+    std::size_t used = 0; // so many names
+};
+
 struct Symbol {
-    std::variant<HeaderId, MapId, ConstSymbol> what;
+    std::variant<HeaderId, MapId, ConstSymbol, UnionSymbol> what;
     Span span;
 };
 
 // Sorted, merged where they overlap or touch.
 [[nodiscard]] std::vector<Interval> normalised(std::vector<Interval> intervals);
+// The values of 0 to `most` for which `value OP c` holds.
+[[nodiscard]] std::vector<Interval> intervals_of(Comparison op, u128 c, u128 most);
+// The names of a reference, vxlan.inner.vlan[1].id; false where the expression is something else.
+bool names_of(ast::ExprId id, const Scope &scope, std::vector<NamePart> &out);
 [[nodiscard]] std::string describe(ValueType type, std::uint32_t bits);
 [[nodiscard]] u128 largest(std::uint32_t bits);
 
@@ -85,11 +111,49 @@ private:
                    std::uint32_t &bit);
     void add_chain(HeaderId id, const ast::File &file, const ast::Field &decl);
     bool field_type(const ast::File &file, const ast::Type &type, Field &field);
+    void add_floating(HeaderId id, const Field &field, const ast::Field &decl);
+
+    // relations.cpp
     void build_relations(HeaderId id, const ast::File &file, const ast::Header &decl);
+    void build_ways(HeaderId id, const ast::File &file, const ast::Header &decl);
+    void build_floating(HeaderId id, const ast::File &file, const ast::Header &decl);
+    void build_list(HeaderId id, const ast::File &file, const ast::Header &decl);
+    void build_inner(HeaderId id, const ast::File &file, const ast::Header &decl);
+    void build_checksum(HeaderId id, const ast::File &file);
     void add_way(HeaderId id, PredId condition, Span span);
     void build_size(HeaderId id);
+
+    // place.cpp
     void place_headers();
-    std::uint32_t place(HeaderId id, std::vector<int> &state);
+    std::uint32_t place(HeaderId id);
+
+    // inner.cpp: the headers of what a tunnel carries, made when they are first spoken of.
+    HeaderId inside(HeaderId tunnel, HeaderId origin);
+    [[nodiscard]] HeaderId origin_of(HeaderId id) const;
+    [[nodiscard]] HeaderId space_of(HeaderId id) const;
+    [[nodiscard]] bool carries(HeaderId tunnel, HeaderId origin);
+    [[nodiscard]] bool below(HeaderId tunnel, HeaderId origin);
+    // Declared headers become those that the tunnel carries; or, in a condition on the tunnel's own fields, itself.
+    struct Renaming {
+        HeaderId tunnel;
+        bool itself = false;
+    };
+    ExprId copied(ExprId id, Renaming to);
+    PredId copied(PredId id, Renaming to);
+    HeaderId renamed(HeaderId id, Renaming to);
+    void copy_parts(Header &made, HeaderId tunnel);
+
+    // unions.cpp
+    [[nodiscard]] const UnionSymbol *find_union(std::string_view name);
+    std::optional<ExprId> union_value(const Reference &ref, const std::string &name, Span name_span, Span span);
+    std::optional<ExprId> union_alone(const Reference &ref, Span span);
+    std::optional<PredId> union_present(ast::ExprId id, const Scope &scope);
+    [[nodiscard]] HeaderId header_of(ExprId field) const;
+    [[nodiscard]] bool is_mixed(ExprId id) const;
+    [[nodiscard]] bool is_ip_address(ExprId id) const;
+    PredId any_alternative(ExprId either, const std::vector<std::vector<Interval>> &intervals, Span span);
+    std::optional<PredId> either_in(ExprId either, ast::ExprId set, const Scope &scope, Span span);
+    std::optional<PredId> compare_either(Comparison op, ExprId left, ExprId right, Span span);
 
     // expressions.cpp
     std::optional<ExprId> value(ast::ExprId id, const Scope &scope);
@@ -100,7 +164,15 @@ private:
     std::optional<ExprId> binary_value(const ast::Binary &node, Span span, const Scope &scope);
     std::optional<ExprId> unary_value(const ast::Unary &node, Span span, const Scope &scope);
     std::optional<ExprId> number_value(ast::ExprId id, const Scope &scope);
+    // references.cpp
     std::optional<HeaderRef> header_ref(ast::ExprId id, const Scope &scope, bool quiet = false);
+    std::optional<Reference> resolve(const std::vector<NamePart> &parts, bool quiet);
+    std::optional<HeaderRef> indexed(HeaderId header, const NamePart &part, const Scope &scope);
+    std::optional<ExprId> bare_value(HeaderId header, Span span, const Scope &scope);
+    // The header of a type or a layer, dots included: vxlan.inner.ipv4.
+    std::optional<HeaderId> header_named(const ast::Name &name);
+    void report_unknown_header(Span span, const std::string &name);
+    bool may_be_named(HeaderId id, Span span, const Scope &scope);
     std::optional<ExprId> field_value(HeaderRef ref, const std::string &name, Span name_span, Span span);
     std::optional<std::size_t> find_field(HeaderId header, std::string_view name) const;
     std::optional<std::uint64_t> constant(ast::ExprId id, const Scope &scope);
@@ -119,6 +191,8 @@ private:
     std::optional<PredId> in_map(ExprId key, MapId map, Span span);
     std::optional<PredId> any_of(ast::ExprId body, const Scope &scope);
     std::optional<PredId> path(ast::ExprId id, const Scope &scope);
+    [[nodiscard]] bool right_behind(HeaderId front, HeaderId behind) const;
+    bool extend(std::vector<HeaderRef> &path, HeaderId next);
     std::optional<PredId> path_from(const std::vector<HeaderRef> &path, const std::vector<Span> &spans, int start_link,
                                     Span span);
     [[nodiscard]] std::string stands_behind(HeaderId id) const;
@@ -173,7 +247,21 @@ private:
         const ast::File *file;
         const ast::Header *decl;
     };
-    IdVector<HeaderId, HeaderSource> header_sources_;
+    IdVector<HeaderId, HeaderSource> header_sources_; // of declared ones, which come first
+    struct Root {
+        HeaderId header;
+        std::optional<PredId> when;
+    };
+    std::map<HeaderId, std::vector<Root>> roots_; // of what a declared header carries
+    struct Copy {
+        HeaderId origin;
+        HeaderId tunnel;
+    };
+    std::map<HeaderId, Copy> copies_;
+    std::map<std::pair<HeaderId, HeaderId>, HeaderId> copy_of_; // by tunnel and origin; invalid: is never there
+    std::map<std::pair<HeaderId, HeaderId>, bool> carried_; // by tunnel and header, both declared
+    std::vector<int> place_state_;
+    bool placing_ = false; // the declared headers have their places
     struct MapSource {
         const ast::File *file;
         const ast::Map *decl;

@@ -45,6 +45,8 @@ void Analyzer::declare_all()
                     unit_.maps.add({.name = map->name.text, .span = map->name.span});
                     map_sources_.add({&module->ast, map});
                 }
+            } else if (const auto *either = std::get_if<ast::Union>(&decl.node)) {
+                declare(either->name, {UnionSymbol{&module->ast, either}, either->name.span});
             } else if (const auto *constant = std::get_if<ast::Const>(&decl.node)) {
                 declare(constant->name, {ConstSymbol{&module->ast, constant}, constant->name.span});
             }

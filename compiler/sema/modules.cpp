@@ -193,4 +193,15 @@ Modules load_file(const fs::path &path, Sources &sources, Diagnostics &diagnosti
     return load(std::move(*text), loader);
 }
 
+std::string stdlib_module_of(std::string_view name)
+{
+    for (const auto &module : stdlib::modules())
+        for (const std::string_view form : {"header", "union"}) {
+            const auto declared = fmt::format("\n{} {} ", form, name);
+            if (module.text.find(declared) != std::string_view::npos)
+                return std::string(module.name);
+        }
+    return {};
+}
+
 } // namespace xdpf::sema

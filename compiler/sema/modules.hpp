@@ -29,4 +29,7 @@ struct Modules {
 // A file as the main source. Unreadable or too large: a diagnostic, and no files.
 [[nodiscard]] Modules load_file(const std::filesystem::path &path, Sources &sources, Diagnostics &diagnostics);
 
+// The module of the standard library that declares a header or a union of this name; empty: none does.
+[[nodiscard]] std::string stdlib_module_of(std::string_view name);
+
 } // namespace xdpf::sema

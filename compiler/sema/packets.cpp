@@ -3,6 +3,7 @@
 #include "compiler/sema/analyzer.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 namespace xdpf::sema {
@@ -16,6 +17,10 @@ struct LayerState {
     std::size_t size = 0;
     std::vector<bool> set; // by field: given by the test or by the header behind
     const ast::Layer *ast = nullptr;
+    unsigned space = 0;           // how many tunnels it lies in
+    bool item = false;            // of the list of the last header in front that is none
+    std::size_t least = 0;        // bytes that the test's fields say it has
+    std::map<std::size_t, std::size_t> floating = {}; // by field: the bytes where one with a computed place begins
 };
 
 std::uint64_t read_bits(const std::vector<std::byte> &bytes, std::size_t first_bit, std::uint32_t bits)
@@ -37,6 +42,7 @@ public:
         for (const auto &layer : statement.layers)
             if (!place(layer))
                 return std::nullopt;
+        close();
         if (bytes_.size() > longest_packet) {
             a_.diagnostics_.report(
                 Kind::bad_packet, statement.span,
@@ -60,8 +66,10 @@ private:
     bool place(const ast::Layer &ast)
     {
         LayerState layer{.start = bytes_.size(), .ast = &ast};
-        if (ast.name.text == "payload")
+        if (ast.name.text == "payload") {
+            close();
             return place_payload(ast);
+        }
         const Symbol *symbol = a_.find(ast.name.text);
         const auto *header = symbol != nullptr ? std::get_if<HeaderId>(&symbol->what) : nullptr;
         if (header == nullptr) {
@@ -75,7 +83,13 @@ private:
             a_.diagnostics_.report(Kind::bad_packet, ast.name.span, "nothing can stand behind the payload");
             return false;
         }
+        layer.item = is_item(*header);
+        if (!layer.item)
+            close();
         layer.header = *header;
+        if (!layers_.empty() && !connect(layer))
+            return false;
+        layer.start = bytes_.size();
         layer.set.resize(header_of(layer).fields.size());
         layer.size = header_of(layer).fixed_size;
         bytes_.resize(layer.start + layer.size);
@@ -84,7 +98,115 @@ private:
             if (!set_argument(layers_.back(), argument))
                 return false;
         grow(layers_.back());
+        return place_floating(layers_.back(), ast);
+    }
+
+    bool is_item(HeaderId id) const
+    {
+        const Header &header = a_.unit_.headers[id];
+        return header.list || (!header.ways.empty() && header.ways[0].through_list);
+    }
+
+    const ListOf &list_of(HeaderId item) const
+    {
+        const Header &header = a_.unit_.headers[item];
+        return header.list ? *header.list : *a_.unit_.headers[header.ways[0].parent].list;
+    }
+
+    // The last layer in front of `index` that is no item of a list.
+    std::size_t in_front_of(std::size_t index) const
+    {
+        while (index-- > 1 && layers_[index].item)
+            continue;
+        return index;
+    }
+
+    bool is_root(HeaderId tunnel, HeaderId header) const
+    {
+        const auto roots = a_.roots_.find(tunnel);
+        return roots != a_.roots_.end() &&
+               std::ranges::find(roots->second, header, &Analyzer::Root::header) != roots->second.end();
+    }
+
+    bool stands_behind(HeaderId front, HeaderId header) const
+    {
+        return a_.right_behind(front, header) || is_root(front, header);
+    }
+
+    // What the new layer stands behind: the items of a list in their container, headers without fields between two
+    // others, and what a tunnel carries.
+    bool connect(LayerState &layer)
+    {
+        const std::size_t front = in_front_of(layers_.size());
+        LayerState &before = layers_[front];
+        layer.space = before.space;
+        if (layer.item) {
+            if (list_of(layer.header).container != before.header)
+                return never_behind(layer, header_of(before).name);
+            if (front + 1 == layers_.size()) { // the first: what the container was padded with comes last
+                before.least = before.size;
+                before.size = header_of(before).fixed_size;
+                bytes_.resize(before.start + before.size);
+            }
+            return true;
+        }
+        if (!stands_behind(before.header, layer.header))
+            for (std::size_t i = 0; i < a_.header_sources_.size(); ++i) {
+                const HeaderId between(i);
+                if (!a_.unit_.headers[between].fields.empty() || !stands_behind(before.header, between) ||
+                    !stands_behind(between, layer.header))
+                    continue;
+                layers_.push_back({.header = between, .start = bytes_.size(), .ast = layer.ast, .space = before.space});
+                break;
+            }
+        const LayerState &last = layers_[in_front_of(layers_.size())];
+        if (!a_.right_behind(last.header, layer.header) && is_root(last.header, layer.header))
+            ++layer.space;
         return true;
+    }
+
+    bool never_behind(const LayerState &layer, const std::string &front)
+    {
+        a_.diagnostics_
+            .report(Kind::bad_packet, layer.ast->name.span,
+                    fmt::format("'{}' never stands right behind '{}'", header_of(layer).name, front))
+            .suggest("for a packet that is wrong on purpose write its bytes: packet hex \"…\"");
+        return false;
+    }
+
+    // The last header gets the size that its items need, in the steps that its size can have.
+    void close()
+    {
+        if (layers_.empty())
+            return;
+        LayerState &layer = layers_[layers_.back().item ? in_front_of(layers_.size()) : layers_.size() - 1];
+        if (!layer.header.valid() || !header_of(layer).size)
+            return;
+        std::size_t base = 0;
+        std::size_t step = 1;
+        steps(*header_of(layer).size, base, step);
+        std::size_t size = std::max({bytes_.size() - layer.start, layer.least, layer.size});
+        while (size < base || (size - base) % step != 0)
+            ++size;
+        layer.size = size;
+        bytes_.resize(layer.start + size);
+    }
+
+    // base + n * step
+    void steps(ExprId id, std::size_t &base, std::size_t &step) const
+    {
+        const auto *two = std::get_if<Binary>(&a_.unit_.exprs[id].node);
+        if (two == nullptr)
+            return;
+        for (const auto &[one, other] : {std::pair(two->left, two->right), std::pair(two->right, two->left)}) {
+            const auto constant = a_.constant_of(one);
+            if (!constant || *constant == 0 || *constant > longest_packet)
+                continue;
+            if (two->op == Arithmetic::multiply)
+                step = static_cast<std::size_t>(*constant);
+            else if (two->op == Arithmetic::add)
+                steps(other, base += static_cast<std::size_t>(*constant), step);
+        }
     }
 
     // payload("\x12\x34"), payload(100): bytes, or so many zeros
@@ -135,8 +257,41 @@ private:
                 .suggest(did_you_mean(argument.name->text, a_.field_names(layer.header)));
             return false;
         }
+        // A field that is there only for some values of others sets those.
+        if (const Field &what = header_of(layer).fields[*field]; what.floating()) {
+            if (const auto flag = what.when ? choice(*what.when) : std::nullopt; flag && !layer.set[flag->first])
+                put(layer, flag->first, flag->second);
+            layer.floating[*field] = 0;
+            return true;
+        }
         const auto value = a_.value(argument.value, scope_);
         return value && store(layer, *field, *value, span);
+    }
+
+    // Fields with computed places, now that those are known.
+    bool place_floating(LayerState &layer, const ast::Layer &ast)
+    {
+        for (auto &[field, start] : layer.floating) {
+            const Field &what = header_of(layer).fields[field];
+            const auto at = evaluate(layer, *what.at);
+            if (!at || *at + (what.bits + 7) / 8 > layer.size)
+                return misused(ast, fmt::format("'{}' has no place in this header", what.name));
+            start = static_cast<std::size_t>(*at);
+            for (const auto &argument : ast.arguments)
+                if (argument.name && argument.name->text == what.name) {
+                    const auto value = a_.value(argument.value, scope_);
+                    if (!value || !store(layer, field, *value, scope_[argument.value].span))
+                        return false;
+                }
+        }
+        return true;
+    }
+
+    // A field's first bit, from the header's.
+    static std::size_t bit_of(const LayerState &layer, const Field &field, std::size_t index)
+    {
+        const auto floating = layer.floating.find(index);
+        return floating == layer.floating.end() ? field.bit_offset : floating->second * 8;
     }
 
     std::optional<std::size_t> part_named(HeaderId header, const std::string &name) const
@@ -159,7 +314,7 @@ private:
                 return false;
             }
             for (std::size_t i = 0; i < text->value.size(); ++i)
-                bytes_[layer.start + field.bit_offset / 8 + i] = static_cast<std::byte>(text->value[i]);
+                bytes_[layer.start + bit_of(layer, field, index) / 8 + i] = static_cast<std::byte>(text->value[i]);
             layer.set[index] = true;
             return true;
         }
@@ -189,7 +344,7 @@ private:
             const std::size_t from_end = field.bits - 1 - i;
             // Little-endian fields are whole bytes: the lowest byte comes first.
             const std::size_t bit =
-                layer.start * 8 + field.bit_offset + (field.little_endian ? (i / 8) * 8 + 7 - i % 8 : from_end);
+                layer.start * 8 + bit_of(layer, field, index) + (field.little_endian ? (i / 8) * 8 + 7 - i % 8 : from_end);
             const auto mask = static_cast<std::byte>(0x80 >> (bit % 8));
             bytes_[bit / 8] = (value & 1) != 0 ? bytes_[bit / 8] | mask : bytes_[bit / 8] & ~mask;
         }
@@ -243,25 +398,45 @@ private:
         LayerState &layer = layers_[index];
         if (!layer.header.valid())
             return true;
-        LayerState &before = layers_[index - 1];
+        LayerState &before = layers_[in_front_of(index)];
         const Header &front = header_of(before);
+        if (layer.item)
+            return select_item(layer);
         for (const auto &way : header_of(layer).ways) {
             const bool link_in_front = way.through_chain && front.is_link() && front.ways[0].parent == way.parent;
             if (way.parent != before.header && !link_in_front)
                 continue;
             const auto chosen = choice(way.condition);
-            if (!chosen)
+            if (!chosen || (way.through_chain && !link_in_front && front.chain->constant))
                 return true;
             const auto field = link_in_front ? *front.then : way.through_chain ? front.chain->selector : chosen->first;
             if (!before.set[field])
                 put(before, field, chosen->second);
             return true;
         }
-        a_.diagnostics_
-            .report(Kind::bad_packet, layer.ast->name.span,
-                    fmt::format("'{}' never stands right behind '{}'", header_of(layer).name, front.name))
-            .suggest("for a packet that is wrong on purpose write its bytes: packet hex \"…\"");
-        return false;
+        if (!is_root(before.header, layer.header))
+            return never_behind(layer, front.name);
+        for (const auto &root : a_.roots_[before.header])
+            if (const auto chosen = root.when && root.header == layer.header ? choice(*root.when) : std::nullopt;
+                chosen && !before.set[chosen->first])
+                put(before, chosen->first, chosen->second);
+        return true;
+    }
+
+    // The field that names an item of a list is its own.
+    bool select_item(LayerState &layer)
+    {
+        const auto &ways = header_of(layer).ways;
+        const auto chosen = ways.empty() ? std::nullopt : choice(ways[0].condition);
+        if (!chosen)
+            return true;
+        const Field &named = a_.unit_.headers[ways[0].parent].fields[chosen->first];
+        for (std::size_t i = 0; i < layer.set.size(); ++i) {
+            const Field &field = header_of(layer).fields[i];
+            if (field.bit_offset == named.bit_offset && field.bits == named.bits && !field.floating() && !layer.set[i])
+                put(layer, i, chosen->second);
+        }
+        return true;
     }
 
     // The first value that a condition accepts, and of which field.
@@ -287,7 +462,8 @@ private:
         const auto &source = a_.header_sources_[layer.header];
         for (std::size_t field = 0; field < layer.set.size(); ++field) {
             const auto given = a_.defaults_.find({layer.header.value, field});
-            if (layer.set[field] || given == a_.defaults_.end() || part_is_set(layer, field))
+            if (layer.set[field] || given == a_.defaults_.end() || part_is_set(layer, field) ||
+                header_of(layer).fields[field].floating())
                 continue;
             const Scope inside{source.file};
             const auto *call = std::get_if<ast::Call>(&inside[given->second].node);
@@ -381,6 +557,8 @@ private:
     {
         const auto ref = a_.header_ref(member.base, scope);
         for (std::size_t i = index; ref && i-- > 0;) {
+            if (layers_[i].space != layers_[index].space)
+                return;
             if (layers_[i].header != ref->header)
                 continue;
             if (const auto field = a_.find_field(ref->header, member.member.text)) {

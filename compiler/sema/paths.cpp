@@ -41,8 +41,11 @@ std::optional<PredId> Analyzer::path(ast::ExprId id, const Scope &scope)
         const auto ref = header_ref(part, scope);
         if (!ref)
             return std::nullopt;
-        headers.push_back(*ref);
-        spans.push_back(scope[part].span);
+        if (headers.empty())
+            headers.push_back(*ref);
+        else
+            extend(headers, ref->header);
+        spans.resize(headers.size(), scope[part].span);
     }
     const Span span = scope[id].span;
     const Header &first = unit_.headers[headers[0].header];
@@ -62,6 +65,49 @@ std::optional<PredId> Analyzer::path(ast::ExprId id, const Scope &scope)
         any = any ? add(Pred{Or{*any, *one}, span}) : *one;
     }
     return any;
+}
+
+bool Analyzer::right_behind(HeaderId front, HeaderId behind) const
+{
+    const Header &before = unit_.headers[front];
+    return std::ranges::any_of(unit_.headers[behind].ways, [&](const Way &way) {
+        return way.parent == front || (way.through_chain && before.is_link() && before.ways[0].parent == way.parent);
+    });
+}
+
+// Puts the next header of a path behind those before: in the same packet, or in what the last one carries. Headers
+// without fields (the bottom of an MPLS stack, IP in IP) need not be named. Where it cannot stand there it is put all the
+// same, for the message.
+bool Analyzer::extend(std::vector<HeaderRef> &path, HeaderId next)
+{
+    const HeaderId front = path.back().header;
+    const HeaderId space = space_of(front);
+    const auto here = [&](HeaderId header) {
+        return space.valid() && !space_of(header).valid() ? inside(space, header) : header;
+    };
+    const auto put = [&](HeaderId header) {
+        path.push_back({header});
+        return true;
+    };
+    const HeaderId same = here(next);
+    if (same.valid() && right_behind(front, same))
+        return put(same);
+    const auto carried = [&](HeaderId tunnel) {
+        const HeaderId inner = roots_.contains(origin_of(tunnel)) ? inside(tunnel, next) : HeaderId();
+        return inner.valid() && right_behind(tunnel, inner) ? inner : HeaderId();
+    };
+    if (const HeaderId inner = carried(front); inner.valid())
+        return put(inner);
+    for (std::size_t i = 0; i < header_sources_.size(); ++i) {
+        const HeaderId between = unit_.headers[HeaderId(i)].fields.empty() ? here(HeaderId(i)) : HeaderId();
+        if (!between.valid() || !right_behind(front, between))
+            continue;
+        if (same.valid() && right_behind(between, same))
+            return put(between) && put(same);
+        if (const HeaderId inner = carried(between); inner.valid())
+            return put(between) && put(inner);
+    }
+    return put(same.valid() ? same : next);
 }
 
 // "udp stands behind ipv4 or ipv6"
@@ -106,7 +152,6 @@ std::optional<PredId> Analyzer::path_from(const std::vector<HeaderRef> &path, co
             want(LinkIs{base, links++, id});
             continue;
         }
-        want(Present{{id}});
         if (i > 0) {
             const bool behind_link = unit_.headers[path[i - 1].header].is_link();
             const auto way = std::ranges::find_if(
@@ -118,6 +163,7 @@ std::optional<PredId> Analyzer::path_from(const std::vector<HeaderRef> &path, co
             if (header.ways.size() > 1)
                 want(ReachedBy{id, static_cast<std::size_t>(way - header.ways.begin())});
         }
+        want(Present{{id}});
         base = id;
         links = 0;
     }

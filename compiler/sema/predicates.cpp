@@ -31,26 +31,6 @@ Comparison swapped(Comparison op)
     }
 }
 
-std::vector<Interval> intervals_of(Comparison op, u128 c, u128 most)
-{
-    switch (op) {
-    case Comparison::equal: return {{c, c}};
-    case Comparison::not_equal: {
-        std::vector<Interval> out;
-        if (c > 0)
-            out.push_back({0, c - 1});
-        if (c < most)
-            out.push_back({c + 1, most});
-        return out;
-    }
-    case Comparison::less: return c == 0 ? std::vector<Interval>{} : std::vector<Interval>{{0, c - 1}};
-    case Comparison::less_equal: return {{0, c}};
-    case Comparison::greater: return c == most ? std::vector<Interval>{} : std::vector<Interval>{{c + 1, most}};
-    case Comparison::greater_equal: return {{c, most}};
-    }
-    return {};
-}
-
 std::string_view example_of(ValueType type)
 {
     switch (type) {
@@ -70,6 +50,26 @@ bool has_any(const ast::Expr &expr)
 }
 
 } // namespace
+
+std::vector<Interval> intervals_of(Comparison op, u128 c, u128 most)
+{
+    switch (op) {
+    case Comparison::equal: return {{c, c}};
+    case Comparison::not_equal: {
+        std::vector<Interval> out;
+        if (c > 0)
+            out.push_back({0, c - 1});
+        if (c < most)
+            out.push_back({c + 1, most});
+        return out;
+    }
+    case Comparison::less: return c == 0 ? std::vector<Interval>{} : std::vector<Interval>{{0, c - 1}};
+    case Comparison::less_equal: return {{0, c}};
+    case Comparison::greater: return c == most ? std::vector<Interval>{} : std::vector<Interval>{{c + 1, most}};
+    case Comparison::greater_equal: return {{c, most}};
+    }
+    return {};
+}
 
 std::vector<Interval> normalised(std::vector<Interval> intervals)
 {
@@ -124,6 +124,8 @@ std::optional<PredId> Analyzer::predicate(ast::ExprId id, const Scope &scope)
             return scope.any_index < 0 ? any_of(unary->operand, scope) : predicate(unary->operand, scope);
     }
     const auto errors = diagnostics_.errors();
+    if (const auto any = union_present(id, scope))
+        return any;
     if (const auto ref = header_ref(id, scope, true))
         return add(Pred{Present{*ref}, expr.span});
     if (diagnostics_.errors() != errors) // a header, with a wrong index
@@ -160,6 +162,10 @@ std::optional<PredId> Analyzer::compare(const ast::Binary &node, Span span, cons
     if (!left || !right)
         return std::nullopt;
     const auto op = *comparison(node.op);
+    if (is_mixed(*left) && constant_of(*right) && is_ip_address(*right))
+        return compare_either(op, *left, *right, span);
+    if (is_mixed(*right) && constant_of(*left) && is_ip_address(*left))
+        return compare_either(swapped(op), *right, *left, span);
     const bool slice_and_bytes = std::holds_alternative<Slice>(unit_.exprs[*left].node) &&
                                  std::holds_alternative<BytesConstant>(unit_.exprs[*right].node);
     if (unit_.exprs[*left].type == ValueType::bytes || slice_and_bytes)
@@ -225,6 +231,8 @@ std::optional<PredId> Analyzer::membership(const ast::Binary &node, Span span, c
         if (map != nullptr)
             return left ? in_map(*left, *map, span) : std::nullopt;
     }
+    if (left && is_mixed(*left))
+        return either_in(*left, node.right, scope, span);
     const auto set = set_value(node.right, scope);
     if (!left || !set)
         return std::nullopt;

@@ -58,7 +58,9 @@ struct Checksum {
     std::optional<std::uint16_t> zero;                     // 0 means that there is none, and a sum of 0 is written so
 };
 
-// Items that fill a header from behind its fields to its end: TCP options.
+// Items that fill a header from behind its fields to its end, or to the packet's where the header's size is that of its
+// fields: TCP options. No item is looked for beyond farthest_item bytes from such a header's start.
+constexpr std::uint32_t farthest_item = 2047;
 struct ListOf {
     HeaderId container;
     unsigned limit = 0;             // most items that are looked at; what stands behind them is not found

@@ -1,0 +1,60 @@
+// How far into a packet headers can lie.
+#include "compiler/sema/analyzer.hpp"
+
+#include <algorithm>
+
+namespace xdpf::sema {
+namespace {
+
+// What the kernel's verifier follows (MAX_PACKET_OFF), less room for what is read there.
+constexpr std::uint32_t farthest_position = 0xffff - 2 * 4096;
+
+enum : std::uint8_t { untouched, open, done };
+
+} // namespace
+
+void Analyzer::place_headers()
+{
+    for (std::size_t i = 0; i < unit_.headers.size(); ++i)
+        place(HeaderId(i));
+    placing_ = true;
+}
+
+std::uint32_t Analyzer::place(HeaderId id)
+{
+    place_state_.resize(std::max(place_state_.size(), unit_.headers.size()));
+    Header &header = unit_.headers[id];
+    if (place_state_[id.value] == done)
+        return header.max_position;
+    if (place_state_[id.value] == open) {
+        diagnostics_.report(Kind::header_cycle, header.span, header.name);
+        return 0;
+    }
+    place_state_[id.value] = open;
+    std::uint32_t position = 0;
+    if (header.list) {
+        const Header &container = unit_.headers[header.list->container];
+        position = place(header.list->container) + (container.size ? container.max_size : farthest_item);
+    }
+    for (const auto &way : header.ways) {
+        const Header &parent = unit_.headers[way.parent];
+        std::uint32_t links = 0;
+        if (way.through_chain)
+            for (const auto &link : unit_.headers)
+                if (link.is_link() && link.ways.size() == 1 && link.ways[0].parent == way.parent)
+                    links = std::max(links, link.max_size * parent.chain->limit);
+        const std::uint32_t before = place(way.parent);
+        position = std::max(position, way.through_list ? before : before + parent.max_size + links);
+    }
+    header.max_position = position;
+    place_state_[id.value] = done;
+    const bool in_front = std::ranges::any_of(
+        header.ways, [&](const Way &way) { return unit_.headers[way.parent].max_position > farthest_position; });
+    if (position > farthest_position && !in_front) // once, for the first of them
+        diagnostics_.report(
+            Kind::bad_header, header.span, header.name,
+            fmt::format("it can lie {} bytes into a packet; {} are followed", position, farthest_position));
+    return position;
+}
+
+} // namespace xdpf::sema
