@@ -168,7 +168,7 @@ const auto plain_action_def = plain_node[add_action];
 const auto action_node_def = nested[spanned[plain[pass_on] | add[as_node] | named[take_step]]];
 const auto action_def = action_node[add_action];
 
-const auto layer_def = name[set(&ast::Layer::name)] >>
+const auto layer_def = dotted_name[set(&ast::Layer::name)] >>
                        -(opening_arguments > arguments[set(&ast::Layer::arguments)] > closing);
 
 constexpr auto take_head = [](auto &ctx) {
