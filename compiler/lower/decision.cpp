@@ -116,8 +116,7 @@ DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &progr
     std::map<FactId, std::size_t> askers;
     for (const Node &node : builder.graph.nodes)
         for (const FactId fact : node.asked.asks)
-            if (++askers[fact] == many && facts[fact].kind == Fact::Kind::present &&
-                !facts.is_item(facts[fact].header))
+            if (++askers[fact] == many && facts[fact].kind == Fact::Kind::present && !facts.is_item(facts[fact].header))
                 builder.graph.early.push_back(fact);
     return std::move(builder.graph);
 }

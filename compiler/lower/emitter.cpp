@@ -203,8 +203,8 @@ void Emitter::conclude(Knowledge &known) const
             };
             bool absent = false;
             if (fact.kind == Fact::Kind::reached_by)
-                absent = denied(Fact::Kind::present, fact.header) ||
-                         denied(Fact::Kind::way_open, fact.header, fact.number);
+                absent =
+                    denied(Fact::Kind::present, fact.header) || denied(Fact::Kind::way_open, fact.header, fact.number);
             else if (fact.kind != Fact::Kind::present || header.is_link())
                 absent = denied(Fact::Kind::present, header.is_link() ? header.ways[0].parent : fact.header);
             else if (facts_.is_item(fact.header))

@@ -59,8 +59,8 @@ public:
     void run()
     {
         if (container_.size)
-            size_ = e_.value(*container_.size, {.known = &known_, .self = list_.container, .self_start = first_},
-                             absent_);
+            size_ =
+                e_.value(*container_.size, {.known = &known_, .self = list_.container, .self_start = first_}, absent_);
         ir::ValueId at = e_.constant(container_.fixed_size);
         for (unsigned i = 0; i < list_.limit; ++i) {
             next_ = e_.new_block();

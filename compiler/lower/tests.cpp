@@ -91,7 +91,9 @@ bool Emitter::test_field_in_place(const sema::InSet &set, const Env &env, const 
         return false;
     const sema::Header &header = unit_.headers[of->header.header];
     const sema::Field &field = header.fields[of->field];
-    const auto window = field.little_endian || field.floating() ? std::nullopt : window_of(field.bit_offset, field.bits, header.fixed_size);
+    const auto window = field.little_endian || field.floating()
+                            ? std::nullopt
+                            : window_of(field.bit_offset, field.bits, header.fixed_size);
     if (!window || (window->shift == 0 && window->width * 8U == field.bits))
         return false;
     const auto whole = load(start_of(of->header, env), window->offset, window->width, ir::Order::big);

@@ -259,7 +259,7 @@ private:
     };
     std::map<HeaderId, Copy> copies_;
     std::map<std::pair<HeaderId, HeaderId>, HeaderId> copy_of_; // by tunnel and origin; invalid: is never there
-    std::map<std::pair<HeaderId, HeaderId>, bool> carried_; // by tunnel and header, both declared
+    std::map<std::pair<HeaderId, HeaderId>, bool> carried_;     // by tunnel and header, both declared
     std::vector<int> place_state_;
     bool placing_ = false; // the declared headers have their places
     struct MapSource {

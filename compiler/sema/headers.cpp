@@ -166,5 +166,4 @@ void Analyzer::add_chain(HeaderId id, const ast::File &file, const ast::Field &d
     header.chain = Chain{decl.name.text, *selector, constant, static_cast<unsigned>(*limit)};
 }
 
-
 } // namespace xdpf::sema

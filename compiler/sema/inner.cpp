@@ -40,9 +40,8 @@ bool Analyzer::below(HeaderId tunnel, HeaderId origin)
     if (!is_new)
         return known->second;
     const auto roots = roots_.find(tunnel);
-    bool found = roots != roots_.end() && std::ranges::any_of(roots->second, [&](const Root &root) {
-                     return root.header == origin;
-                 });
+    bool found = roots != roots_.end() &&
+                 std::ranges::any_of(roots->second, [&](const Root &root) { return root.header == origin; });
     const Header &header = unit_.headers[origin];
     found = found || (header.list && below(tunnel, header.list->container));
     for (std::size_t i = 0; !found && i < unit_.headers[origin].ways.size(); ++i)

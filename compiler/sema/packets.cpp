@@ -17,9 +17,9 @@ struct LayerState {
     std::size_t size = 0;
     std::vector<bool> set; // by field: given by the test or by the header behind
     const ast::Layer *ast = nullptr;
-    unsigned space = 0;           // how many tunnels it lies in
-    bool item = false;            // of the list of the last header in front that is none
-    std::size_t least = 0;        // bytes that the test's fields say it has
+    unsigned space = 0;                               // how many tunnels it lies in
+    bool item = false;                                // of the list of the last header in front that is none
+    std::size_t least = 0;                            // bytes that the test's fields say it has
     std::map<std::size_t, std::size_t> floating = {}; // by field: the bytes where one with a computed place begins
 };
 
@@ -343,8 +343,8 @@ private:
         for (std::uint32_t i = 0; i < field.bits; ++i, value >>= 1) {
             const std::size_t from_end = field.bits - 1 - i;
             // Little-endian fields are whole bytes: the lowest byte comes first.
-            const std::size_t bit =
-                layer.start * 8 + bit_of(layer, field, index) + (field.little_endian ? (i / 8) * 8 + 7 - i % 8 : from_end);
+            const std::size_t bit = layer.start * 8 + bit_of(layer, field, index) +
+                                    (field.little_endian ? (i / 8) * 8 + 7 - i % 8 : from_end);
             const auto mask = static_cast<std::byte>(0x80 >> (bit % 8));
             bytes_[bit / 8] = (value & 1) != 0 ? bytes_[bit / 8] | mask : bytes_[bit / 8] & ~mask;
         }

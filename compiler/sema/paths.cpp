@@ -76,8 +76,8 @@ bool Analyzer::right_behind(HeaderId front, HeaderId behind) const
 }
 
 // Puts the next header of a path behind those before: in the same packet, or in what the last one carries. Headers
-// without fields (the bottom of an MPLS stack, IP in IP) need not be named. Where it cannot stand there it is put all the
-// same, for the message.
+// without fields (the bottom of an MPLS stack, IP in IP) need not be named. Where it cannot stand there it is put all
+// the same, for the message.
 bool Analyzer::extend(std::vector<HeaderRef> &path, HeaderId next)
 {
     const HeaderId front = path.back().header;

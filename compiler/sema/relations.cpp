@@ -9,7 +9,7 @@ namespace xdpf::sema {
 namespace {
 
 constexpr std::uint32_t largest_header =
-    4096; // bytes; so that positions stay within what the kernel's verifier follows
+    4096;                                // bytes; so that positions stay within what the kernel's verifier follows
 constexpr std::uint64_t most_items = 32; // of a list
 
 // Which headers a condition speaks of, and whether through a chain.
@@ -62,8 +62,7 @@ template <class Id> bool speaks_only_of(const Unit &unit, Id what, HeaderId head
 {
     References found;
     collect(unit, what, found);
-    return !found.chain &&
-           std::ranges::all_of(found.headers, [&](HeaderRef ref) { return ref == HeaderRef{header}; });
+    return !found.chain && std::ranges::all_of(found.headers, [&](HeaderRef ref) { return ref == HeaderRef{header}; });
 }
 
 } // namespace
@@ -224,7 +223,6 @@ void Analyzer::build_size(HeaderId id)
     header.max_size = static_cast<std::uint32_t>(std::min<std::uint64_t>(range.high, largest_header));
     header.max_size = std::max(header.max_size, header.fixed_size);
 }
-
 
 // checksum : u16 = checksum(header, payload, ipv4.src, …): for whoever changes what it sums up.
 void Analyzer::build_checksum(HeaderId id, const ast::File &file)

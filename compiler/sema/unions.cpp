@@ -33,8 +33,8 @@ const UnionSymbol *Analyzer::find_union(std::string_view name)
 std::optional<ExprId> Analyzer::union_value(const Reference &ref, const std::string &name, Span name_span, Span span)
 {
     const ast::Union &decl = *ref.either->decl;
-    const auto member =
-        std::ranges::find(decl.members, name, [](const ast::Union::Member &m) -> const auto & { return m.name.text; });
+    const auto member = std::ranges::find(
+        decl.members, name, [](const ast::Union::Member &m) -> const auto & { return m.name.text; });
     if (member == decl.members.end()) {
         std::vector<std::string> names;
         for (const auto &one : decl.members)
