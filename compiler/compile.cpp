@@ -1,5 +1,6 @@
 #include "compiler/compile.hpp"
 
+#include "compiler/bpf/asm_check.hpp"
 #include "compiler/bpf/codegen.hpp"
 #include "compiler/bpf/disassemble.hpp"
 #include "compiler/ir/text.hpp"
@@ -38,9 +39,47 @@ std::string limit_text(const bpf::CodegenError &error)
     return {};
 }
 
+// Blocks of instructions name maps, so they are read when all maps are known.
+void assemble(Compilation::State &state)
+{
+    sema::Unit &unit = state.unit;
+    const std::vector<MapSpec> maps(unit.maps.begin(), unit.maps.end());
+    for (sema::Assembly &block : unit.assembly) {
+        auto made = bpf::assemble_asm(block.text, block.text_span, {.maps = maps, .constants = {}}, block.place,
+                                      state.diagnostics);
+        if (!made)
+            continue;
+        block.insns = std::move(made->insns);
+        block.maps = std::move(made->map_references);
+        block.spans = std::move(made->spans);
+    }
+}
+
+void heads_of(const std::vector<sema::Rule> &rules, std::vector<Span> &out)
+{
+    for (const sema::Rule &rule : rules) {
+        if (const auto *nested = std::get_if<std::vector<sema::Rule>>(&rule.body))
+            heads_of(*nested, out);
+        else
+            out.push_back(rule.head);
+    }
+}
+
+// What the source says of a program, besides its instructions.
+void describe(const sema::Program &source, ProgramImage &out)
+{
+    out.place = source.place;
+    out.frags = source.frags;
+    out.priority = source.priority;
+    out.chain = source.chain;
+    out.rule_counters = source.counters;
+    heads_of(source.rules, out.rules);
+}
+
 void generate(Compilation::State &state)
 {
-    for (const auto &program : state.module.programs) {
+    for (std::size_t i = 0; i < state.module.programs.size(); ++i) {
+        const ir::Program &program = state.module.programs[i];
         auto code = bpf::generate(program, &state.sources);
         if (!code) {
             state.diagnostics.report(Kind::too_large, program.span, program.name, limit_text(code.error()))
@@ -50,22 +89,25 @@ void generate(Compilation::State &state)
         if (state.module.maps.size() > most_maps && code->map_references.size() > most_maps)
             state.diagnostics.report(Kind::too_large, program.span, program.name,
                                      fmt::format("a program may use {} maps", most_maps));
+        describe(state.unit.programs[i], *code);
         state.image.programs.push_back(std::move(*code));
     }
 }
 
-void analyze(Compilation::State &state)
+void analyze(Compilation::State &state, const CompileOptions &options)
 {
     if (state.modules.files.empty())
         return;
-    state.unit = sema::analyze(state.modules, state.sources, state.diagnostics);
+    state.unit =
+        sema::analyze(state.modules, state.sources, state.diagnostics, {.rule_counters = options.rule_counters});
     if (state.unit.programs.empty() && !state.diagnostics.has_errors())
         state.diagnostics.report(Kind::nothing_to_compile, {}, state.unit.name).suggest("match udp -> xsk");
 }
 
 Compilation finish(std::unique_ptr<Compilation::State> state, const CompileOptions &options)
 {
-    analyze(*state);
+    analyze(*state, options);
+    assemble(*state);
     if (state->diagnostics.has_errors())
         return Compilation(std::move(state));
     state->module = lower(state->unit, state->diagnostics);
@@ -78,6 +120,10 @@ Compilation finish(std::unique_ptr<Compilation::State> state, const CompileOptio
     image.name = state->unit.name;
     image.license = state->unit.license;
     image.maps.assign(state->unit.maps.begin(), state->unit.maps.end());
+    image.records = state->unit.records;
+    image.parameters = state->unit.parameters;
+    image.params = state->unit.params;
+    image.program_table = state->unit.program_table;
     image.tests = state->unit.tests;
     if (!state->diagnostics.has_errors())
         image.elf = write_object(image);

@@ -21,6 +21,7 @@ namespace xdpf {
 
 struct CompileOptions {
     bool optimize = true;
+    bool rule_counters = false; // each rule counts its packets: ProgramImage::rule_counters
 };
 
 // What can be looked at: the syntax tree, the intermediate representation behind the passes, the BPF instructions.

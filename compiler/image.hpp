@@ -61,7 +61,11 @@ struct ProgramImage {
     std::string name; // also the name of its function
     std::vector<Insn> insns;
     std::vector<MapReference> map_references;
-    std::vector<LineEntry> lines; // in order of insn; the first is for instruction 0
+    std::vector<LineEntry> lines;          // in order of insn; the first is for instruction 0
+    std::optional<std::uint32_t> priority; // in libxdp's dispatcher: lower runs earlier
+    std::optional<std::uint32_t> chain;    // bit 1 << XDP_…: verdicts after which the dispatcher goes on
+    MapId rule_counters;                   // where rules are counted: entry i is about the rule number i + 1
+    std::vector<Span> rules;               // by number - 1: the heads of the rules that have an action
     std::vector<KfuncReference> kfunc_references{};
     Place place = Place::interface;
     bool frags = false; // takes packets of several pieces
@@ -111,6 +115,15 @@ struct TestImage {
     std::vector<ExpectedEntry> expected_entries;
 };
 
+// A `param`: a field of the value of Image::params.
+struct Parameter {
+    std::string name;
+    std::size_t field = 0; // of MapSpec::value
+    // Of numbers: what may be set, both ends included; empty: all that fits.
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> bounds;
+    Span span;
+};
+
 // What a program writes into a ring buffer: one for each `emit` and `sample`. Every record begins with `time` (u64, ns
 // of CLOCK_MONOTONIC) and `type` (u32, an index into Image::records). A sample goes on with `captured`, `length`,
 // `rx_queue` and `iface` (u32 each), then as many bytes of the packet as `captured` says.
@@ -128,6 +141,9 @@ struct Image {
     std::vector<MapSpec> maps; // indexed by MapId
     std::vector<ProgramImage> programs;
     std::vector<RecordType> records;
+    std::vector<Parameter> parameters;
+    MapId params;        // the map that holds them (MapSpec::data); none: there are none
+    MapId program_table; // the prog_array for `goto`: slot i is for programs[i]; none: no goto
     std::vector<TestImage> tests;
     std::vector<std::byte> elf; // the object file
 };

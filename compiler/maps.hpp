@@ -63,6 +63,7 @@ struct Layout {
 struct MapContent {
     std::vector<std::byte> key; // as the layout says; of queues, stacks and bloom filters empty
     std::vector<std::byte> value;
+    std::string interface; // of devmaps: its name, in place of the index in `value`
 };
 
 struct MapSpec {
@@ -76,10 +77,9 @@ struct MapSpec {
     // An array of one entry that the program reaches by its address (ir: map_value): the .data section of the object,
     // with a variable for each field of the value.
     bool data = false;
-    std::vector<std::byte> initial{}; // of `data`: the bytes of the value
-    bool pinned = false;              // under its name in bpffs, shared by all that load it
+    std::vector<std::byte> initial{};   // of `data`: the bytes of the value
+    bool pinned = false;                // under its name in bpffs, shared by all that load it
     std::vector<MapContent> contents{}; // what the loader puts in
-    std::string contents_file{};        // from "…", as found beside the source; read when the program is loaded
 };
 
 } // namespace xdpf

@@ -125,7 +125,8 @@ std::uint64_t evaluate(Op op, std::uint64_t a, std::uint64_t b)
 {
     switch (op) {
     case Op::add: return a + b;
-    case Op::sub: return a - b;
+    case Op::sub:
+    case Op::distance: return a - b;
     case Op::mul: return a * b;
     case Op::div: return b == 0 ? 0 : a / b;
     case Op::mod: return b == 0 ? a : a % b;

@@ -101,8 +101,8 @@ private:
         case Shape::adjust:
         case Shape::unary: want(inst.a, number); break;
         case Shape::binary:
-            want(inst.a, number);
-            want(inst.b, number);
+            want(inst.a, inst.op == Op::distance ? packet : number);
+            want(inst.b, inst.op == Op::distance ? packet : number);
             check_constant(inst);
             break;
         case Shape::offset:

@@ -187,6 +187,41 @@ private:
 
     // rewrite.cpp: whether the step changes the packet; then its node is done.
     bool emit_rewrite(const sema::Step &step, NodeId node, Knowledge &known);
+    // What a field is to become: a number in `wide`, or bytes, constant or of the packet.
+    struct NewField {
+        Wide wide = {};
+        std::string bytes = {};
+        Place place = {};
+    };
+    void store_packet(Place place, std::uint32_t offset, std::uint8_t width, ir::Order order, ir::ValueId value);
+    NewField new_field(const sema::SetField &set, const Env &env, const ir::Edge &absent);
+    void write_field(const sema::Header &header, const sema::Field &field, Place start, const NewField &to);
+    void write_bytes(Place place, std::uint32_t bytes, ir::ValueId number);
+    void write_bits(const sema::Header &header, const sema::Field &field, Place start, ir::ValueId number);
+    ir::ValueId sum_of_words(const sema::Field &field, Place start, std::uint32_t size, bool complement);
+    ir::ValueId folded(ir::ValueId sum);
+    void change_field(const sema::SetField &set, const NewField &to, const Knowledge &known);
+    ir::ValueId update_checksum(sema::HeaderRef header, ir::ValueId change, const Env &env);
+    void set_field(const sema::SetField &set, NodeId node, Knowledge &known);
+    void swap_fields(const sema::Swap &swap, NodeId node, Knowledge &known);
+    void forget(Knowledge &known) const;
+    void move_start(ir::ValueId by, std::uint32_t bytes, Knowledge &known);
+    void move_forward(std::uint32_t from, std::uint32_t size);
+    std::vector<ir::ValueId> taken(Place from, std::uint32_t size);
+    void put_back(Place place, std::uint32_t size, const std::vector<ir::ValueId> &pieces);
+    void push_link(const sema::Push &push, NodeId node, Knowledge &known);
+    void pop_link(const sema::Pop &pop, NodeId node, Knowledge &known);
+
+    // tunnel.cpp
+    [[nodiscard]] std::optional<unsigned> links_behind(sema::HeaderId base, const Knowledge &known) const;
+    [[nodiscard]] const sema::Header *link_of(sema::HeaderId base) const;
+    void name_network_layer(sema::HeaderId base, unsigned links, Place start, std::uint64_t selector);
+    [[nodiscard]] std::uint32_t link_layer_size(sema::HeaderId base, unsigned links) const;
+    [[nodiscard]] const sema::Carried *carried_by(const std::vector<sema::Carried> &all, const Knowledge &known) const;
+    void encapsulate(const sema::Encap &encap, NodeId node, Knowledge &known);
+    void write_headers(const sema::Encap &encap, Place start, const std::vector<NewField> &values, ir::ValueId payload,
+                       std::uint64_t inner_selector);
+    void decapsulate(const sema::Decap &decap, NodeId node, Knowledge &known);
 
     // steps.cpp
     void emit_step(NodeId id, Knowledge &known);

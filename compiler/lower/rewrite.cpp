@@ -1,10 +1,388 @@
-// Steps that change the packet.
+// Steps that change the packet: bytes of fields with the checksums over them, tags, tunnels.
 #include "compiler/lower/emitter.hpp"
 
+#include <linux/bpf.h>
+
+#include <algorithm>
+
 namespace xdpf::lowering {
+namespace {
 
-bool Emitter::emit_rewrite(const sema::Step &, NodeId, Knowledge &) { return false; }
+constexpr std::uint64_t most_of(std::uint32_t bits) { return bits >= 64 ? UINT64_MAX : (std::uint64_t(1) << bits) - 1; }
 
-void Facts::asked_by_rewrite(const sema::Step &, Asked &) {}
+} // namespace
+
+void Facts::asked_by_rewrite(const sema::Step &step, Asked &out)
+{
+    const auto set = [&](const sema::SetField &one) {
+        out.asks.push_back(present(one.header));
+        asked_by(one.value, out);
+        for (const auto &covering : one.checksums)
+            out.looks.push_back(present(covering.header));
+    };
+    const auto tags = [&](sema::HeaderId base) {
+        out.asks.push_back(present({base}));
+        if (const auto &chain = unit_.headers[base].chain)
+            for (unsigned count = 0; count <= chain->limit; ++count)
+                out.looks.push_back(intern({Fact::Kind::link_count, base, count}));
+    };
+    if (const auto *one = std::get_if<sema::SetField>(&step.node)) {
+        set(*one);
+    } else if (const auto *two = std::get_if<sema::Swap>(&step.node)) {
+        set(two->left);
+        set(two->right);
+    } else if (const auto *push = std::get_if<sema::Push>(&step.node)) {
+        out.asks.push_back(present({push->base}));
+        for (const auto &[field, value] : push->fields)
+            asked_by(value, out);
+    } else if (const auto *pop = std::get_if<sema::Pop>(&step.node)) {
+        out.asks.push_back(present({pop->base}));
+        out.asks.push_back(intern({Fact::Kind::link_is, pop->base, 0, pop->link}));
+    } else if (const auto *encap = std::get_if<sema::Encap>(&step.node)) {
+        if (encap->link_layer.valid())
+            tags(encap->link_layer);
+        for (const auto &carried : encap->carried)
+            out.looks.push_back(present({carried.header}));
+        for (const auto &field : encap->fields)
+            if (field.value.valid())
+                asked_by(field.value, out);
+    } else if (const auto *decap = std::get_if<sema::Decap>(&step.node)) {
+        out.asks.push_back(present({decap->header}));
+        if (decap->link_layer.valid())
+            tags(decap->link_layer);
+        for (const auto &carried : decap->carried)
+            out.looks.push_back(present({carried.header}));
+    }
+}
+
+bool Emitter::emit_rewrite(const sema::Step &step, NodeId node, Knowledge &known)
+{
+    if (const auto *one = std::get_if<sema::SetField>(&step.node))
+        set_field(*one, node, known);
+    else if (const auto *two = std::get_if<sema::Swap>(&step.node))
+        swap_fields(*two, node, known);
+    else if (const auto *push = std::get_if<sema::Push>(&step.node))
+        push_link(*push, node, known);
+    else if (const auto *pop = std::get_if<sema::Pop>(&step.node))
+        pop_link(*pop, node, known);
+    else if (const auto *encap = std::get_if<sema::Encap>(&step.node))
+        encapsulate(*encap, node, known);
+    else if (const auto *decap = std::get_if<sema::Decap>(&step.node))
+        decapsulate(*decap, node, known);
+    else
+        return false;
+    return true;
+}
+
+void Emitter::store_packet(Place place, std::uint32_t offset, std::uint8_t width, ir::Order order, ir::ValueId value)
+{
+    ir::Inst &made = inst(ir::Op::store_packet);
+    made.a = place.base;
+    made.b = value;
+    made.imm = place.delta + offset;
+    made.width = width;
+    made.order = order;
+}
+
+// ---- Fields
+// ----------------------------------------------------------------------------------------------------------
+
+Emitter::NewField Emitter::new_field(const sema::SetField &set, const Env &env, const ir::Edge &absent)
+{
+    const sema::Field &field = unit_.headers[set.header.header].fields[set.field];
+    NewField out;
+    if (field.type == sema::ValueType::ipv6)
+        out.wide = wide_value(set.value, env, absent);
+    else if (field.type != sema::ValueType::bytes)
+        out.wide.low = value(set.value, env, absent);
+    else if (const auto *text = std::get_if<sema::BytesConstant>(&unit_.exprs[set.value].node))
+        out.bytes = text->value;
+    else
+        out.place = bytes_place(set.value, env, absent);
+    return out;
+}
+
+void Emitter::write_field(const sema::Header &header, const sema::Field &field, Place first, const NewField &to)
+{
+    const std::uint32_t at = field.bit_offset / 8;
+    if (field.type == sema::ValueType::ipv6) {
+        store_packet(first, at, 8, ir::Order::big, to.wide.high);
+        store_packet(first, at + 8, 8, ir::Order::big, to.wide.low);
+    } else if (field.type == sema::ValueType::bytes) {
+        std::vector<ir::ValueId> pieces;
+        for (std::uint32_t i = 0; i < field.bits / 8; ++i)
+            pieces.push_back(to.place.base.valid() ? load(to.place, i, 1, ir::Order::big)
+                                                   : constant(static_cast<std::uint8_t>(to.bytes[i])));
+        for (std::uint32_t i = 0; i < pieces.size(); ++i)
+            store_packet(first, at + i, 1, ir::Order::big, pieces[i]);
+    } else if (field.little_endian) {
+        store_packet(first, at, static_cast<std::uint8_t>(field.bits / 8), ir::Order::little, to.wide.low);
+    } else if (field.bit_offset % 8 == 0 && field.bits % 8 == 0) {
+        write_bytes(first.plus(at), field.bits / 8, to.wide.low);
+    } else {
+        write_bits(header, field, first, to.wide.low);
+    }
+}
+
+// A number in network order: 6 bytes are 4 and 2.
+void Emitter::write_bytes(Place place, std::uint32_t bytes, ir::ValueId number)
+{
+    for (std::uint32_t done = 0; done < bytes;) {
+        std::uint32_t width = 8;
+        while (width > bytes - done)
+            width /= 2;
+        const auto rest = (bytes - done - width) * 8;
+        store_packet(place, done, static_cast<std::uint8_t>(width), ir::Order::big,
+                     rest == 0 ? number : binary(ir::Op::shr, number, rest));
+        done += width;
+    }
+}
+
+// Bits among others: byte by byte, those around it stay.
+void Emitter::write_bits(const sema::Header &, const sema::Field &field, Place first, ir::ValueId number)
+{
+    const std::uint32_t end = field.bit_offset + field.bits;
+    for (std::uint32_t byte = field.bit_offset / 8; byte * 8 < end; ++byte) {
+        const std::uint32_t from = std::max(byte * 8, field.bit_offset);
+        const std::uint32_t to = std::min(byte * 8 + 8, end);
+        const std::uint32_t below = end - to;          // bits of the number under those in this byte
+        const std::uint32_t shift = byte * 8 + 8 - to; // bits of the byte under the field's
+        const auto mask = most_of(to - from);
+        auto part = below == 0 ? number : binary(ir::Op::shr, number, below);
+        part = binary(ir::Op::bit_and, part, mask, mask);
+        if (to - from < 8) {
+            const auto old = load(first, byte, 1, ir::Order::big);
+            part = binary(ir::Op::bit_or, binary(ir::Op::bit_and, old, 0xff & ~(mask << shift), 0xff),
+                          shift == 0 ? part : binary(ir::Op::shl, part, shift, 0xff), 0xff);
+        }
+        store_packet(first, byte, 1, ir::Order::big, part);
+    }
+}
+
+// The 16-bit words that a field touches, summed up; as they are, or each in complement.
+ir::ValueId Emitter::sum_of_words(const sema::Field &field, Place first, std::uint32_t size, bool complement)
+{
+    ir::ValueId sum;
+    std::uint64_t most = 0;
+    for (std::uint32_t at = field.bit_offset / 16 * 2; at * 8 < field.bit_offset + field.bits; at += 2) {
+        ir::ValueId word;
+        if (at + 2 <= size)
+            word = load(first, at, 2, ir::Order::big);
+        else
+            word = binary(ir::Op::shl, load(first, at, 1, ir::Order::big), 8, 0xffff);
+        if (complement)
+            word = binary(ir::Op::bit_xor, word, 0xffff, 0xffff);
+        most += 0xffff;
+        sum = sum.valid() ? binary(ir::Op::add, sum, word, most) : word;
+    }
+    return sum;
+}
+
+// A sum of 16-bit words with the carries added in (RFC 1071).
+ir::ValueId Emitter::folded(ir::ValueId sum)
+{
+    for (int i = 0; i < 2; ++i)
+        sum = binary(ir::Op::add, binary(ir::Op::bit_and, sum, 0xffff, 0xffff), binary(ir::Op::shr, sum, 16, 0xffff),
+                     i == 0 ? 0x1fffe : 0xffff);
+    return sum;
+}
+
+void Emitter::change_field(const sema::SetField &set, const NewField &to, const Knowledge &known)
+{
+    const sema::Header &header = unit_.headers[set.header.header];
+    const sema::Field &field = header.fields[set.field];
+    const Env env{.known = &known};
+    const Place first = start_of(set.header, env);
+    std::vector<const sema::SetField::Covering *> covering;
+    for (const auto &one : set.checksums)
+        if (known[facts_.find({Fact::Kind::present, one.header.header, one.header.index})] == Truth::yes)
+            covering.push_back(&one);
+    if (covering.empty())
+        return write_field(header, field, first, to);
+    const auto before = sum_of_words(field, first, header.fixed_size, true);
+    write_field(header, field, first, to);
+    const auto change = binary(ir::Op::add, before, sum_of_words(field, first, header.fixed_size, false));
+    std::vector<ir::ValueId> changes(set.checksums.size()); // by checksum: what its own change adds for those around it
+    for (const auto *one : covering) {
+        auto sum = change;
+        for (const std::size_t inner : one->covers)
+            if (changes[inner].valid())
+                sum = binary(ir::Op::add, sum, changes[inner]);
+        const auto number = static_cast<std::size_t>(one - set.checksums.data());
+        changes[number] = update_checksum(one->header, sum, env);
+    }
+}
+
+// RFC 1624, equation 3: HC' = ~(~HC + ~m + m'); `change` is ~m + m'. Returns ~HC + HC', 0 where nothing was changed.
+ir::ValueId Emitter::update_checksum(sema::HeaderRef ref, ir::ValueId change, const Env &env)
+{
+    const sema::Header &header = unit_.headers[ref.header];
+    const sema::Checksum &checksum = *header.checksum;
+    const auto at = header.fields[checksum.field].bit_offset / 8;
+    const Place first = start_of(ref, env);
+    const auto old = load(first, at, 2, ir::Order::big);
+    const auto join = new_block();
+    const auto outcome = program_.add_value(ir::ValueKind::number);
+    program_.blocks[join].params.push_back(outcome);
+    if (checksum.zero) {
+        const auto there = new_block();
+        const auto unchanged = constant(0);
+        branch(ir::Cond::ne, old, 0, to(there), {join, {unchanged}});
+        start(there);
+    }
+    const auto inverted = binary(ir::Op::bit_xor, old, 0xffff, 0xffff);
+    const auto sum = folded(binary(ir::Op::add, inverted, change));
+    const auto fresh = binary(ir::Op::bit_xor, sum, 0xffff, 0xffff);
+    const auto write = new_block();
+    const auto written = program_.add_value(ir::ValueKind::number, 0xffff);
+    program_.blocks[write].params.push_back(written);
+    if (checksum.zero) {
+        const auto in_place_of_zero = constant(*checksum.zero);
+        branch(ir::Cond::eq, fresh, 0, {write, {in_place_of_zero}}, {write, {fresh}});
+    } else {
+        jump({write, {fresh}});
+    }
+    start(write);
+    store_packet(first, at, 2, ir::Order::big, written);
+    jump({join, {binary(ir::Op::add, inverted, written)}});
+    start(join);
+    return outcome;
+}
+
+void Emitter::set_field(const sema::SetField &set, NodeId id, Knowledge &known)
+{
+    const NodeId after = graph_.nodes[id].yes;
+    const NewField to = new_field(set, {.known = &known}, go(after, known));
+    change_field(set, to, known);
+    if (set.structural)
+        forget(known);
+    jump(go(after, known));
+}
+
+void Emitter::swap_fields(const sema::Swap &swap, NodeId id, Knowledge &known)
+{
+    const NodeId after = graph_.nodes[id].yes;
+    const Env env{.known = &known};
+    const auto unchanged = go(after, known);
+    const NewField left = new_field(swap.left, env, unchanged);
+    const NewField right = new_field(swap.right, env, unchanged);
+    change_field(swap.left, left, known);
+    change_field(swap.right, right, known);
+    if (swap.left.structural || swap.right.structural)
+        forget(known);
+    jump(go(after, known));
+}
+
+// What headers the packet has may be different now; its ends are where they were.
+void Emitter::forget(Knowledge &known) const
+{
+    Knowledge fresh(facts_.size(), known.start, known.end);
+    fresh.moved = known.moved;
+    known = std::move(fresh);
+}
+
+// ---- Bytes put in and taken out
+// --------------------------------------------------------------------------------------
+
+// Moves the packet's start. Goes on where there was room and `bytes` are there; a packet that cannot be changed as
+// asked must not go on as if it were: it is aborted, which `xdp:xdp_exception` tells of.
+void Emitter::move_start(ir::ValueId by, std::uint32_t bytes, Knowledge &known)
+{
+    ir::Inst &adjust = inst(ir::Op::adjust_head);
+    adjust.a = by;
+    const auto status = number(adjust);
+    ask_ends_anew(known);
+    const auto moved = new_block();
+    const auto there = new_block();
+    const auto refused = new_block();
+    branch(ir::Cond::eq, status, 0, to(moved), to(refused));
+    start(moved);
+    guard({packet_start_, 0}, bytes, to(there), to(refused));
+    start(refused);
+    give(XDP_ABORTED);
+    start(there);
+}
+
+// The packet's bytes [from, from + size) to its beginning.
+void Emitter::move_forward(std::uint32_t from, std::uint32_t size)
+{
+    const Place first{packet_start_, 0};
+    for (std::uint32_t done = 0; done < size;) {
+        std::uint32_t width = 8;
+        while (width > size - done)
+            width /= 2;
+        const auto piece = load(first, from + done, static_cast<std::uint8_t>(width), ir::Order::big);
+        store_packet(first, done, static_cast<std::uint8_t>(width), ir::Order::big, piece);
+        done += width;
+    }
+}
+
+// Bytes of the packet in registers, and back: 8, 4, 2, 1 at a time.
+std::vector<ir::ValueId> Emitter::taken(Place from, std::uint32_t size)
+{
+    std::vector<ir::ValueId> out;
+    for (std::uint32_t done = 0; done < size;) {
+        std::uint32_t width = 8;
+        while (width > size - done)
+            width /= 2;
+        out.push_back(load(from, done, static_cast<std::uint8_t>(width), ir::Order::big));
+        done += width;
+    }
+    return out;
+}
+
+void Emitter::put_back(Place place, std::uint32_t size, const std::vector<ir::ValueId> &pieces)
+{
+    std::size_t next = 0;
+    for (std::uint32_t done = 0; done < size;) {
+        std::uint32_t width = 8;
+        while (width > size - done)
+            width /= 2;
+        store_packet(place, done, static_cast<std::uint8_t>(width), ir::Order::big, pieces[next++]);
+        done += width;
+    }
+}
+
+void Emitter::push_link(const sema::Push &push, NodeId id, Knowledge &known)
+{
+    const NodeId after = graph_.nodes[id].yes;
+    const sema::Header &base = unit_.headers[push.base];
+    const sema::Header &link = unit_.headers[push.link];
+    const auto unchanged = go(after, known);
+    std::vector<NewField> values;
+    for (const auto &[field, value] : push.fields)
+        values.push_back({.wide = {{}, this->value(value, {.known = &known}, unchanged)}});
+    const auto size = link.fixed_size;
+    move_start(constant(0 - std::uint64_t(size)), base.fixed_size + size, known);
+    move_forward(size, base.fixed_size);
+    const Place first{packet_start_, 0};
+    const Place tag = first.plus(base.fixed_size);
+    for (std::uint32_t at = 0; at < size; ++at)
+        store_packet(tag, at, 1, ir::Order::big, constant(0));
+    const sema::Field &selector = base.fields[base.chain->selector];
+    write_field(link, link.fields[*link.then], tag, {.wide = {{}, field(base, selector, first)}});
+    write_field(base, selector, first, {.wide = {{}, constant(push.selector)}});
+    for (std::size_t i = 0; i < values.size(); ++i)
+        write_field(link, link.fields[push.fields[i].first], tag, values[i]);
+    jump(go(after, known));
+}
+
+void Emitter::pop_link(const sema::Pop &pop, NodeId id, Knowledge &known)
+{
+    const NodeId after = graph_.nodes[id].yes;
+    const sema::Header &base = unit_.headers[pop.base];
+    const sema::Header &link = unit_.headers[pop.link];
+    const Place first{packet_start_, 0};
+    const auto whole = new_block();
+    guard(first, base.fixed_size + link.fixed_size, to(whole), go(after, known));
+    start(whole);
+    const auto front = taken(first, base.fixed_size);
+    const auto behind = field(link, link.fields[*link.then], first.plus(base.fixed_size));
+    move_start(constant(link.fixed_size), base.fixed_size, known);
+    const Place moved{packet_start_, 0};
+    put_back(moved, base.fixed_size, front);
+    write_field(base, base.fields[base.chain->selector], moved, {.wide = {{}, behind}});
+    jump(go(after, known));
+}
 
 } // namespace xdpf::lowering

@@ -16,7 +16,7 @@ void Emitter::emit_step(NodeId id, Knowledge &known)
     if (const auto *let = std::get_if<sema::Let>(&step.node))
         return emit_let(*let, env, go(node.yes, known), absent);
     if (absent) {
-        if (warned_.insert(&step).second)
+        if (!step.may_be_absent && warned_.insert(&step).second)
             warn_absent(step);
         return jump(go(node.yes, known));
     }

@@ -11,6 +11,9 @@ Unit Analyzer::run()
     build_headers();
     for (std::size_t i = 0; i < map_sources_.size(); ++i)
         build_map(MapId(i), *map_sources_[MapId(i)].file, *map_sources_[MapId(i)].decl);
+    build_params();
+    for (std::size_t i = 0; i < map_sources_.size(); ++i)
+        build_contents(MapId(i), *map_sources_[MapId(i)].file, *map_sources_[MapId(i)].decl);
     check_constants();
     build_programs();
     for (const auto &module : modules_.files)
@@ -44,9 +47,9 @@ void Analyzer::check_constants()
             }
 }
 
-Unit analyze(const Modules &modules, Sources &sources, Diagnostics &diagnostics)
+Unit analyze(const Modules &modules, Sources &sources, Diagnostics &diagnostics, const AnalyzeOptions &options)
 {
-    return Analyzer(modules, sources, diagnostics).run();
+    return Analyzer(modules, sources, diagnostics, options).run();
 }
 
 } // namespace xdpf::sema

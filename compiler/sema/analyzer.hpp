@@ -10,19 +10,40 @@
 #pragma once
 
 #include "compiler/base/diagnostic.hpp"
+#include "compiler/sema/analyze.hpp"
 #include "compiler/sema/literals.hpp"
 #include "compiler/sema/modules.hpp"
 #include "compiler/sema/typed.hpp"
 #include "grammar/ast.hpp"
 
+#include <deque>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <variant>
 #include <vector>
 
 namespace xdpf::sema {
+
+struct Scope;
+
+// While a `def` is expanded: what its parameters stand for, and in which scope that was written.
+struct Bindings {
+    const ast::Def *def;
+    const std::vector<ast::Argument> *arguments;
+    const Scope *caller;
+};
+
+// The values that `let` has named so far, innermost first.
+struct LetScope {
+    std::string name;
+    std::size_t let = 0;
+    ValueType type = ValueType::number;
+    std::uint32_t bits = 64;
+    const LetScope *outer = nullptr;
+};
 
 // Where an expression stands: whose names it sees.
 struct Scope {
@@ -31,6 +52,9 @@ struct Scope {
     int any_index = -1;             // inside `any`: the link meant where no index is given
     HeaderId *any_header = nullptr; // and which link header that was
     bool declares = false;          // inside a header's clauses: items of lists are meant in general
+
+    const Bindings *bindings = nullptr;
+    const LetScope *lets = nullptr;
 
     [[nodiscard]] const ast::Expr &operator[](ast::ExprId id) const { return file->exprs[id]; }
 };
@@ -71,8 +95,20 @@ struct Reference {
     std::size_t used = 0; // so many names
 };
 
+struct DefSymbol {
+    const ast::File *file;
+    const ast::Def *decl;
+};
+
+struct ParamSymbol {
+    const ast::File *file;
+    const ast::Param *decl;
+    bool broken = false;
+    std::optional<std::size_t> field = std::nullopt; // of the params map's value, once it is laid out
+};
+
 struct Symbol {
-    std::variant<HeaderId, MapId, ConstSymbol, UnionSymbol> what;
+    std::variant<HeaderId, MapId, ConstSymbol, UnionSymbol, DefSymbol, ParamSymbol> what;
     Span span;
 };
 
@@ -87,8 +123,8 @@ bool names_of(ast::ExprId id, const Scope &scope, std::vector<NamePart> &out);
 
 class Analyzer {
 public:
-    Analyzer(const Modules &modules, Sources &sources, Diagnostics &diagnostics)
-        : modules_(modules), sources_(sources), diagnostics_(diagnostics)
+    Analyzer(const Modules &modules, Sources &sources, Diagnostics &diagnostics, const AnalyzeOptions &options)
+        : modules_(modules), options_(options), sources_(sources), diagnostics_(diagnostics)
     {
     }
     Unit run();
@@ -158,6 +194,7 @@ private:
     // expressions.cpp
     std::optional<ExprId> value(ast::ExprId id, const Scope &scope);
     std::optional<ExprId> identifier_value(const ast::Identifier &node, Span span, const Scope &scope);
+    std::optional<std::optional<ExprId>> surroundings(std::string_view name, Span span);
     std::optional<ExprId> constant_value(const std::string &name, ConstSymbol &constant, Span span);
     std::optional<ExprId> member_value(ast::ExprId id, const Scope &scope);
     std::optional<ExprId> slice_value(const ast::Expr &expr, const Scope &scope);
@@ -181,6 +218,42 @@ private:
     [[nodiscard]] std::optional<u128> constant_of(ExprId id) const;
     [[nodiscard]] std::string describe(ExprId id) const;
 
+    [[nodiscard]] bool names_map(ast::ExprId id, const Scope &scope);
+    [[nodiscard]] bool reads_map(ast::ExprId id, const Scope &scope);
+
+    // defs.cpp
+    std::pair<ast::ExprId, const Scope *> unbound(ast::ExprId id, const Scope &scope) const;
+    struct DefUse {
+        std::string_view name;
+        Span span;
+        const std::vector<ast::Argument> *arguments;
+    };
+    // Calls body(scope inside the definition); nothing where the use is wrong.
+    template <class F> bool expand(const DefSymbol &def, const DefUse &use, const Scope &scope, F body);
+    bool may_expand(const DefSymbol &def, const DefUse &use, const Scope &scope);
+    [[nodiscard]] const DefSymbol *def_named(std::string_view name);
+    std::optional<DefUse> use_of_def(ast::ExprId id, const Scope &scope);
+    std::optional<ExprId> def_value(const DefUse &use, const Scope &scope);
+    std::optional<PredId> def_predicate(const DefUse &use, const Scope &scope);
+    std::optional<SetValue> def_set(const DefUse &use, const Scope &scope);
+    bool use_action(const ast::Use &node, Span span, const Scope &scope, Action &out);
+    void check_defs();
+
+    // functions.cpp
+    std::optional<ExprId> call_value(const ast::Call &call, Span span, const Scope &scope);
+    std::optional<ExprId> hash_value(const ast::Call &call, Span span, const Scope &scope);
+    std::optional<ExprId> weighted_value(const ast::Call &call, Span span, const Scope &scope);
+    std::optional<PredId> one_in(const ast::Call &call, Span span, const Scope &scope);
+    std::optional<PredId> exceeds(const ast::Exceeds &node, Span span, const Scope &scope);
+    std::optional<PredId> pcap(const ast::Pcap &node, Span span);
+    std::optional<std::uint64_t> quantity(ast::ExprId id, const Scope &scope, std::string_view unit);
+
+    // params.cpp
+    std::optional<ExprId> param_value(const std::string &name, Span span);
+    bool build_param(ParamSymbol &param);
+    bool param_bounds(const ParamSymbol &param, const LayoutField &field, Parameter &out);
+    void build_params();
+
     // predicates.cpp
     std::optional<PredId> predicate(ast::ExprId id, const Scope &scope);
     std::optional<PredId> compare(const ast::Binary &node, Span span, const Scope &scope);
@@ -188,7 +261,7 @@ private:
                                                 Span span);
     std::optional<PredId> compare_bytes(Comparison op, ExprId left, ExprId right, Span span);
     std::optional<PredId> membership(const ast::Binary &node, Span span, const Scope &scope);
-    std::optional<PredId> in_map(ExprId key, MapId map, Span span);
+    std::optional<PredId> in_map(ast::ExprId written, MapId map, Span span, const Scope &scope);
     std::optional<PredId> any_of(ast::ExprId body, const Scope &scope);
     std::optional<PredId> path(ast::ExprId id, const Scope &scope);
     [[nodiscard]] bool right_behind(HeaderId front, HeaderId behind) const;
@@ -208,21 +281,93 @@ private:
     void build_map(MapId id, const ast::File &file, const ast::Map &decl);
     bool key_and_value(MapSpec &spec, const ast::File &file, const ast::Map &decl);
     std::optional<Layout> layout(const ast::Type &type, const ast::File &file, const std::string &struct_name);
+    std::optional<Layout> struct_layout(const ast::Type &type, const ast::File &file, const std::string &struct_name);
+    [[nodiscard]] Layout layout_of(const std::vector<ExprId> &values, const std::string &struct_name) const;
+    void append(Layout &layout, const std::string &name, ExprId value, std::uint32_t &align) const;
+    [[nodiscard]] static ValueType type_of(const LayoutField &field);
+    [[nodiscard]] static std::uint32_t width_of(const LayoutField &field) { return field.size * 8; }
+    std::optional<ExprId> field_named(const ast::Type &type);
+    std::optional<std::size_t> value_field(MapId map, const ast::Name *name, Span span);
     std::optional<MapId> map_named(const ast::Name &name);
     MapId default_xskmap(Span span);
     bool check_key(ExprId key, MapId map);
+    bool check_field(ExprId value, const LayoutField &field, const std::string &what, Span declared);
+    // The values of a key as written: m[a, b], m[(a, b)]; checked against the map.
+    std::optional<std::vector<ExprId>> key_of(MapId map, const std::vector<ast::ExprId> &written, Span span,
+                                              const Scope &scope);
+    std::optional<ExprId> map_value(const ast::Expr &expr, const Scope &scope);
+    bool set_map_attributes(MapSpec &spec, const ast::File &file, const ast::Map &decl);
+
+    // contents.cpp
+    void build_contents(MapId id, const ast::File &file, const ast::Map &decl);
+    bool add_content(MapId map, const ast::Argument &element, std::uint32_t position, const Scope &scope);
+    void read_contents(MapId map, const ast::File &file, const ast::Map &decl);
+    bool read_line(MapId map, FileId file, std::uint32_t at, std::string_view line,
+                   const std::vector<LayoutField> &fields, std::size_t keys);
+    std::optional<std::vector<std::byte>> value_bytes(MapId map, ast::ExprId id, const Scope &scope);
+    std::optional<std::vector<std::byte>> key_bytes(MapId map, const std::vector<ast::ExprId> &written, Span span,
+                                                    const Scope &scope);
+    bool put_constant(const LayoutField &field, ast::ExprId id, const std::string &what, const Scope &scope,
+                      std::vector<std::byte> &out);
 
     // analyze.cpp
     void check_constants();
 
     // rules.cpp
     void build_programs();
-    void set_attributes(const ast::Program &decl, const ast::File &file);
+    void number_programs();
+    void finish_program(Program &program);
+    void set_place(const ast::Program &decl, Program &out);
+    void set_attributes(const ast::Program &decl, const ast::File &file, Program &out);
+    void set_chain(const ast::Attribute &attribute, const ast::File &file, Program &out);
     std::vector<Rule> rules(const std::vector<ast::RuleId> &ids, const Scope &scope);
     std::optional<Rule> rule(ast::RuleId id, const Scope &scope);
     bool action(ast::ActionId id, const Scope &scope, Action &out);
     bool redirect(const ast::Redirect &node, Span span, const Scope &scope, Action &out);
+    bool redirect_to(const ast::RedirectTo &node, Span span, const Scope &scope, Action &out);
+    bool redirect_key(ExprId key, MapId map);
+    std::optional<std::uint32_t> fallback(const std::optional<ast::ActionId> &otherwise, const Scope &scope);
+    bool go_to(const ast::Goto &node, Span span, Action &out);
+    bool assembly(const ast::Asm &node, Span span, Action &out);
+    bool block(const ast::Block &block, const Scope &scope, Action &out);
+    void number_rules(std::vector<Rule> &rules, std::size_t &next) const;
+
+    // steps.cpp
+    bool step(const ast::Action &ast, const Scope &scope, Action &out);
     bool count(const ast::Count &node, Span span, const Scope &scope, Action &out);
+    bool assign(const ast::Assign &node, Span span, const Scope &scope, Action &out);
+    bool assign_fields(const ast::Set &set, MapId map, Span span, const Scope &scope, Assign &out);
+    bool erase(const ast::Delete &node, Span span, const Scope &scope, Action &out);
+    bool add_to(const ast::AddTo &node, Span span, const Scope &scope, Action &out);
+    bool let(const ast::Let &node, Span span, const Scope &scope, Action &out);
+    bool emit(const ast::Emit &node, Span span, const Scope &scope, Action &out);
+    bool sample(const ast::Sample &node, Span span, const Scope &scope, Action &out);
+    bool metadata(const ast::Metadata &node, Span span, const Scope &scope, Action &out);
+    bool is_ring(MapId map, Span span);
+    bool fork(const ast::If &node, Span span, const Scope &scope, Action &out);
+
+    // rewrite.cpp: fields and tags         tunnels.cpp: encap, decap
+    bool rewrite(const ast::Action &ast, const Scope &scope, Action &out);
+    bool set_field(const ast::SetField &node, Span span, const Scope &scope, Action &out);
+    bool swap(const ast::Swap &node, Span span, const Scope &scope, Action &out);
+    bool push(const ast::Push &node, Span span, const Scope &scope, Action &out);
+    bool pop(const ast::Pop &node, Span span, Action &out);
+    std::optional<SetField> writing(ExprId field, ExprId value, Span span);
+    bool fits_field(ExprId value, const Header &header, const Field &field, Span span);
+    void find_checksums(SetField &step);
+    bool even_between(HeaderId outer, HeaderId inner) const;
+    [[nodiscard]] bool stands_behind(HeaderId inner, HeaderId outer) const;
+    [[nodiscard]] bool is_structural(HeaderId header, const Field &field) const;
+    bool written_arguments(const ast::Layer &layer, HeaderId header, const Scope &scope,
+                           std::vector<std::pair<std::size_t, ExprId>> &out);
+    [[nodiscard]] std::optional<std::uint64_t> selector_of(PredId condition) const;
+    std::optional<HeaderId> base_of_link(const ast::Name &name, HeaderId &link);
+    bool encap(const ast::Encap &node, Span span, const Scope &scope, Action &out);
+    bool decap(const ast::Decap &node, Span span, Action &out);
+    bool encap_fields(const ast::Encap &node, const Scope &scope, Encap &out);
+    bool encap_place(const ast::Encap &node, HeaderId first, Encap &out);
+    bool encap_carried(const ast::Encap &node, HeaderId last, Encap &out);
+    bool changes_packet(Span span);
 
     // tests.cpp
     void build_test(const ast::File &file, const ast::Test &test);
@@ -231,13 +376,18 @@ private:
     bool expect_verdict(const ast::ExpectStatement &statement, ast::ActionId id, const Scope &scope, TestImage &out);
     bool expect_entry(const ast::ExpectStatement &statement, ast::ExprId id, const Scope &scope, TestImage &out);
     void report_unknown_member(const MapSpec &spec, const ast::Argument &element, const Scope &scope);
-    std::optional<std::vector<std::byte>> key_bytes(MapId map, ast::ExprId id, const Scope &scope);
 
     // packets.cpp
     std::optional<std::vector<std::byte>> packet(const ast::PacketStatement &statement, const Scope &scope);
     friend class PacketBuilder;
 
     const Modules &modules_;
+    const AnalyzeOptions options_;
+    std::size_t lets_ = 0;       // of the program in hand
+    std::size_t expansions_ = 0; // of defs
+    std::deque<LetScope> let_scopes_;
+    std::map<std::string, std::size_t, std::less<>> program_numbers_;
+    ProgramImage::Place place_ = ProgramImage::Place::interface; // of the program in hand
     Sources &sources_;
     Diagnostics &diagnostics_;
     Unit unit_;

@@ -8,7 +8,9 @@ namespace xdpf::sema {
 namespace {
 
 // Names the language itself gives a meaning to, wherever a value can stand.
-constexpr std::array<std::string_view, 4> reserved{"packet", "rx_queue", "iface", "payload"};
+constexpr std::array<std::string_view, 15> reserved{"packet",  "rx_queue", "iface",    "payload", "egress_iface",
+                                                    "now",     "random",   "cpu",      "rx_hash", "rx_timestamp",
+                                                    "rx_vlan", "hash",     "weighted", "one_in",  "exceeds"};
 constexpr std::size_t longest_kernel_name = 15; // BPF_OBJ_NAME_LEN of <linux/bpf.h> less the NUL
 
 } // namespace
@@ -47,6 +49,10 @@ void Analyzer::declare_all()
                 }
             } else if (const auto *either = std::get_if<ast::Union>(&decl.node)) {
                 declare(either->name, {UnionSymbol{&module->ast, either}, either->name.span});
+            } else if (const auto *def = std::get_if<ast::Def>(&decl.node)) {
+                declare(def->name, {DefSymbol{&module->ast, def}, def->name.span});
+            } else if (const auto *param = std::get_if<ast::Param>(&decl.node)) {
+                declare(param->name, {ParamSymbol{&module->ast, param}, param->name.span});
             } else if (const auto *constant = std::get_if<ast::Const>(&decl.node)) {
                 declare(constant->name, {ConstSymbol{&module->ast, constant}, constant->name.span});
             }
@@ -62,7 +68,7 @@ Symbol *Analyzer::find(std::string_view name)
 
 std::vector<std::string> Analyzer::names() const
 {
-    std::vector<std::string> out{"packet", "rx_queue", "iface"};
+    std::vector<std::string> out(reserved.begin(), reserved.end());
     for (const auto &[name, symbol] : symbols_)
         out.push_back(name);
     std::ranges::sort(out);

@@ -1,6 +1,7 @@
 #include "compiler/sema/analyzer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace xdpf::sema {
@@ -101,9 +102,13 @@ std::optional<u128> Analyzer::constant_of(ExprId id) const
     return constant ? std::optional(constant->value) : std::nullopt;
 }
 
-std::optional<ExprId> Analyzer::value(ast::ExprId id, const Scope &scope)
+std::optional<ExprId> Analyzer::value(ast::ExprId written, const Scope &outer)
 {
+    const auto [id, where] = unbound(written, outer);
+    const Scope &scope = *where;
     const ast::Expr &expr = scope[id];
+    if (const auto use = use_of_def(id, scope))
+        return def_value(*use, scope);
     if (const auto *literal = std::get_if<ast::Literal>(&expr.node)) {
         const auto read = read_literal(*literal, expr.span, diagnostics_);
         if (!read)
@@ -129,8 +134,15 @@ std::optional<ExprId> Analyzer::value(ast::ExprId id, const Scope &scope)
         return unary_value(*unary, expr.span, scope);
     if (const auto *binary = std::get_if<ast::Binary>(&expr.node))
         return binary_value(*binary, expr.span, scope);
-    if (const auto *call = std::get_if<ast::Call>(&expr.node)) {
-        diagnostics_.report(Kind::unknown_function, call->callee.span, call->callee.text);
+    if (const auto *call = std::get_if<ast::Call>(&expr.node))
+        return call_value(*call, expr.span, scope);
+    if (std::holds_alternative<ast::Pcap>(expr.node) || std::holds_alternative<ast::Exceeds>(expr.node)) {
+        diagnostics_.report(Kind::not_a_value, expr.span, "a condition");
+        return std::nullopt;
+    }
+    if (std::holds_alternative<ast::Tuple>(expr.node)) {
+        diagnostics_.report(Kind::not_a_value, expr.span, "several values")
+            .suggest("they make a key together: (ipv4.src, udp.dport) in seen, seen[ipv4.src, udp.dport]");
         return std::nullopt;
     }
     const bool range = std::holds_alternative<ast::Range>(expr.node);
@@ -144,8 +156,11 @@ std::optional<ExprId> Analyzer::identifier_value(const ast::Identifier &node, Sp
     if (scope.self.valid())
         if (find_field(scope.self, node.text))
             return field_value({scope.self}, node.text, span, span);
-    if (node.text == "rx_queue" || node.text == "iface")
-        return add(Expr{ValueType::number, 32, node.text == "iface" ? Metadata::iface : Metadata::rx_queue, span});
+    for (const LetScope *let = scope.lets; let != nullptr; let = let->outer)
+        if (let->name == node.text)
+            return add(Expr{let->type, let->bits, LetValue{let->let}, span});
+    if (const auto outside = surroundings(node.text, span))
+        return *outside;
     Symbol *symbol = find(node.text);
     if (symbol == nullptr && damaged(node.text))
         return std::nullopt;
@@ -160,6 +175,8 @@ std::optional<ExprId> Analyzer::identifier_value(const ast::Identifier &node, Sp
             unit_.exprs[*result].span = span;
         return result;
     }
+    if (std::holds_alternative<ParamSymbol>(symbol->what))
+        return param_value(node.text, span);
     const bool header = std::holds_alternative<HeaderId>(symbol->what);
     auto &report = diagnostics_.report(Kind::not_a_value, span, header ? "a header" : "a map");
     if (header) {
@@ -168,6 +185,40 @@ std::optional<ExprId> Analyzer::identifier_value(const ast::Identifier &node, Sp
             report.suggest(fmt::format("name one of its fields, e.g. {}.{}", node.text, fields.front().name));
     }
     return std::nullopt;
+}
+
+// What is not in the packet. The outer optional: the name is one of these.
+std::optional<std::optional<ExprId>> Analyzer::surroundings(std::string_view name, Span span)
+{
+    struct Name {
+        std::string_view text;
+        Metadata what;
+        std::uint32_t bits;
+    };
+    static constexpr std::array names{Name{"rx_queue", Metadata::rx_queue, 32},
+                                      Name{"iface", Metadata::iface, 32},
+                                      Name{"egress_iface", Metadata::egress_iface, 32},
+                                      Name{"now", Metadata::now, 64},
+                                      Name{"random", Metadata::random, 32},
+                                      Name{"cpu", Metadata::cpu, 32},
+                                      Name{"rx_hash", Metadata::rx_hash, 32},
+                                      Name{"rx_timestamp", Metadata::rx_timestamp, 64},
+                                      Name{"rx_vlan", Metadata::rx_vlan, 16}};
+    const auto found = std::ranges::find(names, name, &Name::text);
+    if (found == names.end())
+        return std::nullopt;
+    const bool received =
+        found->what == Metadata::rx_hash || found->what == Metadata::rx_timestamp || found->what == Metadata::rx_vlan;
+    if (found->what == Metadata::egress_iface && place_ != ProgramImage::Place::devmap) {
+        diagnostics_.report(Kind::not_here, span, name, "only a program on a devmap knows where a packet goes")
+            .suggest("defprogram NAME on devmap { … }");
+        return std::optional<ExprId>();
+    }
+    if (received && place_ != ProgramImage::Place::interface) {
+        diagnostics_.report(Kind::not_here, span, name, "only a program on an interface can ask its driver");
+        return std::optional<ExprId>();
+    }
+    return add(Expr{ValueType::number, found->bits, found->what, span});
 }
 
 // What a constant stands for where one value is wanted.

@@ -125,10 +125,18 @@ std::optional<LiteralValue> read_literal(const ast::Literal &literal, Span span,
     std::optional<u128> number;
     switch (literal.kind) {
     case LiteralKind::integer: number = read_integer(literal.text, span, diagnostics); break;
-    case LiteralKind::quantity:
-        diagnostics.report(Kind::misplaced_quantity, span, literal.text)
-            .suggest("rates and durations belong to limits; write a plain number here");
-        return std::nullopt;
+    case LiteralKind::quantity: {
+        if (literal.text.ends_with("/s")) {
+            diagnostics.report(Kind::misplaced_quantity, span, literal.text)
+                .suggest("a rate belongs to a limit: exceeds(1000/s per ipv4.src)");
+            return std::nullopt;
+        }
+        const auto duration = read_quantity(literal, span, diagnostics);
+        if (!duration)
+            return std::nullopt;
+        value.first = value.last = *duration;
+        return value;
+    }
     case LiteralKind::mac:
         value.type = ValueType::mac;
         number = read_mac(literal.text);
@@ -148,6 +156,24 @@ std::optional<LiteralValue> read_literal(const ast::Literal &literal, Span span,
     if (slash == std::string::npos)
         return value;
     return with_prefix(value, std::string_view(literal.text).substr(slash + 1), literal.text, span, diagnostics);
+}
+
+std::optional<std::uint64_t> read_quantity(const ast::Literal &literal, Span span, Diagnostics &diagnostics)
+{
+    static constexpr std::array<std::pair<std::string_view, std::uint64_t>, 5> units{
+        {{"/s", 1}, {"ns", 1}, {"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}}};
+    const std::string_view text = literal.text;
+    const auto unit = std::ranges::find_if(units, [&](const auto &one) { return text.ends_with(one.first); });
+    if (unit == units.end())
+        return std::nullopt;
+    const auto number = read_integer(std::string(text.substr(0, text.size() - unit->first.size())), span, diagnostics);
+    if (!number)
+        return std::nullopt;
+    if (*number > UINT64_MAX / unit->second) {
+        diagnostics.report(Kind::number_too_large, span, fmt::format("{} in nanoseconds", text));
+        return std::nullopt;
+    }
+    return static_cast<std::uint64_t>(*number * unit->second);
 }
 
 std::string counted(std::uint64_t count, std::string_view what)

@@ -24,6 +24,10 @@ struct LiteralValue {
 [[nodiscard]] std::optional<LiteralValue> read_literal(const ast::Literal &literal, Span span,
                                                        Diagnostics &diagnostics);
 
+// Of a quantity: a rate as events a second, a duration in nanoseconds.
+[[nodiscard]] std::optional<std::uint64_t> read_quantity(const ast::Literal &literal, Span span,
+                                                         Diagnostics &diagnostics);
+
 // "1 bit", "2 bits"
 [[nodiscard]] std::string counted(std::uint64_t count, std::string_view what);
 

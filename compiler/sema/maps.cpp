@@ -4,30 +4,51 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace xdpf::sema {
 namespace {
 
 constexpr std::uint64_t most_bytes = std::uint64_t(1) << 31; // of an array's values
+constexpr std::uint32_t longest_key = 256;                   // bytes; both are built on the stack of 512
+constexpr std::uint32_t longest_value = 128;
+constexpr std::uint64_t page = 4096; // the least that a ring buffer has
 constexpr std::uint32_t auto_xskmap_entries = 64;
+
+constexpr std::array all_kinds{
+#define XDPF_MAP_KIND(name, bpf_type, traits) MapKind::name,
+#include "compiler/map_kinds.def"
+#undef XDPF_MAP_KIND
+};
 
 std::optional<MapKind> kind_named(std::string_view name)
 {
-    for (std::size_t i = 0; i <= static_cast<std::size_t>(MapKind::lpm_trie); ++i)
-        if (name_of(static_cast<MapKind>(i)) == name)
-            return static_cast<MapKind>(i);
-    return std::nullopt;
+    const auto found = std::ranges::find(all_kinds, name, [](MapKind kind) { return name_of(kind); });
+    return found == all_kinds.end() ? std::nullopt : std::optional(*found);
 }
 
 std::vector<std::string> kind_names()
 {
     std::vector<std::string> out;
-    for (std::size_t i = 0; i <= static_cast<std::size_t>(MapKind::lpm_trie); ++i)
-        out.emplace_back(name_of(static_cast<MapKind>(i)));
+    for (const MapKind kind : all_kinds)
+        if (!has(kind, map_trait::programs)) // `goto` brings its own
+            out.emplace_back(name_of(kind));
     return out;
 }
 
 Layout plain_number(std::uint32_t size) { return {"", size, {{"", FieldFormat::number, 0, size, false}}}; }
+
+std::uint32_t round_up(std::uint32_t size, std::uint32_t align) { return (size + align - 1) / align * align; }
+
+// Natural alignment, as C lays out a struct; addresses and bytes stand where they come.
+void lay_out(Layout &layout, LayoutField field, std::uint32_t &align)
+{
+    const auto own = field.format == FieldFormat::number ? field.size : 1;
+    align = std::max(align, own);
+    field.offset = round_up(layout.size, own);
+    layout.size = field.offset + field.size;
+    layout.fields.push_back(std::move(field));
+}
 
 FieldFormat format_of(ValueType type)
 {
@@ -56,8 +77,10 @@ std::string example(MapKind kind, const std::string &name)
         return fmt::format("defmap {} : {}[64]", name, name_of(kind));
     if (has(kind, map_trait::array))
         return fmt::format("defmap {} : {}<counter>[256]", name, name_of(kind));
-    if (has(kind, map_trait::prefix))
+    if (has(kind, map_trait::prefix) || has(kind, map_trait::keyless))
         return fmt::format("defmap {} : {}<ipv4.src>[10_000]", name, name_of(kind));
+    if (has(kind, map_trait::ring))
+        return fmt::format("defmap {} : {}[1_048_576]", name, name_of(kind));
     return fmt::format("defmap {} : {}<ipv4.src -> counter>[65_536]", name, name_of(kind));
 }
 
@@ -75,8 +98,12 @@ void Analyzer::build_map(MapId id, const ast::File &file, const ast::Map &decl)
         return;
     }
     MapSpec spec{.name = decl.name.text, .kind = *kind, .span = decl.name.span};
-    for (const auto &attribute : decl.attributes)
-        diagnostics_.report(Kind::unknown_attribute, attribute.name.span, attribute.name.text);
+    if (has(*kind, map_trait::programs)) {
+        bad(decl.kind.span, "'goto' brings a map of programs of its own").suggest("goto other_program");
+        return;
+    }
+    if (!set_map_attributes(spec, file, decl))
+        return;
     if (!decl.entries) {
         bad(decl.name.span, "it needs a size").suggest(example(*kind, decl.name.text));
         return;
@@ -84,17 +111,51 @@ void Analyzer::build_map(MapId id, const ast::File &file, const ast::Map &decl)
     const auto entries = constant(*decl.entries, {&file});
     if (!entries || !key_and_value(spec, file, decl))
         return;
+    const Span size_span = file.exprs[*decl.entries].span;
     const std::uint64_t stride = std::max<std::uint64_t>(8, spec.value.size);
-    const bool array = has(*kind, map_trait::array);
-    if (*entries == 0 || *entries > UINT32_MAX || (array && *entries > most_bytes / stride)) {
-        const auto most = array ? most_bytes / stride : UINT32_MAX;
-        bad(file.exprs[*decl.entries].span, fmt::format("it can have 1 to {} entries", most));
+    if (has(*kind, map_trait::ring)) {
+        if (*entries < page || *entries > most_bytes || !std::has_single_bit(*entries)) {
+            bad(size_span, fmt::format("its size in bytes is a power of two from {} to {}", page, most_bytes))
+                .suggest(example(*kind, decl.name.text));
+            return;
+        }
+    } else if (*entries == 0 || *entries > UINT32_MAX || *entries > most_bytes / stride) {
+        // The kernel takes more of some kinds, and then has not the memory for them.
+        bad(size_span,
+            fmt::format("it can have 1 to {} entries", std::min<std::uint64_t>(UINT32_MAX, most_bytes / stride)));
         return;
     }
     spec.max_entries = static_cast<std::uint32_t>(*entries);
     if (has(*kind, map_trait::no_prealloc))
         spec.flags |= BPF_F_NO_PREALLOC;
     unit_.maps[id] = spec;
+}
+
+bool Analyzer::set_map_attributes(MapSpec &spec, const ast::File &file, const ast::Map &decl)
+{
+    bool good = true;
+    for (const auto &attribute : decl.attributes) {
+        if (attribute.name.text == "pinned" && !attribute.value) {
+            spec.pinned = true;
+        } else if (attribute.name.text == "flags" && attribute.value) {
+            const auto flags = constant(*attribute.value, {&file});
+            good = good && flags && *flags <= UINT32_MAX;
+            spec.flags = static_cast<std::uint32_t>(flags.value_or(0));
+            if (flags && *flags > UINT32_MAX)
+                diagnostics_.report(Kind::bad_attribute, attribute.name.span, "flags", "it has 32 bits");
+        } else if (attribute.name.text == "pinned" || attribute.name.text == "flags") {
+            diagnostics_
+                .report(Kind::bad_attribute, attribute.name.span, attribute.name.text,
+                        attribute.value ? "it takes no value" : "it takes a number")
+                .suggest("(pinned, flags = 1)");
+            good = false;
+        } else {
+            diagnostics_.report(Kind::unknown_attribute, attribute.name.span, attribute.name.text)
+                .suggest(did_you_mean(attribute.name.text, {"pinned", "flags"}));
+            good = false;
+        }
+    }
+    return good;
 }
 
 bool Analyzer::key_and_value(MapSpec &spec, const ast::File &file, const ast::Map &decl)
@@ -105,9 +166,27 @@ bool Analyzer::key_and_value(MapSpec &spec, const ast::File &file, const ast::Ma
     };
     const bool array = has(spec.kind, map_trait::array);
     spec.key = spec.value = plain_number(4);
-    if (has(spec.kind, map_trait::redirect))
-        return decl.types.empty() ||
-               bad(decl.types[0].span, "its keys are queues and its values sockets; it takes no types");
+    if (has(spec.kind, map_trait::ring)) {
+        spec.key = spec.value = {};
+        return decl.types.empty() || bad(decl.types[0].span, "what is emitted has a type of its own; it takes none");
+    }
+    if (has(spec.kind, map_trait::redirect)) {
+        if (spec.kind != MapKind::xskmap) // struct bpf_devmap_val, struct bpf_cpumap_val: index or size, program
+            spec.value = {decl.name.text + "_value",
+                          8,
+                          {{spec.kind == MapKind::cpumap ? "qsize" : "ifindex", FieldFormat::number, 0, 4, false},
+                           {"program", FieldFormat::number, 4, 4, false}}};
+        return decl.types.empty() || bad(decl.types[0].span, "its entries are the kernel's; it takes no types");
+    }
+    if (has(spec.kind, map_trait::keyless)) {
+        spec.key = {};
+        if (decl.types.size() != 1)
+            return bad(decl.name.span, "it needs the type of its values, and has no keys");
+        const auto made = layout(decl.types[0], file, decl.name.text + "_value");
+        if (made)
+            spec.value = *made;
+        return made.has_value();
+    }
     if (decl.types.empty())
         return bad(decl.name.span, array ? "it needs the type of its values" : "it needs the type of its keys");
     const ast::Type *key = array && !decl.arrow ? nullptr : &decl.types.front();
@@ -124,8 +203,16 @@ bool Analyzer::key_and_value(MapSpec &spec, const ast::File &file, const ast::Ma
             return false;
         spec.value = *made;
     }
+    if (spec.key.size > longest_key)
+        return bad(key->span, fmt::format("its keys have {} bytes; the kernel's stack has room for {}", spec.key.size,
+                                          longest_key));
+    if (spec.value.size > longest_value)
+        return bad(value->span, fmt::format("its values have {} bytes; the kernel's stack has room for {}",
+                                            spec.value.size, longest_value));
     if (array && (spec.key.size != 4 || spec.key.fields[0].format != FieldFormat::number))
         return bad(key->span, "the keys of an array are u32: indices");
+    if (has(spec.kind, map_trait::prefix) && spec.key.fields.size() != 1)
+        return bad(key->span, "the key of a trie is one value: a prefix of it is looked up");
     if (has(spec.kind, map_trait::prefix)) {
         LayoutField field = spec.key.fields[0];
         field.offset = 4;
@@ -139,6 +226,8 @@ bool Analyzer::key_and_value(MapSpec &spec, const ast::File &file, const ast::Ma
 
 std::optional<Layout> Analyzer::layout(const ast::Type &type, const ast::File &file, const std::string &struct_name)
 {
+    if (!type.parts.empty())
+        return struct_layout(type, file, struct_name);
     if (type.name.text == "counter" && !type.field && !type.size)
         return Layout{"counter",
                       16,
@@ -146,14 +235,7 @@ std::optional<Layout> Analyzer::layout(const ast::Type &type, const ast::File &f
     Field field;
     std::string name;
     if (type.field) {
-        const Symbol *symbol = find(type.name.text);
-        const auto *header = symbol != nullptr ? std::get_if<HeaderId>(&symbol->what) : nullptr;
-        if (header == nullptr) {
-            diagnostics_.report(Kind::unknown_header, type.name.span, type.name.text)
-                .suggest(did_you_mean(type.name.text, header_names()));
-            return std::nullopt;
-        }
-        const auto found = field_value({*header}, type.field->text, type.field->span, type.span);
+        const auto found = field_named(type);
         if (!found)
             return std::nullopt;
         field.type = unit_.exprs[*found].type;
@@ -166,8 +248,75 @@ std::optional<Layout> Analyzer::layout(const ast::Type &type, const ast::File &f
             return std::nullopt;
     }
     const auto size = field.type == ValueType::number ? number_bytes(field.bits) : field.bits / 8;
-    const LayoutField only{name, format_of(field.type), 0, size, false};
-    return Layout{name.empty() ? "" : struct_name, size, {only}};
+    const LayoutField only{name, format_of(field.type), 0, size,
+                           field.type == ValueType::number && field.little_endian};
+    return Layout{name.empty() ? "" : struct_name, size, {{only.name, only.format, 0, size, false}}};
+}
+
+// (ipv4.src, udp.dport), {packets: u64, seen: u64}
+std::optional<Layout> Analyzer::struct_layout(const ast::Type &type, const ast::File &file,
+                                              const std::string &struct_name)
+{
+    Layout out{.name = struct_name};
+    std::uint32_t align = 1;
+    for (std::size_t i = 0; i < type.parts.size(); ++i) {
+        const auto part = layout(type.parts[i], file, struct_name);
+        if (!part)
+            return std::nullopt;
+        if (part->fields.size() != 1) {
+            diagnostics_.report(Kind::unknown_type, type.parts[i].span, sources_.text(type.parts[i].span))
+                .suggest("numbers, addresses and fields of headers stand in a struct");
+            return std::nullopt;
+        }
+        LayoutField field = part->fields[0];
+        if (i < type.part_names.size())
+            field.name = type.part_names[i].text;
+        const auto taken = [&](const std::string &name) {
+            return name.empty() || std::ranges::find(out.fields, name, &LayoutField::name) != out.fields.end();
+        };
+        if (taken(field.name) && i < type.part_names.size()) {
+            diagnostics_.report(Kind::redefined, type.part_names[i].span, field.name);
+            return std::nullopt;
+        }
+        if (taken(field.name)) // of a tuple: (ipv4.src, arp.sha, u16)
+            field.name = fmt::format("{}_{}", field.name.empty() ? "part" : field.name, i);
+        lay_out(out, std::move(field), align);
+    }
+    out.size = round_up(out.size, align);
+    return out;
+}
+
+// The layout of values that are put together by the compiler: the key of a rate limit, a record.
+Layout Analyzer::layout_of(const std::vector<ExprId> &values, const std::string &struct_name) const
+{
+    Layout out{.name = struct_name};
+    std::uint32_t align = 1;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const Expr &expr = unit_.exprs[values[i]];
+        const auto size = expr.type == ValueType::number ? number_bytes(expr.bits) : expr.bits / 8;
+        lay_out(out, {fmt::format("part_{}", i), format_of(expr.type), 0, size, false}, align);
+    }
+    out.size = round_up(out.size, align);
+    return out;
+}
+
+void Analyzer::append(Layout &layout, const std::string &name, ExprId value, std::uint32_t &align) const
+{
+    const Expr &expr = unit_.exprs[value];
+    const auto size = expr.type == ValueType::number ? number_bytes(expr.bits) : expr.bits / 8;
+    lay_out(layout, {name, format_of(expr.type), 0, size, false}, align);
+}
+
+ValueType Analyzer::type_of(const LayoutField &field)
+{
+    switch (field.format) {
+    case FieldFormat::number: return ValueType::number;
+    case FieldFormat::mac: return ValueType::mac;
+    case FieldFormat::ipv4: return ValueType::ipv4;
+    case FieldFormat::ipv6: return ValueType::ipv6;
+    case FieldFormat::bytes: return ValueType::bytes;
+    }
+    return ValueType::bytes;
 }
 
 std::optional<MapId> Analyzer::map_named(const ast::Name &name)
@@ -202,39 +351,126 @@ MapId Analyzer::default_xskmap(Span span)
 bool Analyzer::check_key(ExprId key, MapId map)
 {
     const MapSpec &spec = unit_.maps[map];
-    if (spec.key.fields.empty())
+    const Layout &layout = has(spec.kind, map_trait::keyless) ? spec.value : spec.key;
+    if (layout.fields.empty())
         return false; // its declaration was in error
-    const LayoutField &field = spec.key.fields.back();
-    const Expr &expr = unit_.exprs[key];
+    return check_field(key, layout.fields.back(), fmt::format("a key of '{}'", spec.name), spec.span);
+}
+
+// Whether a value can be stored in a field of a key, a value or a parameter.
+bool Analyzer::check_field(ExprId value, const LayoutField &field, const std::string &what, Span declared)
+{
+    const Expr &expr = unit_.exprs[value];
     const bool same = format_of(expr.type) == field.format;
     const bool fits = field.format == FieldFormat::bytes ? expr.bits == field.size * 8 : true;
     // What is computed wraps where it is stored; what is read as it is has to fit.
-    const bool computed = std::holds_alternative<Binary>(expr.node) || std::holds_alternative<Unary>(expr.node);
-    const bool read = !computed && !constant_of(key);
+    const bool read = std::holds_alternative<FieldValue>(expr.node) || std::holds_alternative<ChainEnd>(expr.node) ||
+                      std::holds_alternative<Slice>(expr.node) || std::holds_alternative<Either>(expr.node);
     if (same && field.format == FieldFormat::number && read && expr.bits > field.size * 8) {
         diagnostics_
-            .report(Kind::key_mismatch, expr.span, spec.name, fmt::format("numbers of {} bits", field.size * 8),
-                    describe(key))
-            .note(spec.span, "declared here")
-            .suggest(fmt::format("declare wider keys, or say which bits count: {} & {:#x}", sources_.text(expr.span),
+            .report(Kind::value_mismatch, expr.span, what, fmt::format("a number of {} bits", field.size * 8),
+                    describe(value))
+            .note(declared, "declared here")
+            .suggest(fmt::format("declare it wider, or say which bits count: {} & {:#x}", sources_.text(expr.span),
                                  static_cast<std::uint64_t>(largest(field.size * 8))));
         return false;
     }
     if (same && fits) {
-        const auto constant = constant_of(key);
+        const auto constant = constant_of(value);
         if (constant && field.format == FieldFormat::number && *constant > largest(field.size * 8)) {
-            diagnostics_.report(Kind::constant_too_large, expr.span, to_string(expr.type, *constant),
-                                fmt::format("a key of '{}'", spec.name), counted(field.size * 8, "bit"));
+            diagnostics_.report(Kind::constant_too_large, expr.span, to_string(expr.type, *constant), what,
+                                counted(field.size * 8, "bit"));
             return false;
         }
         return true;
     }
-    static constexpr std::array<std::string_view, 5> plural{"numbers", "MAC addresses", "IPv4 addresses",
-                                                            "IPv6 addresses", "raw bytes"};
-    const auto keys = field.format == FieldFormat::bytes ? fmt::format("{} raw bytes", field.size)
-                                                         : std::string(plural[static_cast<std::size_t>(field.format)]);
-    diagnostics_.report(Kind::key_mismatch, expr.span, spec.name, keys, describe(key)).note(spec.span, "declared here");
+    diagnostics_
+        .report(Kind::value_mismatch, expr.span, what, sema::describe(type_of(field), field.size * 8), describe(value))
+        .note(declared, "declared here");
     return false;
+}
+
+// The values of a key as written: m[a, b], m[(a, b)].
+std::optional<std::vector<ExprId>> Analyzer::key_of(MapId map, const std::vector<ast::ExprId> &written, Span span,
+                                                    const Scope &scope)
+{
+    const MapSpec &spec = unit_.maps[map];
+    if (spec.value.fields.empty() && spec.key.fields.empty())
+        return std::nullopt; // its declaration was in error
+    const Layout &layout = has(spec.kind, map_trait::keyless) ? spec.value : spec.key;
+    const auto fields = std::span(layout.fields).subspan(has(spec.kind, map_trait::prefix) ? 1 : 0);
+    std::vector<std::pair<ast::ExprId, const Scope *>> parts;
+    for (const auto id : written) {
+        const auto [bound, where] = unbound(id, scope);
+        if (const auto *tuple = std::get_if<ast::Tuple>(&(*where)[bound].node); tuple != nullptr && written.size() == 1)
+            for (const auto element : tuple->elements)
+                parts.emplace_back(element, where);
+        else
+            parts.emplace_back(bound, where);
+    }
+    if (parts.size() != fields.size()) {
+        diagnostics_
+            .report(Kind::key_count, span, spec.name, counted(fields.size(), "value"), std::to_string(parts.size()))
+            .note(spec.span, "declared here");
+        return std::nullopt;
+    }
+    std::vector<ExprId> out;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const auto one = value(parts[i].first, *parts[i].second);
+        if (!one || !check_field(*one, fields[i], fmt::format("a key of '{}'", spec.name), spec.span))
+            return std::nullopt;
+        out.push_back(*one);
+    }
+    return out;
+}
+
+// hits[ipv4.src], hits[ipv4.src].packets
+std::optional<ExprId> Analyzer::map_value(const ast::Expr &expr, const Scope &scope)
+{
+    const auto *member = std::get_if<ast::Member>(&expr.node);
+    const ast::Expr &base = member != nullptr ? scope[member->base] : expr;
+    const auto &index = std::get<ast::Index>(base.node);
+    const auto &name = std::get<ast::Identifier>(scope[index.base].node);
+    const MapId map = std::get<MapId>(find(name.text)->what);
+    const MapSpec &spec = unit_.maps[map];
+    if (has(spec.kind, map_trait::redirect | map_trait::keyless | map_trait::ring)) {
+        diagnostics_
+            .report(Kind::map_misused, scope[index.base].span, spec.name,
+                    fmt::format("a map of kind {}", name_of(spec.kind)), "a map that holds values under keys")
+            .note(spec.span, "declared here");
+        return std::nullopt;
+    }
+    const auto key = key_of(map, index.indices, base.span, scope);
+    if (!key || spec.value.fields.empty())
+        return std::nullopt;
+    const auto field = value_field(map, member != nullptr ? &member->member : nullptr, expr.span);
+    if (!field)
+        return std::nullopt;
+    const LayoutField &what = unit_.maps[map].value.fields[*field];
+    return add(Expr{type_of(what), what.size * 8, MapValue{map, *key, *field}, expr.span});
+}
+
+// The field of a map's value that is meant: its only one, or the one named.
+std::optional<std::size_t> Analyzer::value_field(MapId map, const ast::Name *name, Span span)
+{
+    const MapSpec &spec = unit_.maps[map];
+    std::vector<std::string> names;
+    for (const auto &field : spec.value.fields)
+        names.push_back(field.name);
+    if (name == nullptr) {
+        if (names.size() == 1)
+            return 0;
+        diagnostics_.report(Kind::value_fields, span, spec.name, fmt::format("{}", fmt::join(names, ", ")))
+            .suggest(fmt::format("{}.{}", sources_.text(span), names.front()));
+        return std::nullopt;
+    }
+    const auto found = std::ranges::find(names, name->text);
+    if (found != names.end() && !name->text.empty())
+        return static_cast<std::size_t>(found - names.begin());
+    auto &report = diagnostics_.report(Kind::unknown_member, name->span, spec.name, name->text);
+    report.suggest(names.size() == 1 && names[0].empty() ? "its values are plain: write it without a field"
+                                                         : did_you_mean(name->text, names));
+    return std::nullopt;
 }
 
 } // namespace xdpf::sema

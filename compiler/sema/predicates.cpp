@@ -92,9 +92,19 @@ std::optional<PredId> Analyzer::conjunction(std::vector<PredId> preds, Span span
     return all;
 }
 
-std::optional<PredId> Analyzer::predicate(ast::ExprId id, const Scope &scope)
+std::optional<PredId> Analyzer::predicate(ast::ExprId written, const Scope &outer)
 {
+    const auto [id, where] = unbound(written, outer);
+    const Scope &scope = *where;
     const ast::Expr &expr = scope[id];
+    if (const auto use = use_of_def(id, scope))
+        return def_predicate(*use, scope);
+    if (const auto *expression = std::get_if<ast::Pcap>(&expr.node))
+        return pcap(*expression, expr.span);
+    if (const auto *rate = std::get_if<ast::Exceeds>(&expr.node))
+        return exceeds(*rate, expr.span, scope);
+    if (const auto *call = std::get_if<ast::Call>(&expr.node); call != nullptr && call->callee.text == "one_in")
+        return one_in(*call, expr.span, scope);
     if (const auto *binary = std::get_if<ast::Binary>(&expr.node)) {
         if (binary->op == ast::BinaryOp::logical_or || binary->op == ast::BinaryOp::logical_and) {
             const auto left = predicate(binary->left, scope);
@@ -224,16 +234,15 @@ std::optional<PredId> Analyzer::compare_bytes(Comparison op, ExprId left, ExprId
 
 std::optional<PredId> Analyzer::membership(const ast::Binary &node, Span span, const Scope &scope)
 {
+    const auto [right, right_scope] = unbound(node.right, scope);
+    if (names_map(right, *right_scope))
+        return in_map(node.left,
+                      std::get<MapId>(find(std::get<ast::Identifier>((*right_scope)[right].node).text)->what), span,
+                      scope);
     const auto left = value(node.left, scope);
-    if (const auto *name = std::get_if<ast::Identifier>(&scope[node.right].node)) {
-        const Symbol *symbol = find(name->text);
-        const auto *map = symbol != nullptr ? std::get_if<MapId>(&symbol->what) : nullptr;
-        if (map != nullptr)
-            return left ? in_map(*left, *map, span) : std::nullopt;
-    }
     if (left && is_mixed(*left))
-        return either_in(*left, node.right, scope, span);
-    const auto set = set_value(node.right, scope);
+        return either_in(*left, right, *right_scope, span);
+    const auto set = set_value(right, *right_scope);
     if (!left || !set)
         return std::nullopt;
     const Expr &expr = unit_.exprs[*left];
@@ -254,19 +263,17 @@ std::optional<PredId> Analyzer::membership(const ast::Binary &node, Span span, c
     return add(Pred{InSet{*left, normalised(set->intervals)}, span});
 }
 
-std::optional<PredId> Analyzer::in_map(ExprId key, MapId map, Span span)
+std::optional<PredId> Analyzer::in_map(ast::ExprId written, MapId map, Span span, const Scope &scope)
 {
     const MapSpec &spec = unit_.maps[map];
-    if (has(spec.kind, map_trait::redirect)) {
-        diagnostics_
-            .report(Kind::map_misused, span, spec.name, fmt::format("an {}", name_of(spec.kind)),
-                    "a map that holds keys to look up")
-            .suggest(fmt::format("-> xsk {}", spec.name));
+    if (has(spec.kind, map_trait::redirect | map_trait::ring) || spec.kind == MapKind::queue ||
+        spec.kind == MapKind::stack) {
+        diagnostics_.report(Kind::map_misused, span, spec.name, fmt::format("a map of kind {}", name_of(spec.kind)),
+                            "a map that holds keys to look up");
         return std::nullopt;
     }
-    if (!check_key(key, map))
-        return std::nullopt;
-    return add(Pred{InMap{{key}, map}, span});
+    const auto key = key_of(map, {written}, span, scope);
+    return key ? std::optional(add(Pred{InMap{*key, map}, span})) : std::nullopt;
 }
 
 // `any vlan.id == 5`: true for one of the links, whichever.
@@ -305,9 +312,13 @@ bool Analyzer::may_be_set(const ast::Expr &expr)
            std::holds_alternative<ast::Literal>(expr.node);
 }
 
-std::optional<SetValue> Analyzer::set_value(ast::ExprId id, const Scope &scope)
+std::optional<SetValue> Analyzer::set_value(ast::ExprId written, const Scope &outer)
 {
+    const auto [id, where] = unbound(written, outer);
+    const Scope &scope = *where;
     const ast::Expr &expr = scope[id];
+    if (const auto use = use_of_def(id, scope))
+        return def_set(*use, scope);
     SetValue out;
     if (const auto *name = std::get_if<ast::Identifier>(&expr.node)) {
         Symbol *symbol = find(name->text);

@@ -52,6 +52,22 @@ bool names_of(ast::ExprId id, const Scope &scope, std::vector<NamePart> &out)
     return true;
 }
 
+bool Analyzer::names_map(ast::ExprId id, const Scope &scope)
+{
+    const auto *name = std::get_if<ast::Identifier>(&scope[id].node);
+    const Symbol *symbol = name != nullptr ? find(name->text) : nullptr;
+    return symbol != nullptr && std::holds_alternative<MapId>(symbol->what);
+}
+
+// hits[ipv4.src], hits[ipv4.src].packets
+bool Analyzer::reads_map(ast::ExprId id, const Scope &scope)
+{
+    if (const auto *member = std::get_if<ast::Member>(&scope[id].node))
+        id = member->base;
+    const auto *index = std::get_if<ast::Index>(&scope[id].node);
+    return index != nullptr && names_map(index->base, scope);
+}
+
 std::optional<std::size_t> Analyzer::find_field(HeaderId header, std::string_view name) const
 {
     const auto &fields = unit_.headers[header].fields;
@@ -192,6 +208,25 @@ std::optional<HeaderId> Analyzer::header_named(const ast::Name &name)
     return std::nullopt;
 }
 
+// The field that a type names: ipv4.src, vxlan.inner.ipv4.src, ip.src
+std::optional<ExprId> Analyzer::field_named(const ast::Type &type)
+{
+    std::vector<NamePart> parts;
+    const auto whole = fmt::format("{}.{}", type.name.text, type.field->text);
+    for (std::size_t begin = 0; begin <= whole.size();) {
+        const auto dot = std::min(whole.find('.', begin), whole.size());
+        parts.push_back({whole.substr(begin, dot - begin), type.name.span});
+        begin = dot + 1;
+    }
+    const auto found = resolve(parts, false);
+    if (!found)
+        return std::nullopt;
+    const auto name = joined(parts, found->used, parts.size());
+    if (found->either != nullptr)
+        return union_value(*found, name, type.field->span, type.span);
+    return field_value({found->header}, name, type.field->span, type.span);
+}
+
 std::optional<ExprId> Analyzer::field_value(HeaderRef ref, const std::string &name, Span name_span, Span span)
 {
     const Header &header = unit_.headers[ref.header];
@@ -211,6 +246,8 @@ std::optional<ExprId> Analyzer::member_value(ast::ExprId id, const Scope &scope)
 {
     const Span span = scope[id].span;
     std::vector<NamePart> parts;
+    if (reads_map(id, scope))
+        return map_value(scope[id], scope);
     if (!names_of(id, scope, parts)) {
         ast::ExprId base = id;
         while (const auto *member = std::get_if<ast::Member>(&scope[base].node))
@@ -274,6 +311,8 @@ std::optional<ExprId> Analyzer::slice_value(const ast::Expr &expr, const Scope &
 {
     const auto *slice = std::get_if<ast::Slice>(&expr.node);
     const auto *index = std::get_if<ast::Index>(&expr.node);
+    if (index != nullptr && names_map(index->base, scope))
+        return map_value(expr, scope);
     const ast::ExprId base_id = slice != nullptr ? slice->base : std::get<ast::Index>(expr.node).base;
     const ast::Expr &base = scope[base_id];
     Slice out;

@@ -3,6 +3,7 @@
 #include <linux/bpf.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 
 namespace xdpf::sema {
@@ -52,6 +53,7 @@ std::string program_name(std::string name)
 
 void Analyzer::build_programs()
 {
+    number_programs();
     Program implicit{.name = program_name(modules_.name)};
     for (const auto &module : modules_.files) {
         const Scope scope{&module->ast};
@@ -70,15 +72,24 @@ void Analyzer::build_programs()
                 diagnostics_.report(Kind::bad_name, program->name.span, program->name.text,
                                     fmt::format("the kernel takes {} characters, this has {}", longest_program_name,
                                                 program->name.text.size()));
-            set_attributes(*program, module->ast);
-            unit_.programs.push_back({program->name.text, program->name.span, rules(program->rules, scope)});
+            Program made{.name = program->name.text, .span = program->name.span};
+            set_place(*program, made);
+            set_attributes(*program, module->ast, made);
+            place_ = made.place;
+            lets_ = 0;
+            made.rules = rules(program->rules, scope);
+            finish_program(made);
+            unit_.programs.push_back(std::move(made));
         }
         if (loose.empty())
             continue;
         if (!implicit.span.valid())
             implicit.span = module->ast.rules[loose.front()].head;
+        place_ = ProgramImage::Place::interface;
+        lets_ = implicit.lets;
         auto more = rules(loose, scope);
         std::ranges::move(more, std::back_inserter(implicit.rules));
+        implicit.lets = lets_;
     }
     if (implicit.span.valid()) {
         const auto same = std::ranges::find(unit_.programs, implicit.name, &Program::name);
@@ -86,25 +97,86 @@ void Analyzer::build_programs()
             diagnostics_.report(Kind::redefined, same->span, same->name)
                 .note(implicit.span, "rules outside a program form one named after the file")
                 .suggest("move these rules into a defprogram of their own");
+        lets_ = implicit.lets;
+        finish_program(implicit);
         unit_.programs.insert(unit_.programs.begin(), std::move(implicit));
     }
 }
 
-void Analyzer::set_attributes(const ast::Program &decl, const ast::File &file)
+// defprogram p on devmap { … }
+void Analyzer::set_place(const ast::Program &decl, Program &out)
+{
+    if (!decl.place)
+        return;
+    if (decl.place->text == "devmap")
+        out.place = ProgramImage::Place::devmap;
+    else if (decl.place->text == "cpumap")
+        out.place = ProgramImage::Place::cpumap;
+    else
+        diagnostics_
+            .report(Kind::bad_program, decl.place->span, decl.name.text,
+                    fmt::format("no program stands on a {}", decl.place->text))
+            .suggest("on devmap, on cpumap; without either it is for an interface");
+}
+
+void Analyzer::set_attributes(const ast::Program &decl, const ast::File &file, Program &out)
 {
     for (const auto &attribute : decl.attributes) {
-        if (attribute.name.text != "license") {
-            diagnostics_.report(Kind::unknown_attribute, attribute.name.span, attribute.name.text)
-                .suggest(did_you_mean(attribute.name.text, {"license"}));
-            continue;
+        const auto &name = attribute.name.text;
+        const auto bad = [&](std::string_view why, std::string_view example) {
+            diagnostics_.report(Kind::bad_attribute, attribute.name.span, name, why).suggest(std::string(example));
+        };
+        if (name == "license") {
+            const auto *text = attribute.value ? std::get_if<ast::String>(&file.exprs[*attribute.value].node) : nullptr;
+            if (text == nullptr || text->value.empty() || text->value.find('\0') != std::string::npos)
+                bad("it takes a string", "license = \"GPL\"");
+            else
+                unit_.license = text->value;
+        } else if (name == "frags") {
+            out.frags = !attribute.value;
+            if (attribute.value)
+                bad("it takes no value", "(frags)");
+        } else if (name == "priority") {
+            const auto number = attribute.value ? constant(*attribute.value, {&file}) : std::nullopt;
+            if (!number || *number > INT32_MAX)
+                bad("it takes a number", "priority = 50");
+            else
+                out.priority = static_cast<std::uint32_t>(*number);
+        } else if (name == "chain") {
+            set_chain(attribute, file, out);
+        } else {
+            diagnostics_.report(Kind::unknown_attribute, attribute.name.span, name)
+                .suggest(did_you_mean(name, {"license", "frags", "priority", "chain"}));
         }
-        const auto *text = attribute.value ? std::get_if<ast::String>(&file.exprs[*attribute.value].node) : nullptr;
-        if (text == nullptr || text->value.empty() || text->value.find('\0') != std::string::npos)
-            diagnostics_.report(Kind::bad_attribute, attribute.name.span, attribute.name.text, "it takes a string")
-                .suggest("license = \"GPL\"");
-        else
-            unit_.license = text->value;
     }
+}
+
+// chain = {pass, drop}: after which verdicts libxdp's dispatcher goes on to the next program
+void Analyzer::set_chain(const ast::Attribute &attribute, const ast::File &file, Program &out)
+{
+    static constexpr std::array<std::pair<std::string_view, std::uint32_t>, 5> verdicts{{{"aborted", XDP_ABORTED},
+                                                                                         {"dropped", XDP_DROP},
+                                                                                         {"passed", XDP_PASS},
+                                                                                         {"sent", XDP_TX},
+                                                                                         {"redirected", XDP_REDIRECT}}};
+    const auto *set = attribute.value ? std::get_if<ast::Set>(&file.exprs[*attribute.value].node) : nullptr;
+    std::uint32_t chain = 0;
+    bool good = set != nullptr;
+    if (set != nullptr)
+        for (const auto &element : set->elements) {
+            const auto *name = std::get_if<ast::Identifier>(&file.exprs[element.value].node);
+            const auto found = name == nullptr ? verdicts.end()
+                                               : std::ranges::find(verdicts, name->text,
+                                                                   &std::pair<std::string_view, std::uint32_t>::first);
+            good = good && found != verdicts.end();
+            if (found != verdicts.end())
+                chain |= 1U << found->second;
+        }
+    if (!good)
+        diagnostics_.report(Kind::bad_attribute, attribute.name.span, "chain", "it takes what has become of packets")
+            .suggest("chain = {passed, dropped}; also aborted, sent, redirected");
+    else
+        out.chain = chain;
 }
 
 std::vector<Rule> Analyzer::rules(const std::vector<ast::RuleId> &ids, const Scope &scope)
@@ -155,109 +227,240 @@ bool Analyzer::action(ast::ActionId id, const Scope &scope, Action &out)
         diagnostics_.report(Kind::after_verdict, ast.span).note(out.decision->span, "this decides already");
         return false;
     }
-    if (const auto *block = std::get_if<ast::Block>(&ast.node)) {
-        bool good = true;
-        for (std::size_t i = 0; i < block->actions.size(); ++i) {
-            if (goes_on(*scope.file, block->actions[i]) && i + 1 != block->actions.size()) {
-                diagnostics_.report(Kind::after_verdict, scope.file->actions[block->actions[i + 1]].span)
-                    .note(scope.file->actions[block->actions[i]].span, "this goes on to the next rule");
-                return false;
-            }
-            good = action(block->actions[i], scope, out) && good;
-        }
-        return good;
-    }
-    if (const auto *counting = std::get_if<ast::Count>(&ast.node))
-        return count(*counting, ast.span, scope, out);
+    if (const auto *list = std::get_if<ast::Block>(&ast.node))
+        return block(*list, scope, out);
     if (const auto *redirecting = std::get_if<ast::Redirect>(&ast.node))
         return redirect(*redirecting, ast.span, scope, out);
+    if (const auto *redirecting = std::get_if<ast::RedirectTo>(&ast.node))
+        return redirect_to(*redirecting, ast.span, scope, out);
+    if (const auto *jump = std::get_if<ast::Goto>(&ast.node))
+        return go_to(*jump, ast.span, out);
+    if (const auto *raw = std::get_if<ast::Asm>(&ast.node))
+        return assembly(*raw, ast.span, out);
+    if (const auto *use = std::get_if<ast::Use>(&ast.node))
+        return use_action(*use, ast.span, scope, out);
+    if (!std::holds_alternative<ast::Verdict>(ast.node))
+        return step(ast, scope, out);
     if (const auto verdict = verdict_of(ast))
         out.decision = Decision{.verdict = *verdict, .span = ast.span};
     return true;
 }
 
-bool Analyzer::redirect(const ast::Redirect &node, Span span, const Scope &scope, Action &out)
+// What `let` names is seen by what follows in the same block.
+bool Analyzer::block(const ast::Block &block, const Scope &scope, Action &out)
 {
-    Decision decision{.verdict = XDP_PASS, .span = span};
-    if (node.otherwise) {
-        const ast::Action &otherwise = scope.file->actions[*node.otherwise];
-        const auto verdict = verdict_of(otherwise);
-        if (!verdict) {
-            diagnostics_.report(Kind::bad_else, otherwise.span)
-                .suggest("the kernel takes a plain verdict for an empty slot: xsk else drop");
+    Scope inside = scope;
+    bool good = true;
+    for (std::size_t i = 0; i < block.actions.size(); ++i) {
+        if (goes_on(*scope.file, block.actions[i]) && i + 1 != block.actions.size()) {
+            diagnostics_.report(Kind::after_verdict, scope.file->actions[block.actions[i + 1]].span)
+                .note(scope.file->actions[block.actions[i]].span, "this goes on to the next rule");
             return false;
         }
-        decision.verdict = *verdict;
+        const auto known = let_scopes_.size();
+        good = action(block.actions[i], inside, out) && good;
+        const bool names = std::holds_alternative<ast::Let>(scope.file->actions[block.actions[i]].node);
+        if (names && let_scopes_.size() > known) {
+            let_scopes_.back().outer = inside.lets;
+            inside.lets = &let_scopes_.back();
+        }
     }
+    return good;
+}
+
+std::optional<std::uint32_t> Analyzer::fallback(const std::optional<ast::ActionId> &otherwise, const Scope &scope)
+{
+    if (!otherwise)
+        return XDP_PASS;
+    const ast::Action &action = scope.file->actions[*otherwise];
+    const auto verdict = verdict_of(action);
+    if (!verdict)
+        diagnostics_.report(Kind::bad_else, action.span)
+            .suggest("the kernel takes a plain verdict for an empty slot: xsk else drop");
+    return verdict;
+}
+
+bool Analyzer::redirect(const ast::Redirect &node, Span span, const Scope &scope, Action &out)
+{
+    const auto verdict = fallback(node.otherwise, scope);
     const auto map = node.map ? map_named(*node.map) : std::optional(default_xskmap(span));
-    if (!map)
+    if (!verdict || !map)
         return false;
     const MapSpec &spec = unit_.maps[*map];
     if (spec.kind != MapKind::xskmap) {
-        diagnostics_
-            .report(Kind::map_misused, node.map ? node.map->span : span, spec.name,
-                    fmt::format("a map of kind {}", name_of(spec.kind)), "an xskmap")
-            .note(spec.span, "declared here");
+        auto &report = diagnostics_
+                           .report(Kind::map_misused, node.map ? node.map->span : span, spec.name,
+                                   fmt::format("a map of kind {}", name_of(spec.kind)), "an xskmap")
+                           .note(spec.span, "declared here");
+        if (has(spec.kind, map_trait::redirect))
+            report.suggest(fmt::format("redirect {}[…]", spec.name));
         return false;
     }
-    decision.redirect = *map;
+    if (place_ != ProgramImage::Place::interface) {
+        diagnostics_.report(Kind::not_here, span, "xsk", "a program at a map's entry cannot reach sockets");
+        return false;
+    }
+    Decision decision{.verdict = *verdict, .redirect = *map, .span = span};
     if (node.key) {
         decision.key = number_value(*node.key, scope);
-        if (!decision.key)
+        if (!decision.key || !redirect_key(*decision.key, *map))
             return false;
-        const auto constant = constant_of(*decision.key);
-        if (constant && spec.max_entries != 0 && *constant >= spec.max_entries) {
-            diagnostics_
-                .report(Kind::bad_map, unit_.exprs[*decision.key].span, spec.name,
-                        fmt::format("its slots go from 0 to {}", spec.max_entries - 1))
-                .note(spec.span, "declared here");
-            return false;
-        }
     }
     out.decision = decision;
     return true;
 }
 
-bool Analyzer::count(const ast::Count &node, Span span, const Scope &scope, Action &out)
+// A constant slot has to exist.
+bool Analyzer::redirect_key(ExprId key, MapId map)
 {
+    const MapSpec &spec = unit_.maps[map];
+    const auto constant = constant_of(key);
+    const bool any_number = spec.kind == MapKind::devmap_hash;
+    if (!constant || spec.max_entries == 0 || any_number || *constant < spec.max_entries)
+        return true;
+    diagnostics_
+        .report(Kind::bad_map, unit_.exprs[key].span, spec.name,
+                fmt::format("its slots go from 0 to {}", spec.max_entries - 1))
+        .note(spec.span, "declared here");
+    return false;
+}
+
+// redirect ports[2] else drop, redirect ports[*], redirect ports[* except iface]
+bool Analyzer::redirect_to(const ast::RedirectTo &node, Span span, const Scope &scope, Action &out)
+{
+    const auto verdict = fallback(node.otherwise, scope);
     const auto map = map_named(node.map);
-    if (!map)
+    if (!verdict || !map)
         return false;
     const MapSpec &spec = unit_.maps[*map];
-    const bool countable = !has(spec.kind, map_trait::redirect | map_trait::prefix) && !spec.value.fields.empty();
-    const bool counter =
-        countable &&
-        (spec.value.name == "counter" ||
-         (spec.value.fields.size() == 1 && spec.value.fields[0].format == FieldFormat::number && spec.value.size >= 4));
-    if (!counter) {
-        if (!spec.value.fields.empty())
+    if (!has(spec.kind, map_trait::redirect)) {
+        if (!spec.value.fields.empty() || has(spec.kind, map_trait::ring))
             diagnostics_
                 .report(Kind::map_misused, node.map.span, spec.name,
-                        fmt::format("a map of kind {}", name_of(spec.kind)), "a map of counters, u64 or u32")
-                .note(spec.span, "declared here")
-                .suggest(fmt::format("defmap {} : percpu_hash<ipv4.src -> counter>[65_536]", spec.name));
+                        fmt::format("a map of kind {}", name_of(spec.kind)), "a devmap, a devmap_hash or a cpumap")
+                .note(spec.span, "declared here");
         return false;
     }
-    Count step{.map = *map};
-    if (node.key.size() > 1) {
-        diagnostics_.report(Kind::key_mismatch, span, spec.name, "one value",
-                            fmt::format("{} values", node.key.size()));
+    if (spec.kind == MapKind::xskmap) {
+        diagnostics_.report(Kind::map_misused, node.map.span, spec.name, "an xskmap", "a devmap or a cpumap")
+            .suggest(fmt::format("xsk {}", spec.name));
         return false;
     }
-    if (!node.key.empty()) {
-        const auto key = value(node.key[0], scope);
-        if (!key || !check_key(*key, *map))
+    if (place_ == ProgramImage::Place::devmap ||
+        (place_ == ProgramImage::Place::cpumap && spec.kind == MapKind::cpumap)) {
+        diagnostics_.report(Kind::not_here, span, "redirect", "the packet has been redirected already");
+        return false;
+    }
+    Decision decision{.verdict = *verdict, .redirect = *map, .span = span};
+    if (!node.key) {
+        if (!has(spec.kind, map_trait::broadcast)) {
+            diagnostics_.report(Kind::map_misused, node.map.span, spec.name,
+                                fmt::format("a map of kind {}", name_of(spec.kind)), "a devmap, to send to all of it");
             return false;
-        step.key.push_back(*key);
-    } else if (!has(spec.kind, map_trait::array)) {
-        diagnostics_
-            .report(Kind::map_misused, node.map.span, spec.name, fmt::format("a map of kind {}", name_of(spec.kind)),
-                    "a key")
-            .suggest(fmt::format("count {}[ipv4.src]", spec.name));
+        }
+        decision.broadcast = true;
+        decision.except_ingress = node.except_ingress;
+    } else {
+        decision.key = number_value(*node.key, scope);
+        if (!decision.key || !redirect_key(*decision.key, *map))
+            return false;
+    }
+    out.decision = decision;
+    return true;
+}
+
+// By tail call, through a map of all programs.
+bool Analyzer::go_to(const ast::Goto &node, Span span, Action &out)
+{
+    const auto found = program_numbers_.find(node.program.text);
+    if (found == program_numbers_.end()) {
+        std::vector<std::string> names;
+        for (const auto &[name, number] : program_numbers_)
+            names.push_back(name);
+        diagnostics_.report(Kind::unknown_program, node.program.span, node.program.text)
+            .suggest(did_you_mean(node.program.text, names));
         return false;
     }
-    out.steps.push_back({step, span});
+    if (!unit_.program_table.valid()) {
+        MapSpec spec{.name = "programs", .kind = MapKind::prog_array, .span = span};
+        spec.key = spec.value = {"", 4, {{"", FieldFormat::number, 0, 4, false}}};
+        spec.max_entries = static_cast<std::uint32_t>(program_numbers_.size());
+        unit_.program_table = unit_.maps.add(std::move(spec));
+    }
+    out.decision = Decision{.go_to = found->second, .span = span};
     return true;
+}
+
+bool Analyzer::assembly(const ast::Asm &node, Span span, Action &out)
+{
+    std::vector<std::pair<std::string, MapId>> maps;
+    for (std::size_t i = 0; i < unit_.maps.size(); ++i)
+        maps.emplace_back(unit_.maps[MapId(i)].name, MapId(i));
+    unit_.assembly.push_back({.text = node.text, .text_span = node.text_span, .place = place_, .span = span});
+    out.decision = Decision{.assembly = unit_.assembly.size() - 1, .span = span};
+    return true;
+}
+
+// Rules with an action are numbered from 1, in source order within their program.
+void Analyzer::number_rules(std::vector<Rule> &rules, std::size_t &next) const
+{
+    for (Rule &rule : rules) {
+        if (auto *nested = std::get_if<std::vector<Rule>>(&rule.body))
+            number_rules(*nested, next);
+        else
+            rule.number = next++;
+    }
+}
+
+namespace {
+
+void put_counts(std::vector<Rule> &rules, MapId counters, IdVector<ExprId, Expr> &exprs)
+{
+    for (Rule &rule : rules) {
+        if (auto *nested = std::get_if<std::vector<Rule>>(&rule.body)) {
+            put_counts(*nested, counters, exprs);
+            continue;
+        }
+        const auto index = exprs.add(Expr{ValueType::number, 32, Constant{rule.number - 1}, rule.head});
+        auto &steps = std::get<Action>(rule.body).steps;
+        steps.insert(steps.begin(), {Count{counters, {index}}, rule.head});
+    }
+}
+
+} // namespace
+
+void Analyzer::finish_program(Program &program)
+{
+    std::size_t next = 1;
+    number_rules(program.rules, next);
+    program.lets = lets_;
+    if (!options_.rule_counters || next == 1)
+        return;
+    const auto name = fmt::format("hits_{}", program.name).substr(0, longest_program_name);
+    MapSpec spec{.name = name, .kind = MapKind::percpu_array, .span = program.span};
+    spec.key = {"", 4, {{"", FieldFormat::number, 0, 4, false}}};
+    spec.value = {
+        "counter", 16, {{"packets", FieldFormat::number, 0, 8, false}, {"bytes", FieldFormat::number, 8, 8, false}}};
+    spec.max_entries = static_cast<std::uint32_t>(next - 1);
+    program.counters = unit_.maps.add(std::move(spec));
+    put_counts(program.rules, program.counters, unit_.exprs);
+}
+
+// The programs that `goto` can name, in the order in which build_programs makes them.
+void Analyzer::number_programs()
+{
+    std::vector<std::string> names;
+    bool loose = false;
+    for (const auto &module : modules_.files)
+        for (const auto &decl : module->ast.decls) {
+            loose = loose || std::holds_alternative<ast::RuleId>(decl.node);
+            if (const auto *program = std::get_if<ast::Program>(&decl.node))
+                names.push_back(program->name.text);
+        }
+    if (loose)
+        names.insert(names.begin(), program_name(modules_.name));
+    for (std::size_t i = 0; i < names.size(); ++i)
+        program_numbers_.try_emplace(names[i], i);
 }
 
 } // namespace xdpf::sema

@@ -108,7 +108,7 @@ bool Analyzer::with_map(MapId map, const ast::WithStatement &statement, const Sc
     if (redirect)
         out.cleared.push_back(map);
     for (const auto &element : set->elements) {
-        auto key = element.name ? std::nullopt : key_bytes(map, element.value, scope);
+        auto key = element.name ? std::nullopt : key_bytes(map, {element.value}, scope[element.value].span, scope);
         if (element.name)
             diagnostics_.report(Kind::not_a_value, element.name->span, "a named entry");
         if (!key)
@@ -116,43 +116,6 @@ bool Analyzer::with_map(MapId map, const ast::WithStatement &statement, const Sc
         out.entries.push_back({map, std::move(*key), std::vector<std::byte>(redirect ? 0 : spec.value.size)});
     }
     return true;
-}
-
-// One value, or for maps of prefixes a prefix, as the bytes of a key.
-std::optional<std::vector<std::byte>> Analyzer::key_bytes(MapId map, ast::ExprId id, const Scope &scope)
-{
-    const MapSpec &spec = unit_.maps[map];
-    if (spec.key.fields.empty())
-        return std::nullopt;
-    std::vector<std::byte> key(spec.key.size);
-    const LayoutField &field = spec.key.fields.back();
-    const ast::Expr &expr = scope[id];
-    const auto *literal = std::get_if<ast::Literal>(&expr.node);
-    if (has(spec.kind, map_trait::prefix) && literal != nullptr) {
-        const auto read = read_literal(*literal, expr.span, diagnostics_);
-        if (!read)
-            return std::nullopt;
-        if (!check_key(add(Expr{read->type, 64, Constant{read->first}, expr.span}), map))
-            return std::nullopt;
-        encode(spec.key.fields[0], read->prefix ? read->prefix_length : field.size * 8, key);
-        encode(field, read->first, key);
-        return key;
-    }
-    const auto result = value(id, scope);
-    if (!result || !check_key(*result, map))
-        return std::nullopt;
-    if (const auto *bytes = std::get_if<BytesConstant>(&unit_.exprs[*result].node)) {
-        std::ranges::transform(bytes->value, key.begin() + field.offset,
-                               [](char c) { return static_cast<std::byte>(c); });
-    } else if (const auto number = constant_of(*result)) {
-        encode(field, *number, key);
-    } else {
-        diagnostics_.report(Kind::not_constant, expr.span);
-        return std::nullopt;
-    }
-    if (has(spec.kind, map_trait::prefix))
-        encode(spec.key.fields[0], field.size * 8, key);
-    return key;
 }
 
 bool Analyzer::expect_verdict(const ast::ExpectStatement &statement, ast::ActionId id, const Scope &scope,
@@ -217,8 +180,8 @@ bool Analyzer::expect_entry(const ast::ExpectStatement &statement, ast::ExprId i
                            ? nullptr
                            : std::get_if<ast::Identifier>(&scope[index != nullptr ? index->base : binary->right].node);
     const bool membership = binary != nullptr && binary->op == ast::BinaryOp::in && index == nullptr;
-    const bool equality = binary != nullptr && binary->op == ast::BinaryOp::equal && index != nullptr &&
-                          index->indices.size() == 1 && expected.present;
+    const bool equality =
+        binary != nullptr && binary->op == ast::BinaryOp::equal && index != nullptr && expected.present;
     if (name == nullptr || (!membership && !equality)) {
         const auto *word = std::get_if<ast::Identifier>(&scope[id].node);
         const auto verdict = word == nullptr ? "" : nearest(word->text, {"pass", "drop", "abort", "tx", "xsk"});
@@ -230,7 +193,7 @@ bool Analyzer::expect_entry(const ast::ExpectStatement &statement, ast::ExprId i
     const auto map = map_named({name->text, scope[index != nullptr ? index->base : binary->right].span});
     if (!map)
         return false;
-    auto key = key_bytes(*map, membership ? binary->left : index->indices[0], scope);
+    auto key = key_bytes(*map, membership ? std::vector{binary->left} : index->indices, scope[id].span, scope);
     if (!key)
         return false;
     expected.map = *map;

@@ -324,69 +324,68 @@ struct SetField {
     HeaderRef header;
     std::size_t field = 0;
     ExprId value;
-    // Headers in front, or this one, whose checksum covers the field; from the inside out.
-    std::vector<HeaderRef> checksums;
-    bool structural = false; // what the packet's headers are can depend on it
+    // Headers in front, or this one, whose checksum covers the field, from the inside out; those the packet has are
+    // kept right.
+    struct Covering {
+        HeaderRef header;
+        std::vector<std::size_t> covers; // which of the checksums before it in the list it covers, too
+    };
+    std::vector<Covering> checksums;
+    bool structural = false; // what headers the packet has can depend on it
 };
 struct Swap {
     SetField left; // with the other's field as its value
     SetField right;
 };
-// Puts a link of a chain behind the chain's base, in front of the other links; the base stands at a constant place.
+// Puts a link of a chain right behind the chain's base, which the packet begins with.
 struct Push {
+    HeaderId base;
     HeaderId link;
-    std::vector<std::pair<std::size_t, ExprId>> fields; // index of Header::fields; others are 0 or follow
+    std::vector<std::pair<std::size_t, ExprId>> fields; // index of Header::fields; others are 0
     std::uint64_t selector = 0;                         // what the base calls the link
 };
+// Takes away the first link behind the base, where it is this one.
 struct Pop {
-    HeaderId link; // the first of the base's links, where it is this one
+    HeaderId base;
+    HeaderId link;
 };
-// Headers in front of the packet, or between its link layer and its network layer.
+// What an encapsulation carries, and what that is called by the field in front of it.
+struct Carried {
+    HeaderId header;
+    std::uint64_t selector = 0;
+};
+// New headers, in front of the packet or behind its link layer.
 struct Encap {
-    struct Field {
-        std::uint32_t bit_offset = 0; // from the first byte put in
-        std::uint32_t bits = 0;
-        ExprId value;
-    };
     std::vector<std::byte> bytes; // what is constant of them
-    std::vector<Field> fields;    // what is computed for each packet
-    struct Length {
-        std::uint32_t bit_offset = 0; // of a field of `bits` bits
-        std::uint32_t bits = 0;
-        std::uint32_t start = 0; // it counts from this byte of the new headers to the packet's end
-        std::int32_t plus = 0;
+    struct Field {
+        std::uint32_t start = 0; // of its header, in bytes of the new headers
+        HeaderId header;
+        std::size_t field = 0;
+        ExprId value; // none: a length, which grows by the bytes that are carried
     };
-    std::vector<Length> lengths;
+    std::vector<Field> fields;
     struct Sum {
-        std::uint32_t offset = 0; // of the checksum's 16 bits
-        std::uint32_t begin = 0;  // it sums up the new headers' bytes from here
-        std::uint32_t end = 0;    // to here
+        std::uint32_t offset = 0; // of the checksum's 16 bits; it sums up the new headers' bytes [begin, end)
+        std::uint32_t begin = 0;
+        std::uint32_t end = 0;
     };
     std::vector<Sum> sums;
-    // None: in front of everything. Otherwise: behind this header and the links of its chain, and the last selector in
-    // front becomes `selector`.
-    HeaderId behind;
+    // Invalid: in front of everything. Otherwise behind this header, which the packet begins with, and the links of its
+    // chain; the last selector there becomes `selector`.
+    HeaderId link_layer;
     std::uint64_t selector = 0;
-    // The step does nothing where the packet does not have one of these (what is encapsulated), with
-    // `carried[i].second` as the value of the new headers' last selector.
-    struct Carried {
-        HeaderId header;
-        std::uint64_t selector = 0;
-    };
+    // One of these is carried, or the step does nothing; `inner` (of the header that begins at `inner_start`) says
+    // which. None: whatever there is.
     std::vector<Carried> carried;
-    std::uint32_t carried_bit_offset = 0;
-    std::uint32_t carried_bits = 0; // 0: there is no such selector
+    std::uint32_t inner_start = 0;
+    HeaderId inner;
+    std::optional<std::size_t> inner_field;
 };
-// Takes away everything up to what the header carries; where that is no link layer, the outer one stays.
+// Takes away everything in front of what a header carries, but the link layer where that is none itself.
 struct Decap {
     HeaderId header;
-    struct Carried {
-        HeaderId header; // the root of what is inside
-        bool link_layer = false;
-        std::uint64_t selector = 0; // what the link layer calls it
-    };
-    std::vector<Carried> carried;
-    HeaderId link_layer; // that stays
+    std::vector<Carried> carried; // the roots inside; the first that the packet has
+    HeaderId link_layer;          // invalid: what is carried begins with one
 };
 // A record to a ring buffer.
 struct Emit {
@@ -418,6 +417,7 @@ struct Step {
                  If>
         node;
     Span span;
+    bool may_be_absent = false; // by intention: no warning where it never does anything
 };
 
 // The verdict of <linux/bpf.h>, a redirect, a jump into another program, or instructions that end in a verdict.
@@ -452,11 +452,16 @@ struct Program {
     std::size_t lets = 0; // how many there are
     ProgramImage::Place place = ProgramImage::Place::interface;
     bool frags = false;
-    MapId counters; // one entry for each rule, where rules are counted
+    std::optional<std::uint32_t> priority; // in libxdp's dispatcher
+    std::optional<std::uint32_t> chain;    // bit 1 << XDP_…: verdicts after which the dispatcher goes on
+    MapId counters;                        // one entry for each rule, where rules are counted
 };
 
-// A block of instructions in the kernel's notation, read and checked.
+// A block of instructions in the kernel's notation; read and checked once all maps are known.
 struct Assembly {
+    std::string text;
+    Span text_span;
+    ProgramImage::Place place = ProgramImage::Place::interface;
     std::vector<Insn> insns;
     std::vector<MapReference> maps;
     std::vector<Span> spans; // by instruction
@@ -473,6 +478,7 @@ struct Unit {
     IdVector<MapId, MapSpec> maps;
     std::vector<Assembly> assembly;
     std::vector<RecordType> records;
+    std::vector<Parameter> parameters;
     MapId params;        // the map that holds them, where there are any
     MapId program_table; // the prog_array for goto: slot i is programs[i]
     std::vector<Program> programs;
