@@ -212,7 +212,9 @@ constexpr const char *expressions[] = {
     "ether[ether[ether[14] & 15] & 31] & 1 = 0",
     "ip[ip[0] & 0xf : 2] & 1 = 1",
     "ip[(ip[0] & 0xf) << 2] & 1 = 1",
-    "ip[ip[1] - 256] = 0",
+    "ip[1] >= 0xf4 and ip[ip[1] - 256] & 1 = 0",
+    "ip[1] >= 0xf4 and ip[ip[1] - 256 : 2] & 1 = 0",
+    "ip[1] >= 0xf4 and ip[ip[1] - 256 : 4] & 1 = 0",
     "ip[(ip[2:2] & 63) - 1] & 1 = 0",
     "ether[len - 1] = 0",
     "ether[len - 4 : 4] & 1 = 0",
@@ -239,9 +241,15 @@ constexpr const char *expressions[] = {
     "host 10.0.0.1 and not (host 10.0.0.2 or host 10.0.0.3 or net 10.1.0.0/16)",
 };
 
-// Behind every packet's end, of those that are compared here.
-constexpr const char *impossible[] = {"ether[1000] = 0",  "ether[65530:4] = 0", "ether[65532:4] = 0",
-                                      "ether[70000] = 0", "ether[len] = 0",     "ip[ip[1] - 256] = 0"};
+// Behind every packet's end, of those that are compared here; a sum of offsets does not wrap into the packet again.
+constexpr const char *impossible[] = {"ether[1000] = 0",
+                                      "ether[65530:4] = 0",
+                                      "ether[65532:4] = 0",
+                                      "ether[70000] = 0",
+                                      "ether[len] = 0",
+                                      "ip[1] >= 0xf4 and ip[ip[1] - 256] & 1 = 0",
+                                      "ip[1] >= 0xf4 and ip[ip[1] - 256 : 2] & 1 = 0",
+                                      "ip[1] >= 0xf4 and ip[ip[1] - 256 : 4] & 1 = 0"};
 
 // `match pcap "…" -> drop`, or `match not pcap "…" -> drop`, as the analysis would hand it on.
 sema::Unit typed_program(const pcap::Program &code, bool negated)
