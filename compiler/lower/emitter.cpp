@@ -373,6 +373,7 @@ ir::Program Emitter::in_order()
     out.span = program_.span;
     out.values = std::move(program_.values);
     out.slots = std::move(program_.slots);
+    out.asms = std::move(program_.asms);
     for (const ir::BlockId id : order) {
         ir::Block &block = program_.blocks[id];
         for (ir::Edge &edge : block.end.edges)
