@@ -33,7 +33,7 @@ std::string Document::text()
 
 std::size_t Document::declaration(std::size_t i)
 {
-    if (is(i, "match") || is(i, "default"))
+    if (is(i, "match") || is(i, "default") || is(i, "asm"))
         return rule(i, 0);
     constexpr std::array<std::pair<std::string_view, std::size_t (Document::*)(std::size_t)>, 8> declarations{{
         {"const", &Document::constant},
@@ -265,6 +265,12 @@ std::size_t Document::nested_rules(std::size_t i, std::size_t brace, std::size_t
 
 std::size_t Document::rule(std::size_t i, std::size_t indent)
 {
+    if (is(i, "asm")) {
+        writer_.start(i, indent);
+        const auto past = shape_.action(i);
+        action(i, indent);
+        return past;
+    }
     const auto arrow = is(i, "match") ? shape_.expression(i + 1, true) : i + 1;
     writer_.start(i, indent);
     if (is(arrow, "{"))

@@ -105,6 +105,8 @@ bool begins_set(const char *brace, const char *end)
     FirstElement element(end);
     for (const char *at = lexis::skip_blank(brace + 1, end); at != end;) {
         const auto token = lexis::token_at(at, end);
+        if (begins_declaration(token, end)) // the brackets before it are not closed
+            return true;
         if (const auto known = element.next(token))
             return *known;
         at = lexis::skip_blank(token.data() + token.size(), end);

@@ -62,7 +62,7 @@ constexpr auto take_rule = [](auto &ctx) {
     x3::_val(ctx).node = state_of(ctx).file.rules.add(std::move(x3::_attr(ctx)));
 };
 
-constexpr WordName verdict_word(std::string_view word) { return {word, {}}; }
+constexpr WordName verdict_word(std::string_view word) { return {word, "a verdict"}; }
 
 const auto import_def = quoted("import", a_declaration)[example("import \"tunnel/vxlan\"")] > string[set_path];
 const auto constant_def = quoted("const", a_declaration)[example("const dns_port = 53")] >

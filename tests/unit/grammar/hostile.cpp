@@ -26,14 +26,32 @@ std::optional<Kind> only_kind(const Parsed &parsed)
 TEST_CASE("nesting without end is one error")
 {
     constexpr std::size_t n = 100'000;
-    for (const auto &text :
-         {"match " + repeat("(", n), "match " + repeat("(", n) + "a" + repeat(")", n) + " -> drop",
-          "match a -> " + repeat("{", n), repeat("match a { ", n), "match " + repeat("not ", n) + "a -> drop",
-          "match " + repeat("-", n) + "a -> drop", "match " + repeat("~", n) + "a",
-          "match a -> " + repeat("xsk x else ", n), "match " + repeat("f(", n), "match a in " + repeat("{a in ", n),
-          "match " + repeat("a[", n), "header h { " + repeat("a : u8 { ", n), "match a" + repeat(".b", n) + " -> drop",
-          "match a" + repeat("[1]", n) + " -> drop", "match a" + repeat(" + a", n) + " -> drop",
-          "test \"t\" { expect " + repeat("{", n)}) {
+    for (const auto &text : {"match " + repeat("(", n),
+                             "match " + repeat("(", n) + "a" + repeat(")", n) + " -> drop",
+                             "match a -> " + repeat("{", n),
+                             repeat("match a { ", n),
+                             "match " + repeat("not ", n) + "a -> drop",
+                             "match " + repeat("-", n) + "a -> drop",
+                             "match " + repeat("~", n) + "a",
+                             "match a -> " + repeat("xsk x else ", n),
+                             "match " + repeat("f(", n),
+                             "match a in " + repeat("{a in ", n),
+                             "match " + repeat("a[", n),
+                             "header h { " + repeat("a : u8 { ", n),
+                             "match a" + repeat(".b", n) + " -> drop",
+                             "match a" + repeat("[1]", n) + " -> drop",
+                             "match a" + repeat(" + a", n) + " -> drop",
+                             "test \"t\" { expect " + repeat("{", n),
+                             "match a -> { " + repeat("if a { ", n),
+                             "match a -> if a {} " + repeat("else if a {} ", n),
+                             "defmap m : hash<" + repeat("(", n),
+                             "defmap m : hash<" + repeat("{a : ", n),
+                             "defmap m : hash = " + repeat("{1 -> ", n),
+                             "match a -> redirect m[*] " + repeat("else redirect m[*] ", n),
+                             "match " + repeat("exceeds(", n),
+                             "match a -> x = " + repeat("(", n),
+                             "def a = " + repeat("{", n),
+                             "match a -> set a" + repeat(".b", n) + " = 1"}) {
         CAPTURE(text.substr(0, 40));
         const Parsed parsed(text);
         CHECK(only_kind(parsed) == Kind::nesting_too_deep);
@@ -108,4 +126,27 @@ TEST_CASE("reading is linear")
     CHECK(seconds(repeat("\"", 1'000'001)) < 3);
     CHECK(seconds("match " + repeat("a ", 500'000)) < 3);
     CHECK(seconds(repeat("xsk ", 500'000)) < 3);
+    CHECK(seconds("match a -> asm { " + repeat("# }\n", 500'000)) < 3);
+    CHECK(seconds(repeat("match a -> asm { ", 100'000)) < 3);
+    CHECK(seconds(repeat("def a = { ( ", 100'000)) < 3);
+    CHECK(seconds("match a -> decap " + repeat("a.", 500'000)) < 3);
+    CHECK(seconds("defmap m : hash<" + repeat("a.", 500'000)) < 3);
+}
+
+TEST_CASE("long lists are read")
+{
+    constexpr std::size_t n = 100'000;
+    for (const auto &text :
+         {"match a -> { " + repeat("m[k] += 1 ", n) + "}", "match a -> { " + repeat("punish(x); ", n) + "}",
+          "match a -> { " + repeat("if a { drop } ", n) + "}", "match a -> { " + repeat("set a.b = c; ", n) + "}",
+          "def x = { " + repeat("punish\n", n) + "}", "def x = { " + repeat("1 -> 2, ", n) + "}",
+          "defmap m : hash = { " + repeat("(1, 2) -> {a = 3}, ", n) + "}",
+          "match (" + repeat("a, ", n) + "a) in m -> drop", "union u { " + repeat("a : b ", n) + "}",
+          "match a -> encap " + repeat("a / ", n) + "a", "defmap m : hash<(" + repeat("u8, ", n) + "u8)>",
+          "defmap m : hash<{" + repeat("a : u8 ", n) + "}>", "header h inner " + repeat("a, ", n) + "a {}",
+          "test \"t\" { " + repeat("packet a times 2 expect rule 1 ", n) + "}", repeat("def x = drop ", n),
+          repeat("param x : u8 = 1 ", n)}) {
+        CAPTURE(text.substr(0, 40));
+        CHECK(Parsed(text).clean());
+    }
 }
