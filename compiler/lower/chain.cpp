@@ -256,7 +256,9 @@ private:
         if (header.where || header.payload_when)
             return fmt::format("only {}", id.value);
         const auto &then = header.fields[*header.then];
-        return fmt::format("{} {}:{} {}", header.fixed_size, then.bit_offset, then.bits,
+        // A size that is never below the fields' makes their number of bytes a matter of the size alone.
+        const auto least = header.size && !header.check_size ? 0 : header.fixed_size;
+        return fmt::format("{} {}:{} {}", least, then.bit_offset, then.bits,
                            header.size ? recipe(header, *header.size) : "");
     }
 

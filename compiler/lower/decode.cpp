@@ -131,10 +131,52 @@ void Emitter::decode_header(sema::HeaderId id, std::size_t way, Place place, Nod
     jump(go(node, present));
 }
 
+// Two headers that could stand at the same place, told apart by what their first bits say: IPv4 and IPv6 behind MPLS.
+bool Emitter::tell_apart(sema::HeaderId one, sema::HeaderId other) const
+{
+    const sema::Header &a = unit_.headers[one];
+    const sema::Header &b = unit_.headers[other];
+    const auto conditions = [&](const sema::Header &header) {
+        std::vector<sema::PredId> open;
+        std::vector<const sema::InSet *> sets;
+        if (header.where)
+            open.push_back(*header.where);
+        while (!open.empty()) {
+            const auto id = open.back();
+            open.pop_back();
+            if (const auto *both = std::get_if<sema::And>(&unit_.preds[id].node))
+                open.insert(open.end(), {both->left, both->right});
+            else if (const auto *set = set_test(unit_, id))
+                sets.push_back(set);
+        }
+        return sets;
+    };
+    const auto bits = [&](const sema::Header &header, const sema::InSet &set) {
+        const auto *of = std::get_if<sema::FieldValue>(&unit_.exprs[set.value].node);
+        const auto *field = of != nullptr ? &header.fields[of->field] : nullptr;
+        return field != nullptr && !field->floating() ? std::pair(field->bit_offset, field->bits) : std::pair(0U, 0U);
+    };
+    for (const auto *left : conditions(a))
+        for (const auto *right : conditions(b))
+            if (bits(a, *left) == bits(b, *right) && bits(a, *left).second != 0 && disjoint(*left, *right))
+                return true;
+    return false;
+}
+
 void Emitter::affirm_header(sema::HeaderId id, std::size_t way, Place first, Place end, Knowledge &known) const
 {
     const auto fact = facts_.find({Fact::Kind::present, id});
     known.entry(fact) = {Truth::yes, first, end, {}};
+    for (std::size_t i = 0; i < facts_.size() && !unit_.headers[id].ways.empty(); ++i) {
+        const Fact &open = facts_[FactId(i)];
+        if (open.kind != Fact::Kind::way_open || open.header == id || known[FactId(i)] != Truth::unknown)
+            continue;
+        const sema::Way &there = unit_.headers[open.header].ways[open.number];
+        const sema::Way &here = unit_.headers[id].ways[way];
+        if (there.in_front() == here.in_front() && there.through_chain == here.through_chain &&
+            tell_apart(id, open.header))
+            known.deny(FactId(i));
+    }
     for (std::size_t w = 0; w < unit_.headers[id].ways.size(); ++w) {
         const auto reached = facts_.find({Fact::Kind::reached_by, id, static_cast<unsigned>(w)});
         if (!reached.valid())

@@ -116,6 +116,7 @@ private:
     void decode_header(sema::HeaderId id, std::size_t way, Place place, NodeId node, const Knowledge &known);
     Place check_header(sema::HeaderId id, Place place, const Knowledge &known, const ir::Edge &absent);
     void close_ways(const sema::Way &from, Knowledge &known) const;
+    [[nodiscard]] bool tell_apart(sema::HeaderId one, sema::HeaderId other) const;
     void affirm_header(sema::HeaderId id, std::size_t way, Place start, Place end, Knowledge &known) const;
 
     // chain.cpp

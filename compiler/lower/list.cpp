@@ -126,6 +126,11 @@ private:
         }
         if (read < any.fixed_size)
             want_bytes(at, place, any.fixed_size);
+        if (any.where) {
+            const auto valid = e_.new_block();
+            e_.test(*any.where, env, e_.to(valid), absent_);
+            e_.start(valid);
+        }
         const auto size = any.size ? e_.value(*any.size, env, absent_) : e_.constant(any.fixed_size);
         if (any.check_size)
             want(ir::Cond::ge, size, any.fixed_size);

@@ -177,6 +177,13 @@ Wide Emitter::wide_value(sema::ExprId id, const Env &env, const ir::Edge &absent
     if (const auto *fixed = std::get_if<sema::Constant>(&expr.node))
         return {constant(static_cast<std::uint64_t>(fixed->value >> 64)),
                 constant(static_cast<std::uint64_t>(fixed->value))};
+    if (const auto *either = std::get_if<sema::Either>(&expr.node)) {
+        const auto chosen = chosen_of(*either, env);
+        if (unit_.exprs[chosen].type != sema::ValueType::ipv4)
+            return wide_value(chosen, env, absent);
+        constexpr std::uint64_t mapped = 0xffff'0000'0000; // RFC 4291, 2.5.5.2
+        return {constant(0), binary(ir::Op::bit_or, value(chosen, env, absent), mapped, mapped | UINT32_MAX)};
+    }
     const Place first = bytes_place(id, env, absent);
     return {load(first, 0, 8, ir::Order::big), load(first, 8, 8, ir::Order::big)};
 }

@@ -151,6 +151,8 @@ private:
 
     // relations.cpp
     void build_relations(HeaderId id, const ast::File &file, const ast::Header &decl);
+    [[nodiscard]] bool not_imported(const ast::File &file, const std::string &header);
+    std::vector<ast::ExprId> ways_of(const ast::File &file, ast::ExprId id);
     void build_ways(HeaderId id, const ast::File &file, const ast::Header &decl);
     void build_floating(HeaderId id, const ast::File &file, const ast::Header &decl);
     void build_list(HeaderId id, const ast::File &file, const ast::Header &decl);

@@ -70,7 +70,8 @@ std::vector<std::string> Analyzer::names() const
 {
     std::vector<std::string> out(reserved.begin(), reserved.end());
     for (const auto &[name, symbol] : symbols_)
-        out.push_back(name);
+        if (name.find('.') == std::string::npos)
+            out.push_back(name);
     std::ranges::sort(out);
     return out;
 }
@@ -78,8 +79,9 @@ std::vector<std::string> Analyzer::names() const
 std::vector<std::string> Analyzer::header_names() const
 {
     std::vector<std::string> out;
-    for (const auto &header : unit_.headers)
-        out.push_back(header.name);
+    for (std::size_t i = 0; i < header_sources_.size(); ++i)
+        if (const auto &name = unit_.headers[HeaderId(i)].name; name.find('.') == std::string::npos)
+            out.push_back(name);
     std::ranges::sort(out);
     return out;
 }

@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view stdlib_prefix = "<stdlib>/";
 constexpr std::string_view prelude = "prelude";
 
 struct Text {

@@ -12,6 +12,8 @@
 
 namespace xdpf::sema {
 
+constexpr std::string_view stdlib_prefix = "<stdlib>/"; // of the paths of the standard library's modules
+
 struct Module {
     ast::File ast;
     bool is_main = false;

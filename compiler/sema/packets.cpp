@@ -388,6 +388,8 @@ private:
         case Arithmetic::multiply: return *left * *right;
         case Arithmetic::shift_left: return *left << (*right & 63);
         case Arithmetic::divide: return *right == 0 ? 0 : *left / *right;
+        case Arithmetic::bit_and: return *left & *right;
+        case Arithmetic::bit_or: return *left | *right;
         default: return std::nullopt;
         }
     }

@@ -95,12 +95,41 @@ void Analyzer::build_relations(HeaderId id, const ast::File &file, const ast::He
     build_inner(id, file, decl);
 }
 
+// The ways that `a or b or c` names. The standard library's headers name ways behind others that a program imports if
+// it wants them: without `import "mpls"` nothing is looked for behind MPLS labels, and nothing is spent on it.
+std::vector<ast::ExprId> Analyzer::ways_of(const ast::File &file, ast::ExprId id)
+{
+    std::vector<ast::ExprId> all{id};
+    for (std::size_t i = 0; i < all.size();)
+        if (const auto *two = std::get_if<ast::Binary>(&file.exprs[all[i]].node);
+            two != nullptr && two->op == ast::BinaryOp::logical_or) {
+            all[i] = two->right;
+            all.insert(all.begin() + static_cast<std::ptrdiff_t>(i), two->left);
+        } else {
+            ++i;
+        }
+    std::erase_if(all, [&](ast::ExprId way) {
+        const auto *compared = std::get_if<ast::Binary>(&file.exprs[way].node);
+        std::vector<NamePart> parts;
+        return compared != nullptr && names_of(compared->left, {.file = &file}, parts) &&
+               not_imported(file, parts.front().text);
+    });
+    return all;
+}
+
+bool Analyzer::not_imported(const ast::File &file, const std::string &header)
+{
+    return sources_.name(file.file).starts_with(stdlib_prefix) && find(header) == nullptr &&
+           !stdlib_module_of(header).empty();
+}
+
 void Analyzer::build_ways(HeaderId id, const ast::File &file, const ast::Header &decl)
 {
     const auto errors = diagnostics_.errors();
     if (decl.on)
-        if (const auto condition = predicate(*decl.on, {.file = &file, .declares = true}))
-            add_way(id, *condition, file.exprs[*decl.on].span);
+        for (const auto way : ways_of(file, *decl.on))
+            if (const auto condition = predicate(way, {.file = &file, .declares = true}))
+                add_way(id, *condition, file.exprs[way].span);
     Header &header = unit_.headers[id];
     const bool link = header.ways.size() == 1 && header.ways[0].through_chain &&
                       std::holds_alternative<InSet>(unit_.preds[header.ways[0].condition].node);
@@ -170,6 +199,8 @@ void Analyzer::build_list(HeaderId id, const ast::File &file, const ast::Header 
 void Analyzer::build_inner(HeaderId id, const ast::File &file, const ast::Header &decl)
 {
     for (const auto &inner : decl.inner) {
+        if (not_imported(file, inner.header.text))
+            continue;
         const auto root = header_named(inner.header);
         const auto when =
             inner.when ? predicate(*inner.when, {.file = &file, .self = id, .declares = true}) : std::nullopt;
