@@ -1,4 +1,5 @@
 // What can be asked of a session: its text, dumps, tests, maps, and completions of a line.
+#include "compiler/map_text.hpp"
 #include "compiler/session_state.hpp"
 #include "compiler/state.hpp"
 #include "compiler/test.hpp"
@@ -6,58 +7,12 @@
 
 #include <fmt/ranges.h>
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 
 namespace xdpf {
 namespace {
 
 constexpr std::size_t most_entries = 1000; // shown of one map
-
-std::string number_text(const LayoutField &field, std::span<const std::byte> bytes)
-{
-    std::uint64_t number = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-        number = number << 8 | std::to_integer<std::uint64_t>(bytes[field.big_endian ? i : bytes.size() - 1 - i]);
-    return fmt::format("{}", number);
-}
-
-std::string field_text(const LayoutField &field, std::span<const std::byte> all)
-{
-    const auto bytes = all.subspan(field.offset, field.size);
-    std::vector<unsigned> octets;
-    std::ranges::transform(bytes, std::back_inserter(octets), [](std::byte b) { return std::to_integer<unsigned>(b); });
-    switch (field.format) {
-    case FieldFormat::number: return number_text(field, bytes);
-    case FieldFormat::mac: return fmt::format("{:02x}", fmt::join(octets, ":"));
-    case FieldFormat::ipv4: return fmt::format("{}", fmt::join(octets, "."));
-    case FieldFormat::ipv6: {
-        std::array<char, INET6_ADDRSTRLEN> text{};
-        return inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
-    }
-    case FieldFormat::bytes: return fmt::format("\"\\x{:02x}\"", fmt::join(octets, "\\x"));
-    }
-    return {};
-}
-
-std::string layout_text(const Layout &layout, std::span<const std::byte> bytes)
-{
-    if (layout.fields.size() == 1)
-        return field_text(layout.fields[0], bytes);
-    std::vector<std::string> fields;
-    for (const auto &field : layout.fields)
-        fields.push_back(fmt::format("{} = {}", field.name, field_text(field, bytes)));
-    return fmt::format("{{{}}}", fmt::join(fields, ", "));
-}
-
-std::string key_text(const MapSpec &map, std::span<const std::byte> key)
-{
-    if (has(map.kind, map_trait::prefix) && map.key.fields.size() == 2)
-        return fmt::format("{}/{}", field_text(map.key.fields[1], key), field_text(map.key.fields[0], key));
-    return layout_text(map.key, key);
-}
 
 std::string slots_text(const MapSpec &map, const std::vector<std::uint32_t> &slots)
 {

@@ -1,18 +1,17 @@
 #include "runtime/load.hpp"
 
 #include "runtime/library_log.hpp"
+#include "runtime/loader.hpp"
 #include "runtime/verifier_log.hpp"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
-#include <ranges>
 #include <sys/resource.h>
 
 namespace xdpf::runtime {
@@ -38,20 +37,6 @@ void raise_locked_memory()
     });
 }
 
-Error no_such_program(const Image &image, const std::string &name)
-{
-    Error error;
-    error.stage = name.empty() ? fmt::format("cannot load '{}'", image.name) : fmt::format("cannot load '{}'", name);
-    if (image.programs.empty()) {
-        error.message = "the file has no program";
-        return error;
-    }
-    error.message = "there is no program of that name";
-    const auto names = image.programs | std::views::transform(&ProgramImage::name);
-    error.cause = fmt::format("'{}' has: {}", image.name, fmt::join(names.begin(), names.end(), ", "));
-    return error;
-}
-
 Error rejected(const ProgramImage &program, int code, std::string log)
 {
     Error error = system_error(fmt::format("cannot load '{}'", program.name), "bpf(BPF_PROG_LOAD)", code);
@@ -68,28 +53,25 @@ Error rejected(const ProgramImage &program, int code, std::string log)
     return error;
 }
 
-// libbpf's last words name the map that the kernel would not make.
-Error not_loaded(const ProgramImage &program, int code, const LibraryLog &said, int offload_to)
-{
-    Error error = system_error(fmt::format("cannot load '{}'", program.name), "bpf", code);
-    if (offload_to != 0 && code != EPERM) {
-        error.cause = "only a few cards run BPF programs themselves (nfp), and none of them knows XSKMAPs";
-        error.remedy = "the same command with --mode=native";
-    }
-    if (error.cause.empty())
-        error.cause = said.last_line();
-    if (code == ENOMEM)
-        error.remedy = "ulimit -l; free -m   (maps need kernel memory)";
-    else if (error.remedy.empty())
-        error.remedy = "bpftool feature probe kernel   (what this kernel offers)";
-    return error;
-}
-
 } // namespace
 
 void Loaded::Closer::operator()(bpf_object *object) const { bpf_object__close(object); }
 
-int Loaded::program_fd() const { return handle_ != nullptr ? bpf_program__fd(handle_) : -1; }
+bpf_program *Loaded::handle(std::size_t program) const
+{
+    return bpf_object__find_program_by_name(object_.get(), image_.programs[program].name.c_str());
+}
+
+// libbpf names the map of a section after the section.
+bpf_map *Loaded::map_handle(MapId map) const
+{
+    if (!map.valid() || map.value >= image_.maps.size())
+        return nullptr;
+    const MapSpec &spec = image_.maps[map.value];
+    return bpf_object__find_map_by_name(object_.get(), spec.data ? ".data" : spec.name.c_str());
+}
+
+int Loaded::program_fd() const { return object_ != nullptr ? bpf_program__fd(handle()) : -1; }
 
 std::uint32_t Loaded::program_id() const
 {
@@ -100,82 +82,115 @@ std::uint32_t Loaded::program_id() const
 
 int Loaded::map_fd(MapId map) const
 {
-    if (!map.valid() || map.value >= maps_.size())
-        return -1;
-    const bpf_map *found = bpf_object__find_map_by_name(object_.get(), maps_[map.value].name.c_str());
+    const bpf_map *found = map_handle(map);
     return found != nullptr ? bpf_map__fd(found) : -1;
+}
+
+std::optional<MapId> Loaded::map_named(std::string_view name) const
+{
+    const auto found = std::ranges::find(maps(), name, &MapSpec::name);
+    return found != maps().end() ? std::optional(MapId(static_cast<std::size_t>(found - maps().begin())))
+                                 : std::nullopt;
 }
 
 std::vector<MapId> Loaded::used_maps(MapKind kind) const
 {
     std::vector<MapId> used;
-    for (const MapReference &reference : program_.map_references)
-        if (maps_[reference.map.value].kind == kind && std::ranges::find(used, reference.map) == used.end())
-            used.push_back(reference.map);
+    for (const std::size_t program : chosen_)
+        for (const MapReference &reference : image_.programs[program].map_references)
+            if (maps()[reference.map.value].kind == kind && std::ranges::find(used, reference.map) == used.end())
+                used.push_back(reference.map);
     return used;
 }
 
-Result<Loaded> open_object(const Image &image, const LoadOptions &options)
+Error Loader::not_loaded(int code, std::string_view said) const
 {
-    const auto wanted = std::ranges::find_if(image.programs, [&](const ProgramImage &program) {
-        return options.program.empty() || program.name == options.program;
-    });
-    if (wanted == image.programs.end())
-        return std::unexpected(no_such_program(image, options.program));
+    const auto bound = std::ranges::find_if(
+        loaded_.chosen_, [&](std::size_t program) { return !image_.programs[program].kfunc_references.empty(); });
+    Error error = system_error(fmt::format("cannot load '{}'", loaded_.name()), "bpf", code);
+    if (options_.offload_to != 0 && code != EPERM) {
+        error.cause = "only a few cards run BPF programs themselves (nfp), and none of them knows XSKMAPs";
+        error.remedy = "the same command with --mode=native";
+    } else if (said.find("reuse pinned map") != std::string_view::npos) {
+        error.cause = fmt::format("a map pinned in {} has another kind or other sizes than the program's", pin_folder);
+        error.remedy = fmt::format("rm {}/NAME   (it and what it holds are gone then): {}", pin_folder, said);
+    } else if (bound != loaded_.chosen_.end() && code != EPERM) {
+        error.cause =
+            fmt::format("'{}' reads receive metadata (rx_hash, rx_timestamp, rx_vlan), which this interface's "
+                        "driver or this kernel (before 6.3; rx_vlan 6.8) does not offer",
+                        image_.programs[*bound].name);
+        error.remedy = "uname -r; ethtool -i INTERFACE   (which they are)";
+    }
+    if (error.cause.empty())
+        error.cause = said;
+    if (code == ENOMEM)
+        error.remedy = "ulimit -l; free -m   (maps need kernel memory)";
+    else if (error.remedy.empty())
+        error.remedy = "bpftool feature probe kernel   (what this kernel offers)";
+    return error;
+}
 
+Result<void> Loader::open()
+{
     const LibraryLog said;
-    Loaded loaded;
-    loaded.program_ = *wanted;
-    loaded.maps_ = image.maps;
-    DECLARE_LIBBPF_OPTS(bpf_object_open_opts, open, .object_name = image.name.c_str());
-    loaded.object_.reset(bpf_object__open_mem(image.elf.data(), image.elf.size(), &open));
-    if (loaded.object_ == nullptr) {
-        Error error = system_error(fmt::format("cannot load '{}'", wanted->name), "bpf_object__open_mem", errno);
+    const std::string folder(pin_folder);
+    DECLARE_LIBBPF_OPTS(bpf_object_open_opts, open, .object_name = image_.name.c_str(),
+                        .pin_root_path = folder.c_str());
+    loaded_.object_.reset(bpf_object__open_mem(image_.elf.data(), image_.elf.size(), &open));
+    if (loaded_.object_ == nullptr) {
+        Error error = system_error(fmt::format("cannot load '{}'", loaded_.name()), "bpf_object__open_mem", errno);
         error.cause = said.last_line();
         return std::unexpected(std::move(error));
     }
     bpf_program *program = nullptr;
-    bpf_object__for_each_program(program, loaded.object_.get())
-    {
-        const bool mine = wanted->name == bpf_program__name(program);
-        bpf_program__set_autoload(program, mine);
-        if (mine)
-            loaded.handle_ = program;
+    bpf_object__for_each_program(program, loaded_.object()) bpf_program__set_autoload(program, false);
+    for (const std::size_t chosen : loaded_.chosen_)
+        bpf_program__set_autoload(loaded_.handle(chosen), true);
+    return {};
+}
+
+Result<void> Loader::load()
+{
+    const LibraryLog said;
+    // Its pages stay untouched unless the kernel writes to them.
+    std::vector<std::unique_ptr<char[]>> logs;
+    for (const std::size_t program : loaded_.chosen_) {
+        logs.emplace_back(new char[log_size])[0] = '\0';
+        bpf_program__set_log_buf(loaded_.handle(program), logs.back().get(), log_size);
+        bpf_program__set_log_level(loaded_.handle(program), options_.verifier_log ? 1 : 0);
     }
-    if (loaded.handle_ == nullptr)
-        return std::unexpected(no_such_program(image, wanted->name));
-    return loaded;
+    const int result = bpf_object__load(loaded_.object());
+    for (std::size_t i = 0; i < logs.size(); ++i) {
+        bpf_program__set_log_buf(loaded_.handle(loaded_.chosen_[i]), nullptr, 0);
+        // Of several the last one that has a log is the one that failed.
+        if (*logs[i].get() != '\0')
+            loaded_.verifier_log_ += logs[i].get();
+    }
+    if (result == 0)
+        return {};
+    for (std::size_t i = logs.size(); i-- > 0 && result != -EPERM;)
+        if (*logs[i].get() != '\0')
+            return std::unexpected(rejected(image_.programs[loaded_.chosen_[i]], -result, logs[i].get()));
+    return std::unexpected(not_loaded(-result, said.last_line()));
 }
 
 Result<Loaded> load(const Image &image, const LoadOptions &options)
 {
     raise_locked_memory();
-    Result<Loaded> loaded = open_object(image, options);
-    if (!loaded || options.for_dispatcher)
-        return loaded;
-
-    if (options.offload_to != 0) {
-        bpf_program__set_ifindex(loaded->handle_, static_cast<std::uint32_t>(options.offload_to));
-        bpf_map *map = nullptr;
-        bpf_object__for_each_map(map, loaded->object())
-            bpf_map__set_ifindex(map, static_cast<std::uint32_t>(options.offload_to));
-    }
-    const LibraryLog said;
-    // Its pages stay untouched unless the kernel writes to them.
-    const std::unique_ptr<char[]> log(new char[log_size]);
-    log[0] = '\0';
-    bpf_program__set_log_buf(loaded->handle_, log.get(), log_size);
-    bpf_program__set_log_level(loaded->handle_, options.verifier_log ? 1 : 0);
-    const int result = bpf_object__load(loaded->object());
-    std::string text(log.get());
-    bpf_program__set_log_buf(loaded->handle_, nullptr, 0);
-    if (result < 0) {
-        const bool verifier = !text.empty() && result != -EPERM;
-        return std::unexpected(verifier ? rejected(loaded->program_, -result, std::move(text))
-                                        : not_loaded(loaded->program_, -result, said, options.offload_to));
-    }
-    if (options.verifier_log)
-        loaded->verifier_log_ = std::move(text);
+    Loader loader(image, options);
+    Result<void> done = loader.choose();
+    if (done)
+        done = loader.open();
+    if (done)
+        done = loader.prepare();
+    if (done && !options.for_dispatcher)
+        done = loader.load();
+    if (!done)
+        return std::unexpected(std::move(done.error()));
+    Loaded loaded = loader.take();
+    if (!options.for_dispatcher)
+        if (Result<void> filled = loaded.fill_maps(); !filled)
+            return std::unexpected(std::move(filled.error()));
     return loaded;
 }
 

@@ -32,6 +32,7 @@ public:
             const Result<Session::Wake> wake = session_.wait(patience(now));
             if (!wake)
                 return wake.error();
+            take_records();
             if (*wake == Session::Wake::stop)
                 return {};
             if (callbacks_.link && (*wake == Session::Wake::down || *wake == Session::Wake::up))
@@ -41,7 +42,10 @@ public:
         }
     }
 
+    void take_records() { records_ += session_.receive_records(callbacks_.record); }
+
     [[nodiscard]] std::span<const QueueCount> counts() const { return counts_; }
+    [[nodiscard]] std::uint64_t records() const { return records_; }
     [[nodiscard]] Clock::time_point started() const { return started_; }
 
 private:
@@ -93,6 +97,7 @@ private:
     const RunCallbacks &callbacks_;
     std::vector<QueueCount> counts_;
     std::uint64_t total_ = 0;
+    std::uint64_t records_ = 0;
     Clock::time_point started_ = Clock::now();
     Clock::time_point next_tick_;
 };
@@ -114,6 +119,8 @@ Summary run(Session &session, const RunLimits &limits, const RunCallbacks &callb
     Loop loop(session, limits, callbacks);
     Summary summary;
     summary.ended_by = loop.run();
+    loop.take_records(); // what came with the last packets
+    summary.records = loop.records();
     summary.elapsed = Clock::now() - loop.started();
     for (std::size_t i = 0; i < session.queues().size(); ++i) {
         const Queue &queue = session.queues()[i];

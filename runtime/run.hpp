@@ -38,12 +38,14 @@ struct Summary {
     std::uint64_t packets = 0; // the sums over the queues
     std::uint64_t bytes = 0;
     std::uint64_t lost = 0;                     // redirected, but lost at the socket (QueueStatistics)
+    std::uint64_t records = 0;                  // from ring buffers
     std::optional<InterfaceCounters> interface; // what the interface's own counters gained meanwhile; none: it is gone
     std::optional<Error> ended_by;              // what ended the loop early
 };
 
 struct RunCallbacks {
     std::function<void(std::uint32_t queue, std::span<std::byte> packet)> packet; // optional
+    std::function<void(const Record &)> record;                                   // optional
     // Every `tick_every`, with the counts so far; also while nothing arrives.
     std::function<void(std::chrono::duration<double> elapsed, std::span<const QueueCount> counts)> tick;
     std::chrono::milliseconds tick_every{500};

@@ -60,6 +60,17 @@ Error no_zero_copy_in_skb_mode(const Interface &interface, const std::string &wh
     return error;
 }
 
+Error no_interface_program(const ProgramImage &program)
+{
+    const bool device = program.place == ProgramImage::Place::devmap;
+    Error error;
+    error.stage = fmt::format("cannot attach '{}'", program.name);
+    error.message = fmt::format("it is a program on {}", device ? "devmap" : "cpumap");
+    error.cause = "such programs stand at the entries of a map, not at an interface";
+    error.remedy = "--program NAME   (another one of the file)";
+    return error;
+}
+
 } // namespace
 
 void Session::choose_frame_size(UmemOptions &umem)
@@ -144,7 +155,29 @@ Result<void> Session::attach_program(const SessionOptions &options)
     attachment_.emplace(std::move(*attached));
     if (!attachment_->fallback().empty())
         warnings_.push_back(fmt::format("attached in skb mode, which is slower: {}", attachment_->fallback()));
-    return options.dispatcher ? fill_maps() : Result<void>();
+    if (!options.dispatcher)
+        return {};
+    const Result<void> filled = program_.fill_maps();
+    return filled ? fill_maps() : filled;
+}
+
+// What wait() listens to.
+Result<void> Session::start_waiting()
+{
+    Result<std::optional<RecordReader>> records = RecordReader::open(program_);
+    if (!records)
+        return std::unexpected(std::move(records.error()));
+    records_ = std::move(*records);
+    stop_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!stop_)
+        return std::unexpected(system_error("cannot start", "eventfd", errno));
+    for (const Queue &queue : queues_)
+        polled_.push_back({queue.fd(), POLLIN, 0});
+    if (records_)
+        polled_.push_back({records_->fd(), POLLIN, 0});
+    polled_.push_back({stop_.get(), POLLIN, 0});
+    polled_.push_back({watch_.fd(), POLLIN, 0});
+    return {};
 }
 
 Result<Session> Session::open(const Image &image, const SessionOptions &options)
@@ -169,9 +202,14 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
     Result<Loaded> loaded = load(image, {.program = options.program,
                                          .verifier_log = options.verifier_log,
                                          .offload_to = options.mode == Mode::offload ? session.interface_.index : 0,
-                                         .for_dispatcher = options.dispatcher});
+                                         .for_dispatcher = options.dispatcher,
+                                         .interface = session.interface_.index,
+                                         .parameters = options.parameters,
+                                         .entry_programs = options.entry_programs});
     if (!loaded)
         return std::unexpected(std::move(loaded.error()));
+    if (loaded->program().place != ProgramImage::Place::interface)
+        return std::unexpected(no_interface_program(loaded->program()));
     session.program_ = std::move(*loaded);
     if (!session.program_.used_maps(MapKind::xskmap).empty())
         session.choose_frame_size(settings.umem);
@@ -194,13 +232,8 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
             return std::unexpected(std::move(filled.error()));
     }
 
-    session.stop_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!session.stop_)
-        return std::unexpected(system_error("cannot start", "eventfd", errno));
-    for (const Queue &queue : session.queues_)
-        session.polled_.push_back({queue.fd(), POLLIN, 0});
-    session.polled_.push_back({session.stop_.get(), POLLIN, 0});
-    session.polled_.push_back({session.watch_.fd(), POLLIN, 0});
+    if (Result<void> started = session.start_waiting(); !started)
+        return std::unexpected(std::move(started.error()));
     return session;
 }
 
@@ -211,9 +244,12 @@ Result<Session::Wake> Session::wait(std::chrono::milliseconds timeout)
     if (ready < 0 && errno != EINTR)
         return std::unexpected(
             system_error(fmt::format("cannot wait for packets of '{}'", interface_.name), "poll", errno));
-    if (ready <= 0)
-        return Wake::timeout;
-    const pollfd &stopped = polled_[queues_.size()];
+    return ready <= 0 ? Wake::timeout : woken();
+}
+
+Result<Session::Wake> Session::woken()
+{
+    const pollfd &stopped = polled_[polled_.size() - 2];
     if ((stopped.revents & POLLIN) != 0) {
         std::uint64_t times = 0;
         (void)!read(stop_.get(), &times, sizeof times);
@@ -232,8 +268,9 @@ Result<Session::Wake> Session::wait(std::chrono::milliseconds timeout)
             return link_ == LinkWatch::State::up ? Wake::up : Wake::down;
     }
     const std::span sockets(polled_.data(), queues_.size());
-    return std::ranges::any_of(sockets, [](const pollfd &entry) { return entry.revents != 0; }) ? Wake::packets
-                                                                                                : Wake::timeout;
+    if (std::ranges::any_of(sockets, [](const pollfd &entry) { return entry.revents != 0; }))
+        return Wake::packets;
+    return records_ && polled_[queues_.size()].revents != 0 ? Wake::records : Wake::timeout;
 }
 
 void Session::stop() const

@@ -4,10 +4,13 @@
 #include "runtime/attach.hpp"
 #include "runtime/load.hpp"
 #include "runtime/queue.hpp"
+#include "runtime/records.hpp"
 
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <poll.h>
 #include <span>
@@ -25,12 +28,14 @@ struct SessionOptions {
     CopyMode copy = CopyMode::automatic;
     UmemOptions umem;
     bool verifier_log = false;
+    std::map<std::string, std::string> parameters;     // as LoadOptions
+    std::map<std::string, std::string> entry_programs; // as LoadOptions
 };
 
 class Session {
 public:
     // In this order: load, bind the sockets, put them into the maps, attach. A program without an XSKMAP gets no
-    // sockets.
+    // sockets. Without a ring buffer there are no records.
     [[nodiscard]] static Result<Session> open(const Image &image, const SessionOptions &options);
 
     [[nodiscard]] const Interface &interface() const { return interface_; } // as it was when opened
@@ -41,7 +46,8 @@ public:
     [[nodiscard]] const std::vector<std::string> &warnings() const { return warnings_; }
 
     enum class Wake : std::uint8_t {
-        packets, // at least one queue has some
+        packets, // at least one queue has some; there may be records, too
+        records, // ring buffers have some
         stop,    // stop() was called
         timeout,
         down, // the interface was set down; packets come again when it is up
@@ -67,6 +73,13 @@ public:
         return packets;
     }
 
+    [[nodiscard]] bool has_records() const { return records_.has_value(); }
+    // Hands over the records that are there, without waiting; how many there were.
+    std::uint64_t receive_records(const std::function<void(const Record &)> &on_record)
+    {
+        return records_ ? records_->read(on_record) : 0;
+    }
+
     // Detaches and closes the sockets, and tells of failures, which destroying would swallow.
     [[nodiscard]] Result<void> close();
 
@@ -75,17 +88,20 @@ private:
     [[nodiscard]] Result<void> bind_queues(const SessionOptions &options, CopyMode copy);
     [[nodiscard]] Result<void> fill_maps();
     [[nodiscard]] Result<void> attach_program(const SessionOptions &options);
+    [[nodiscard]] Result<void> start_waiting();
+    [[nodiscard]] Result<Wake> woken();
     void choose_frame_size(UmemOptions &umem);
     void warn_of_link();
 
     Interface interface_;
     Loaded program_;
+    std::optional<RecordReader> records_;
     std::vector<Queue> queues_;
     std::optional<Attachment> attachment_; // after the sockets: detached first
     Fd stop_;
     LinkWatch watch_;
     LinkWatch::State link_ = LinkWatch::State::up;
-    std::vector<pollfd> polled_; // the queues', stop_, watch_
+    std::vector<pollfd> polled_; // the queues', the records' where there are any, stop_, watch_
     std::vector<std::string> warnings_;
 };
 

@@ -39,7 +39,8 @@ ARROWS = {
     "cli": {"base", "data", "public", "runtime"},
     "examples": {"base", "data", "public", "runtime"},
 }
-DATA = {"compiler/maps.hpp", "compiler/maps.cpp", "compiler/image.hpp", "compiler/map_kinds.def"}
+DATA = {"compiler/maps.hpp", "compiler/maps.cpp", "compiler/image.hpp", "compiler/map_kinds.def",
+        "compiler/map_text.hpp", "compiler/map_text.cpp"}
 PUBLIC = {f"compiler/{name}.hpp" for name in ("compile", "explain", "format", "report", "test", "interpret", "session")}
 
 # Other people's headers -> parts that may include them.

@@ -1,0 +1,48 @@
+// The steps of load(), private to it.
+#pragma once
+
+#include "runtime/load.hpp"
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace xdpf::runtime {
+
+inline constexpr std::string_view pin_folder = "/sys/fs/bpf/xdpf";
+
+class Loader {
+public:
+    Loader(const Image &image, const LoadOptions &options);
+
+    // Each needs the one before it.
+    [[nodiscard]] Result<void> choose();  // which programs
+    [[nodiscard]] Result<void> open();    // the object, for libbpf
+    [[nodiscard]] Result<void> prepare(); // pins, parameters, the interface
+    [[nodiscard]] Result<void> load();    // into the kernel
+
+    [[nodiscard]] Loaded take() { return std::move(loaded_); }
+
+private:
+    [[nodiscard]] Error failed(std::string message) const;
+    [[nodiscard]] Result<std::size_t> main_program() const;
+    [[nodiscard]] Result<void> choose_goto();
+    [[nodiscard]] Result<void> choose_entry_program(MapId map);
+    [[nodiscard]] Result<void> check_entry_programs() const;
+    [[nodiscard]] Result<void> bind_to_interface();
+    [[nodiscard]] Result<void> prepare_pins();
+    [[nodiscard]] Result<void> prepare_parameters();
+    [[nodiscard]] Error not_loaded(int code, std::string_view said) const;
+
+    const Image &image_;
+    const LoadOptions &options_;
+    Loaded loaded_;
+};
+
+// Puts a value into the bytes of all parameters. Errors as Loaded::set_parameter.
+[[nodiscard]] Result<void> put_parameter(const Image &image, std::string_view name, std::string_view value,
+                                         std::span<std::byte> all);
+
+} // namespace xdpf::runtime
