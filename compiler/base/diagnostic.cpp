@@ -54,6 +54,28 @@ Diagnostic &Diagnostics::add(Kind kind, Span span, std::string message)
     return all_.back();
 }
 
+void Diagnostics::settle(std::size_t from, Span where, const std::string &text)
+{
+    constexpr std::size_t look_back = 16; // what is said twice stands close together
+    for (std::size_t i = from; i < all_.size();) {
+        const auto first =
+            all_.begin() + static_cast<std::ptrdiff_t>(std::max(from, i > look_back ? i - look_back : 0));
+        const auto here = all_.begin() + static_cast<std::ptrdiff_t>(i);
+        const bool again = std::any_of(first, here, [&](const Diagnostic &one) {
+            return one.kind == here->kind && one.span == here->span && one.message == here->message;
+        });
+        if (again) {
+            if (severity_of(here->kind) == Severity::error)
+                --errors_;
+            all_.erase(here);
+            continue;
+        }
+        if (here->span != where)
+            here->note(where, text);
+        ++i;
+    }
+}
+
 std::string nearest(std::string_view name, const std::vector<std::string> &candidates)
 {
     if (name.size() < 2 || name.size() > longest_compared)

@@ -66,12 +66,9 @@ public:
             ++errors_;
         return all_.emplace_back(std::move(diagnostic));
     }
-    // Adds a note to everything reported from number `from` of all() on.
-    void annotate(std::size_t from, Span where, const std::string &text)
-    {
-        for (std::size_t i = from; i < all_.size(); ++i)
-            all_[i].note(where, text);
-    }
+    // Of what was reported from number `from` of all() on: what was said twice is said once, and each gets a note
+    // (unless it is about that place itself).
+    void settle(std::size_t from, Span where, const std::string &text);
     [[nodiscard]] bool has_errors() const { return errors_ != 0; }
     [[nodiscard]] std::size_t errors() const { return errors_; }
     [[nodiscard]] const std::vector<Diagnostic> &all() const { return all_; }

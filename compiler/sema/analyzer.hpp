@@ -98,6 +98,7 @@ struct Reference {
 struct DefSymbol {
     const ast::File *file;
     const ast::Def *decl;
+    Scope scope{.file = file}; // of a body without parameters
 };
 
 struct ParamSymbol {
@@ -317,6 +318,7 @@ private:
 
     // rules.cpp
     void build_programs();
+    void warn_of_shadows(const Program &program); // shadows.cpp
     void number_programs();
     void finish_program(Program &program);
     void set_place(const ast::Program &decl, Program &out);
@@ -373,11 +375,7 @@ private:
 
     // tests.cpp
     void build_test(const ast::File &file, const ast::Test &test);
-    bool with(const ast::WithStatement &statement, const Scope &scope, TestImage &out);
-    bool with_map(MapId map, const ast::WithStatement &statement, const Scope &scope, TestImage &out);
-    bool expect_verdict(const ast::ExpectStatement &statement, ast::ActionId id, const Scope &scope, TestImage &out);
-    bool expect_entry(const ast::ExpectStatement &statement, ast::ExprId id, const Scope &scope, TestImage &out);
-    void report_unknown_member(const MapSpec &spec, const ast::Argument &element, const Scope &scope);
+    friend class TestBuilder; // test_builder.hpp
 
     // packets.cpp
     std::optional<std::vector<std::byte>> packet(const ast::PacketStatement &statement, const Scope &scope);

@@ -174,7 +174,7 @@ bool Analyzer::add_content(MapId map, const ast::Argument &element, std::uint32_
     if (element.name)
         return bad("an entry is a key, or a key -> its value");
     if (spec.contents.size() >= spec.max_entries)
-        return bad(fmt::format("it has room for {}", counted(spec.max_entries, "entry")));
+        return bad(fmt::format("it has room for no more than {}", spec.max_entries));
     MapContent content;
     const bool array = has(spec.kind, map_trait::array);
     if (has(spec.kind, map_trait::keyless)) {
@@ -301,7 +301,7 @@ bool Analyzer::read_line(MapId map, FileId file, std::uint32_t at, std::string_v
     if (part != keys && part != fields.size())
         return bad(whole, fmt::format("a line has a key of {} and a value of {}", keys, fields.size() - keys));
     if (spec.contents.size() >= spec.max_entries)
-        return bad(whole, fmt::format("it has room for {} entries", spec.max_entries));
+        return bad(whole, fmt::format("it has room for no more than {}", spec.max_entries));
     unit_.maps[map].contents.push_back(std::move(content));
     return true;
 }

@@ -11,7 +11,8 @@ constexpr std::size_t most_expansions = 100'000;
 
 } // namespace
 
-// What a name stands for while a definition is expanded, and in which scope that is written.
+// What a name stands for while a definition is expanded, and in which scope that is written. A definition of several
+// values, def flow = (ip.src, ip.dst), stands for those wherever they can stand.
 std::pair<ast::ExprId, const Scope *> Analyzer::unbound(ast::ExprId id, const Scope &scope) const
 {
     const Scope *where = &scope;
@@ -26,6 +27,13 @@ std::pair<ast::ExprId, const Scope *> Analyzer::unbound(ast::ExprId id, const Sc
         id = (*where->bindings->arguments)[static_cast<std::size_t>(found - parameters.begin())].value;
         where = where->bindings->caller;
     }
+    const auto *name = std::get_if<ast::Identifier>(&(*where)[id].node);
+    const auto symbol = name != nullptr ? symbols_.find(name->text) : symbols_.end();
+    const auto *def = symbol != symbols_.end() ? std::get_if<DefSymbol>(&symbol->second.what) : nullptr;
+    const auto *body = def != nullptr ? std::get_if<ast::ExprId>(&def->decl->body) : nullptr;
+    if (body != nullptr && def->decl->parameters.empty() &&
+        std::holds_alternative<ast::Tuple>(def->file->exprs[*body].node))
+        return {*body, &def->scope};
     return {id, where};
 }
 
@@ -86,7 +94,7 @@ template <class F> bool Analyzer::expand(const DefSymbol &def, const DefUse &use
     inside.any_header = scope.any_header;
     const auto before = diagnostics_.all().size();
     body(inside);
-    diagnostics_.annotate(before, use.span, fmt::format("in this use of '{}'", use.name));
+    diagnostics_.settle(before, use.span, fmt::format("in this use of '{}'", use.name));
     return true;
 }
 

@@ -49,16 +49,20 @@ std::optional<ExprId> Analyzer::hash_value(const ast::Call &call, Span span, con
         return std::nullopt;
     }
     for (const auto &argument : call.arguments) {
-        const auto one = value(argument.value, scope);
-        if (!one)
-            return std::nullopt;
-        const Expr &typed = unit_.exprs[*one];
-        if (typed.type == ValueType::bytes) {
-            diagnostics_.report(Kind::bad_argument, typed.span, "hash", "it takes numbers and addresses, no raw bytes")
-                .suggest("slices of up to 8 bytes are numbers: udp.payload[0:8]");
-            return std::nullopt;
+        const auto [id, where] = unbound(argument.value, scope);
+        for (const auto part : elements_of(*where->file, id)) {
+            const auto one = value(part, *where);
+            if (!one)
+                return std::nullopt;
+            const Expr &typed = unit_.exprs[*one];
+            if (typed.type == ValueType::bytes) {
+                diagnostics_
+                    .report(Kind::bad_argument, typed.span, "hash", "it takes numbers and addresses, no raw bytes")
+                    .suggest("slices of up to 8 bytes are numbers: udp.payload[0:8]");
+                return std::nullopt;
+            }
+            out.values.push_back(*one);
         }
-        out.values.push_back(*one);
     }
     return add(Expr{ValueType::number, 32, std::move(out), span});
 }

@@ -110,13 +110,8 @@ void Analyzer::set_place(const ast::Program &decl, Program &out)
         return;
     if (decl.place->text == "devmap")
         out.place = ProgramImage::Place::devmap;
-    else if (decl.place->text == "cpumap")
-        out.place = ProgramImage::Place::cpumap;
     else
-        diagnostics_
-            .report(Kind::bad_program, decl.place->span, decl.name.text,
-                    fmt::format("no program stands on a {}", decl.place->text))
-            .suggest("on devmap, on cpumap; without either it is for an interface");
+        out.place = ProgramImage::Place::cpumap; // the grammar knows no other
 }
 
 void Analyzer::set_attributes(const ast::Program &decl, const ast::File &file, Program &out)
@@ -434,6 +429,7 @@ void Analyzer::finish_program(Program &program)
     std::size_t next = 1;
     number_rules(program.rules, next);
     program.lets = lets_;
+    warn_of_shadows(program);
     if (!options_.rule_counters || next == 1)
         return;
     const auto name = fmt::format("hits_{}", program.name).substr(0, longest_program_name);
