@@ -16,7 +16,8 @@ void Emitter::emit_step(NodeId id, Knowledge &known)
     if (const auto *let = std::get_if<sema::Let>(&step.node))
         return emit_let(*let, env, go(node.yes, known), absent);
     if (absent) {
-        if (!step.may_be_absent && warned_.insert(&step).second)
+        // Behind a step that moves the packet's ends nothing is known, whatever the rules say.
+        if (!step.may_be_absent && !known.moved && warned_.insert(&step).second)
             warn_absent(step);
         return jump(go(node.yes, known));
     }

@@ -124,21 +124,24 @@ private:
     std::optional<Text> find(const ast::Import &import, const std::string &from)
     {
         std::vector<std::string> looked;
+        const auto *module = stdlib_module(import.path);
         if (!from.starts_with(stdlib_prefix)) {
             fs::path path = fs::path(from).parent_path() / import.path;
             if (path.extension() != ".xdpf")
                 path += ".xdpf";
             std::error_code error;
-            if (fs::exists(path, error))
+            // A file dns.xdpf that imports "dns" wants the standard library's.
+            const bool itself = module != nullptr && path.lexically_normal().string() == from;
+            if (!itself && fs::exists(path, error))
                 return read(path, import.path_span);
             looked.push_back(fmt::format("'{}'", path.lexically_normal().string()));
         }
-        if (const auto *module = stdlib_module(import.path))
+        if (module != nullptr)
             return Text{std::string(stdlib_prefix) + import.path, std::string(module->text)};
         looked.emplace_back("the standard library");
         std::vector<std::string> names;
-        for (const auto &module : stdlib::modules())
-            names.emplace_back(module.name);
+        for (const auto &known : stdlib::modules())
+            names.emplace_back(known.name);
         const auto near = nearest(import.path, names);
         diagnostics_.report(Kind::import_missing, import.path_span, import.path)
             .suggest(near.empty() ? fmt::format("looked in {}", fmt::join(looked, " and "))
