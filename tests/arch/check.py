@@ -136,6 +136,13 @@ def check_includes(root):
 COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|"((?:\\.|[^"\\\n])*)"', re.S)
 PROTOCOL_FREE = ("sema", "lower", "explain", "ir", "passes", "bpf")
 ADDRESSES = {"ipv4", "ipv6"}  # also names of address types, so identifiers may have them
+# What a driver tells of a packet is called as the kernel calls it: bpf_xdp_metadata_rx_vlan_tag.
+RECEIVED = re.compile(r"rx_vlan\w*")
+RECEIVERS = ("compiler/ir/", "compiler/bpf/", "compiler/lower/outside.cpp")
+
+
+def is_received(path, word):
+    return RECEIVED.fullmatch(word) or (word.lower() == "vlan" and path.startswith(RECEIVERS))
 
 
 def check_protocols(root):
@@ -148,12 +155,14 @@ def check_protocols(root):
         text = "\n".join("" if INCLUDE.match(line) else line for line in file.read_text().splitlines())
         found = []
         for quoted in COMMENT_OR_STRING.finditer(text):  # a name or a path of names; prose may give examples
-            if quoted[1] and re.fullmatch(r"[\w./]+", quoted[1]) and names & set(re.split(r"[./]", quoted[1])):
+            name = quoted[1] or ""
+            if re.fullmatch(r"[\w./]+", name) and names & set(re.split(r"[./]", name)) and not is_received(path, name):
                 found.append((text.count("\n", 0, quoted.start()) + 1, quoted[0]))
         code = COMMENT_OR_STRING.sub(lambda m: "\n" * m[0].count("\n"), text)
         for number, line in enumerate(code.splitlines(), 1):
             words = re.findall(r"\w+", line)
-            found += [(number, word) for word in words if (names - ADDRESSES) & set(word.lower().split("_"))]
+            found += [(number, word) for word in words
+                      if (names - ADDRESSES) & set(word.lower().split("_")) and not is_received(path, word)]
         for number, word in sorted(found):
             yield f"{path}:{number}: {word} names a protocol: say it in stdlib/*.xdpf"
 
