@@ -53,6 +53,17 @@ Error rejected(const ProgramImage &program, int code, std::string log)
     return error;
 }
 
+// libbpf tells only in words which pinned map it cannot use.
+std::string mismatched_pin(std::string_view said)
+{
+    constexpr std::string_view before = "reuse pinned map at '";
+    const auto at = said.find(before);
+    if (at == std::string_view::npos)
+        return {};
+    const std::string_view rest = said.substr(at + before.size());
+    return std::string(rest.substr(0, rest.find('\'')));
+}
+
 } // namespace
 
 void Loaded::Closer::operator()(bpf_object *object) const { bpf_object__close(object); }
@@ -103,7 +114,7 @@ std::vector<MapId> Loaded::used_maps(MapKind kind) const
     return used;
 }
 
-Error Loader::not_loaded(int code, std::string_view said) const
+Error Loader::not_loaded(int code, const LibraryLog &said) const
 {
     const auto bound = std::ranges::find_if(
         loaded_.chosen_, [&](std::size_t program) { return !image_.programs[program].kfunc_references.empty(); });
@@ -111,9 +122,9 @@ Error Loader::not_loaded(int code, std::string_view said) const
     if (options_.offload_to != 0 && code != EPERM) {
         error.cause = "only a few cards run BPF programs themselves (nfp), and none of them knows XSKMAPs";
         error.remedy = "the same command with --mode=native";
-    } else if (said.find("reuse pinned map") != std::string_view::npos) {
-        error.cause = fmt::format("a map pinned in {} has another kind or other sizes than the program's", pin_folder);
-        error.remedy = fmt::format("rm {}/NAME   (it and what it holds are gone then): {}", pin_folder, said);
+    } else if (const std::string pin = mismatched_pin(said.text()); !pin.empty()) {
+        error.cause = fmt::format("{} is a map of another kind or other sizes than the program's of that name", pin);
+        error.remedy = fmt::format("rm {}   (with what it holds)", pin);
     } else if (bound != loaded_.chosen_.end() && code != EPERM) {
         error.cause =
             fmt::format("'{}' reads receive metadata (rx_hash, rx_timestamp, rx_vlan), which this interface's "
@@ -122,7 +133,7 @@ Error Loader::not_loaded(int code, std::string_view said) const
         error.remedy = "uname -r; ethtool -i INTERFACE   (which they are)";
     }
     if (error.cause.empty())
-        error.cause = said;
+        error.cause = said.last_line();
     if (code == ENOMEM)
         error.remedy = "ulimit -l; free -m   (maps need kernel memory)";
     else if (error.remedy.empty())
@@ -171,7 +182,7 @@ Result<void> Loader::load()
     for (std::size_t i = logs.size(); i-- > 0 && result != -EPERM;)
         if (*logs[i].get() != '\0')
             return std::unexpected(rejected(image_.programs[loaded_.chosen_[i]], -result, logs[i].get()));
-    return std::unexpected(not_loaded(-result, said.last_line()));
+    return std::unexpected(not_loaded(-result, said));
 }
 
 Result<Loaded> load(const Image &image, const LoadOptions &options)

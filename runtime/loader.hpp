@@ -1,6 +1,7 @@
 // The steps of load(), private to it.
 #pragma once
 
+#include "runtime/library_log.hpp"
 #include "runtime/load.hpp"
 
 #include <cstddef>
@@ -34,7 +35,7 @@ private:
     [[nodiscard]] Result<void> bind_to_interface();
     [[nodiscard]] Result<void> prepare_pins();
     [[nodiscard]] Result<void> prepare_parameters();
-    [[nodiscard]] Error not_loaded(int code, std::string_view said) const;
+    [[nodiscard]] Error not_loaded(int code, const LibraryLog &said) const;
 
     const Image &image_;
     const LoadOptions &options_;

@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -35,6 +36,9 @@ const Choices<runtime::Mode> modes{{"auto", runtime::Mode::automatic},
                                    {"native", runtime::Mode::native},
                                    {"skb", runtime::Mode::skb},
                                    {"offload", runtime::Mode::offload}};
+
+const Choices<RecordForm> record_forms{
+    {"text", RecordForm::text}, {"json", RecordForm::json}, {"none", RecordForm::none}};
 
 std::string joined(const std::vector<std::string> &names, std::string_view between)
 {
@@ -78,11 +82,34 @@ void add_unoptimized(CLI::App &command, SourceOptions &options)
         ->option_text("0|1");
 }
 
+void add_rule_counters(CLI::App &command, SourceOptions &options)
+{
+    command.add_flag("--rule-counters", options.rule_counters, "count the packets and bytes that each rule meets");
+}
+
+// An option of the form NAME=VALUE, as often as one likes.
+void add_assignments(CLI::App &command, const std::string &name, std::map<std::string, std::string> &into,
+                     const std::string &form, const std::string &help)
+{
+    const auto assign = [&into, name, form](const std::vector<std::string> &texts) {
+        for (const auto &text : texts) {
+            const auto parts = parse_assignment(text);
+            if (!parts)
+                throw CLI::ValidationError(name, fmt::format("'{}' is not of the form {}", text, form));
+            into[parts->first] = parts->second;
+        }
+    };
+    command.add_option_function<std::vector<std::string>>(name, assign, help)
+        ->allow_extra_args(false)
+        ->option_text(form);
+}
+
 void add_build(CLI::App &app, BuildOptions &options)
 {
     auto &command = *app.add_subcommand("build", "compile to an eBPF object file");
     add_source(command, options.source);
     add_unoptimized(command, options.source);
+    add_rule_counters(command, options.source);
     command.add_option("-o,--output", options.output, "the object file; - is standard output (default: NAME.o here)");
     const auto stage = [](const std::string &name) {
         return stage_named(name) ? std::string() : fmt::format("'{}' is none of ast, ir, bpf", name);
@@ -147,6 +174,13 @@ void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
                                            fmt::format("'{}' is no duration such as 10s, 500ms or 2m", text));
         },
         "stop after so long: 10s, 500ms, 2m");
+    add_assignments(command, "--param", options.parameters, "NAME=VALUE", "set a parameter of the program");
+    add_assignments(command, "--entry-program", options.entry_programs, "MAP=NAME",
+                    "the program at the entries of a devmap or cpumap, where the file has several for them");
+    add_rule_counters(command, source);
+    add_choice(command, "--records", options.records, record_forms,
+               "how emitted records and samples are printed (default: text, with --json json)");
+    command.add_flag("--maps", options.maps, "show what is in the maps at the end");
     command.add_flag("--json", options.json, "one JSON object on standard output at the end");
     command.add_flag("-q,--quiet", options.quiet, "no live line, no summary");
     command.add_flag("-v,--verbose", options.verbose, "say each step");
@@ -270,7 +304,7 @@ int main(int argc, char **argv)
         if (app.got_subcommand("shell"))
             return shell(shell_options);
         const Compilation compilation = compile_and_report(run_source);
-        return compilation.ok() ? cli::run(compilation.image(), run_options) : exit_failure;
+        return compilation.ok() ? cli::run(compilation, run_options) : exit_failure;
     };
     try {
         const int status = execute();

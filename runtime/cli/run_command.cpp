@@ -1,5 +1,6 @@
 #include "runtime/cli/run_command.hpp"
 
+#include "runtime/cli/run_report.hpp"
 #include "runtime/run.hpp"
 
 #include <fmt/format.h>
@@ -151,6 +152,8 @@ void print_summary(const Summary &summary, const RunOptions &options)
         dropped.rx_ring_full += queue.dropped.rx_ring_full;
         dropped.fill_ring_empty += queue.dropped.fill_ring_empty;
     }
+    if (summary.records != 0)
+        fmt::print("records    {}\n", summary.records);
     if (!summary.queues.empty()) {
         const std::uint64_t no_frame = std::min(dropped.rx_dropped, dropped.fill_ring_empty);
         fmt::print("lost       {} redirected packets (XDP_STATISTICS: no free frame {}, rx ring full {}, other {})\n",
@@ -187,7 +190,13 @@ std::string json_error(const Error &error)
         error.place.line, json_text(error.place.text));
 }
 
-void print_json(const Summary &summary, const Session &session, Mode mode)
+// What the end brings besides the summary.
+struct Findings {
+    std::string rules; // as text or as JSON
+    std::string maps;
+};
+
+void print_json(const Summary &summary, const Session &session, Mode mode, const Findings &findings)
 {
     std::string queues;
     for (const QueueSummary &queue : summary.queues)
@@ -204,10 +213,10 @@ void print_json(const Summary &summary, const Session &session, Mode mode)
         interface = fmt::format(R"({{"rx_packets":{},"rx_bytes":{},"rx_dropped":{}}})", summary.interface->rx_packets,
                                 summary.interface->rx_bytes, summary.interface->rx_dropped);
     fmt::print(
-        R"({{"interface":{},"mode":"{}","seconds":{:.6f},"packets":{},"bytes":{},"lost":{},"queues":[{}],"interface_counters":{},"warnings":[{}],"error":{}}})"
+        R"({{"interface":{},"mode":"{}","seconds":{:.6f},"packets":{},"bytes":{},"lost":{},"records":{},"queues":[{}],"interface_counters":{},"rules":{},"maps":{},"warnings":[{}],"error":{}}})"
         "\n",
         json_text(session.interface().name), name_of(mode), summary.elapsed.count(), summary.packets, summary.bytes,
-        summary.lost, queues, interface, warnings,
+        summary.lost, summary.records, queues, interface, findings.rules, findings.maps, warnings,
         summary.ended_by ? json_error(*summary.ended_by) : std::string("null"));
 }
 
@@ -222,14 +231,31 @@ SessionOptions session_options(const RunOptions &options)
     session.copy = options.copy;
     session.umem.frames = options.frames;
     session.verifier_log = options.verifier_log;
+    session.parameters = options.parameters;
+    session.entry_programs = options.entry_programs;
     return session;
+}
+
+RecordForm record_form(const RunOptions &options)
+{
+    if (options.records != RecordForm::automatic)
+        return options.records;
+    return options.json ? RecordForm::json : RecordForm::text;
 }
 
 Summary receive(Session &session, const RunOptions &options)
 {
     LiveLine line;
     RunCallbacks callbacks;
-    if (!options.quiet && !options.json && isatty(STDERR_FILENO) != 0)
+    const RecordForm form = record_form(options);
+    const bool shows_records = session.has_records() && form != RecordForm::none;
+    if (shows_records) {
+        std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); // each is seen when it comes, through a pipe, too
+        callbacks.record = [form](const Record &record) {
+            fmt::print("{}\n", form == RecordForm::json ? to_json(record) : to_text(record));
+        };
+    }
+    if (!options.quiet && !options.json && !shows_records && isatty(STDERR_FILENO) != 0)
         callbacks.tick = [&line](Seconds elapsed, std::span<const QueueCount> counts) { line.show(elapsed, counts); };
     if (!options.quiet)
         callbacks.link = [&session](bool up) {
@@ -237,6 +263,24 @@ Summary receive(Session &session, const RunOptions &options)
                        up ? "" : ": nothing arrives until it is up again");
         };
     return runtime::run(session, {options.count, options.duration}, callbacks);
+}
+
+Findings nothing_found(const RunOptions &options) { return options.json ? Findings{"[]", "{}"} : Findings{}; }
+
+Result<Findings> findings_of(const Loaded &loaded, const Sources &sources, const RunOptions &options)
+{
+    Findings findings = nothing_found(options);
+    if (Result<std::string> rules = options.json ? rules_json(loaded, sources) : rules_text(loaded, sources))
+        findings.rules = std::move(*rules);
+    else
+        return std::unexpected(std::move(rules.error()));
+    if (!options.maps)
+        return findings;
+    Result<std::string> maps = options.json ? maps_json(loaded) : maps_text(loaded);
+    if (!maps)
+        return std::unexpected(std::move(maps.error()));
+    findings.maps = std::move(*maps);
+    return findings;
 }
 
 int fail(const Error &error, const RunOptions &options)
@@ -256,9 +300,9 @@ std::optional<std::uint32_t> whole_number(std::string_view text)
 
 } // namespace
 
-int run(const Image &image, const RunOptions &options)
+int run(const Compilation &compilation, const RunOptions &options)
 {
-    Result<Session> session = Session::open(image, session_options(options));
+    Result<Session> session = Session::open(compilation.image(), session_options(options));
     if (!session)
         return fail(session.error(), options);
     const SignalStop stop(*session);
@@ -266,16 +310,30 @@ int run(const Image &image, const RunOptions &options)
     const Mode mode = session->attachment().mode();
     const Summary summary = receive(*session, options);
     const Result<void> closed = session->close();
+    const Result<Findings> findings = findings_of(session->program(), compilation.sources(), options);
+    const Findings found = findings.value_or(nothing_found(options));
 
     if (options.json)
-        print_json(summary, *session, mode);
+        print_json(summary, *session, mode, found);
     else if (!options.quiet)
         print_summary(summary, options);
+    if (!options.json)
+        fmt::print("{}{}", found.rules, found.maps);
     if (summary.ended_by)
         say_error(*summary.ended_by, false);
     if (!closed)
         say_error(closed.error(), false);
-    return summary.ended_by || !closed ? 1 : 0;
+    if (!findings)
+        say_error(findings.error(), false);
+    return summary.ended_by || !closed || !findings ? 1 : 0;
+}
+
+std::optional<std::pair<std::string, std::string>> parse_assignment(std::string_view text)
+{
+    const auto equals = text.find('=');
+    if (equals == 0 || equals == std::string_view::npos)
+        return std::nullopt;
+    return std::pair(std::string(text.substr(0, equals)), std::string(text.substr(equals + 1)));
 }
 
 std::optional<std::vector<std::uint32_t>> parse_queues(std::string_view text)

@@ -1,16 +1,22 @@
 // The body of `xdpf run`: everything behind parsed options and a compiled program.
 #pragma once
 
-#include "compiler/image.hpp"
+#include "compiler/compile.hpp"
 #include "runtime/session.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace xdpf::cli {
+
+// How what programs write into ring buffers is printed; automatic is text, with `json` JSON.
+enum class RecordForm : std::uint8_t { automatic, text, json, none };
 
 struct RunOptions {
     std::string interface;
@@ -22,18 +28,25 @@ struct RunOptions {
     bool dispatcher = false;
     std::optional<std::uint64_t> count;
     std::optional<std::chrono::milliseconds> duration;
-    bool json = false; // one JSON object on stdout instead of the summary
+    std::map<std::string, std::string> parameters;     // as LoadOptions
+    std::map<std::string, std::string> entry_programs; // as LoadOptions
+    RecordForm records = RecordForm::automatic;
+    bool maps = false; // show what is in them at the end
+    bool json = false; // one JSON object on stdout instead of the summary; records in front of it, a line each
     bool quiet = false;
     bool verbose = false;
     bool verifier_log = false; // to stderr, of a success, too
 };
 
-// Receives until a limit or SIGINT/SIGTERM, then detaches. The summary goes to stdout, everything else to stderr.
+// Receives until a limit or SIGINT/SIGTERM, then detaches. Records and the summary go to stdout, everything else to
+// stderr. Where rules are counted (CompileOptions::rule_counters) the summary has their counts.
 // Returns the exit status: 0, or 1 after an error.
-[[nodiscard]] int run(const Image &image, const RunOptions &options);
+[[nodiscard]] int run(const Compilation &compilation, const RunOptions &options);
 
 // "all" or "0,2,5-7"; none: not of that form.
 [[nodiscard]] std::optional<std::vector<std::uint32_t>> parse_queues(std::string_view text);
+// "NAME=VALUE"; none: not of that form.
+[[nodiscard]] std::optional<std::pair<std::string, std::string>> parse_assignment(std::string_view text);
 // "10", "10s", "500ms", "2m"; none: not of that form.
 [[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 

@@ -15,6 +15,7 @@ struct SourceOptions {
     std::optional<std::string> rules; // or the rules themselves: -e 'match udp -> xsk'
     Format format = Format::text;
     bool optimize = true;
+    bool rule_counters = false; // as CompileOptions
 };
 
 // Compiles, and reports: text goes to stderr, in colour where that is a terminal and NO_COLOR is not set; JSON goes to
