@@ -48,6 +48,16 @@ bool stands_alone(const Interface &interface)
     return alone;
 }
 
+// When the program runs among the others, and after which of its verdicts they run. What the source leaves open is
+// libxdp's to choose.
+int order(xdp_program *handle, const ProgramImage &program)
+{
+    int result = program.priority ? xdp_program__set_run_prio(handle, *program.priority) : 0;
+    for (unsigned verdict = XDP_ABORTED; program.chain && result >= 0 && verdict <= XDP_REDIRECT; ++verdict)
+        result = xdp_program__set_chain_call_enabled(handle, verdict, (*program.chain >> verdict & 1) != 0);
+    return result;
+}
+
 } // namespace
 
 Result<void> dispatcher_possible()
@@ -78,6 +88,11 @@ Result<Attachment> attach_by_dispatcher(Loaded &program, const Interface &interf
     xdp_program *handle = xdp_program__create(&options);
     if (const long code = libxdp_get_error(handle); code != 0)
         return std::unexpected(failed(interface, "xdp_program__create", static_cast<int>(-code), said));
+
+    if (const int code = order(handle, program.program()); code < 0) {
+        xdp_program__close(handle);
+        return std::unexpected(failed(interface, "xdp_program__set_run_prio", -code, said));
+    }
 
     Attachment attachment;
     attachment.interface_ = interface;

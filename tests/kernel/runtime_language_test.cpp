@@ -446,6 +446,48 @@ TEST_CASE("a program with frags takes packets longer than a page")
     });
 }
 
+TEST_CASE("programs of a goto are alike")
+{
+    XDPF_NEEDS_ROOT();
+    with_veth(1, [] {
+        const std::string pieces = to_string(failure(compiled("defprogram first { match udp -> goto second }\n"
+                                                              "defprogram second (frags) { match udp -> drop }\n")));
+        CHECK_MESSAGE(pieces.find("several pieces") != std::string::npos, pieces);
+        const std::string bound =
+            to_string(failure(compiled("defprogram first { match udp -> goto second }\n"
+                                       "defprogram second { match udp and rx_hash > 0 -> drop }\n")));
+        CHECK_MESSAGE(bound.find("reads receive metadata") != std::string::npos, bound);
+    });
+}
+
+TEST_CASE("queues and per-processor values from outside")
+{
+    XDPF_NEEDS_ROOT();
+    with_veth(1, [] {
+        Session session = open(compiled("defmap ids : queue<u32>[8] = {7, 8}\n"
+                                        "defmap sums : percpu_hash<udp.dport -> u64>[8] = {53 -> 5}\n"
+                                        "match udp -> { add 9 to ids; drop }\n"));
+        send(1);
+        const Result<Map> ids = map_of(session.program(), "ids");
+        REQUIRE(ids);
+        for (const char *wanted : {"7", "8", "9"}) {
+            CHECK(layout_text(ids->spec().value, ids->lookup({}).value().value()) == wanted);
+            CHECK(layout_text(ids->spec().value, ids->pop().value().value()) == wanted);
+        }
+        CHECK_FALSE(ids->pop().value().has_value());
+        CHECK_FALSE(ids->entries().has_value());
+
+        const Result<Map> sums = map_of(session.program(), "sums");
+        REQUIRE(sums);
+        const auto each = sums->lookup_each(sums->key("53").value());
+        REQUIRE(each);
+        CHECK(each->size() == static_cast<std::size_t>(libbpf_num_possible_cpus()));
+        CHECK(number_of(sums->spec().value.fields[0], each->back()) == 5);
+        CHECK(entry(session, "sums", "53") == fmt::format("{}", 5 * each->size()));
+        CHECK(entry(session, "sums", "54") == "none");
+    });
+}
+
 TEST_CASE("a program for the entries of a map is not attached to an interface")
 {
     XDPF_NEEDS_ROOT();
