@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 struct bpf_insn; // <linux/bpf.h>
@@ -73,46 +74,101 @@ struct ProgramImage {
 
 // ---- Tests written in the source ---------------------------------------------------------------------------------
 
-struct MapEntry {
+// What a map holds from here on, and nothing else; of redirect maps: which slots are filled.
+struct TestContents {
     MapId map;
-    std::vector<std::byte> key;
-    std::vector<std::byte> value; // of redirect maps: empty, the slot is filled
+    std::vector<MapContent> entries;
 };
 
-// The verdicts of <linux/bpf.h>: XDP_ABORTED 0, XDP_DROP 1, XDP_PASS 2, XDP_TX 3, XDP_REDIRECT 4.
+// One of Image::parameters, and its value as its field has it.
+struct TestParameter {
+    std::size_t parameter = 0;
+    std::vector<std::byte> value;
+};
+
+// What the packets meet; what is not said here stays as it was.
+struct TestSurroundings {
+    std::optional<std::uint32_t> rx_queue{};
+    std::optional<std::uint32_t> ingress_ifindex{};
+    std::optional<std::uint32_t> egress_ifindex{};
+    std::optional<std::uint32_t> cpu{};
+    std::optional<std::uint64_t> now{}; // ns
+    std::optional<std::uint32_t> rx_hash{};
+    std::optional<std::uint64_t> rx_timestamp{}; // ns
+    std::optional<std::uint16_t> rx_vlan{};      // TCI
+};
+
+struct TestPacket {
+    std::vector<std::byte> bytes;
+    std::uint32_t times = 1;
+};
+
+// The verdicts of <linux/bpf.h>: XDP_ABORTED 0, XDP_DROP 1, XDP_PASS 2, XDP_TX 3, XDP_REDIRECT 4. Of every packet.
 struct ExpectedVerdict {
     std::uint32_t verdict = 2;
     MapId map;                        // of a redirect; none: any
     std::optional<std::uint32_t> key; // of a redirect; none: any
-    Span span;
-    std::string text; // as it stands in the source
+    bool broadcast = false;           // of a redirect: to all entries
+    bool exclude_ingress = false;     // of a broadcast
 };
 
-// Fields of an entry; none: no such entry.
+// Which rule of the test's program decided, or went on with another program; of every packet.
+struct ExpectedRule {
+    std::size_t number = 1; // ProgramImage::rules
+};
+
+// The bytes of the last packet afterwards.
+struct ExpectedPacket {
+    std::vector<std::byte> bytes;
+};
+
+// Something about the last packet afterwards, and the maps; a condition of the compilation.
+struct ExpectedCondition {
+    std::uint32_t predicate = 0;
+};
+
+// Fields of an entry; none: no such entry. Of Bloom filters `key` is the value that they have or do not have.
 struct ExpectedEntry {
     MapId map;
     std::vector<std::byte> key;
-    struct Field {
-        LayoutField field;
-        std::uint64_t value = 0;
-    };
     bool present = true;
-    std::vector<Field> fields;
-    Span span;
-    std::string text;
+    std::vector<LayoutField> fields; // those that are compared
+    std::vector<std::byte> value;    // as the map's values, with these fields
 };
 
+// The last record of a ring buffer: one of these.
+struct ExpectedRecord {
+    MapId map;
+    struct Alternative {
+        std::size_t record = 0; // index into Image::records
+        std::vector<LayoutField> fields;
+        std::vector<std::byte> value; // as the record, with these fields
+    };
+    std::vector<Alternative> alternatives;
+};
+
+struct Expectation {
+    std::variant<ExpectedVerdict, ExpectedRule, ExpectedPacket, ExpectedCondition, ExpectedEntry, ExpectedRecord> what;
+    Span span;
+    std::string text; // as it stands in the source, without `expect`
+};
+
+// Packets, what they meet, and what is expected of them.
+struct TestGroup {
+    TestSurroundings surroundings;
+    std::vector<TestContents> contents;
+    std::vector<TestParameter> parameters;
+    std::vector<TestPacket> packets; // run in order
+    std::vector<Expectation> expectations;
+};
+
+// Groups run one after the other over the same maps.
 struct TestImage {
     std::string name;
     std::size_t program = 0; // index into Image::programs
     Span span;
-    std::vector<std::vector<std::byte>> packets; // run in order; verdicts are checked for each
-    std::uint32_t rx_queue = 0;
-    std::uint32_t ingress_ifindex = 1;
-    std::vector<MapEntry> entries; // in the maps beforehand
-    std::vector<MapId> cleared;    // redirect maps of which only `entries` are filled; in the others every slot is
-    std::vector<ExpectedVerdict> verdicts;
-    std::vector<ExpectedEntry> expected_entries;
+    std::vector<TestGroup> groups;
+    std::string not_in_kernel; // why not; empty: it can run there
 };
 
 // A `param`: a field of the value of Image::params.

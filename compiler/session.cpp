@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 
 namespace xdpf {
 namespace {
@@ -229,65 +228,42 @@ Answer Session::State::run(const InputPtr &input)
     if (!compiled.ok())
         return answer;
     TestImage test = compiled.image().tests.back();
-    test.verdicts.pop_back(); // the generated one
-    set_up(test, last_test(compiled));
+    test.groups.back().expectations.pop_back(); // the generated one
     answer.status = only_with ? Answer::Status::accepted : Answer::Status::ran;
-    if (only_with)
-        return answer;
-    std::vector<TestedPacket> tested;
-    for (std::size_t program = 0; program < compilation->image().programs.size(); ++program) {
-        interpreter->select(program);
-        for (const auto &packet : test.packets) {
-            PacketResult result;
-            answer.packets.push_back(run_packet(program, packet, result));
-            if (program == 0)
-                tested.push_back(
-                    {result.verdict, result.redirect_map.valid(), result.redirect_map, result.redirect_key});
-        }
+    for (const TestGroup &group : test.groups) {
+        set_up(*interpreter, compilation->image(), group);
+        if (only_with)
+            apply(group.surroundings, context);
+        else
+            run(group, compiled, answer);
     }
-    const auto judged = judge(compilation->image(), test, tested,
-                              [&](MapId map, std::span<const std::byte> key) { return interpreter->lookup(map, key); });
-    for (const auto &failure : judged.failures)
-        answer.failures.push_back(failure.text);
     return answer;
 }
 
-// `with` says what a map holds from now on: what it held before goes.
-void Session::State::set_up(const TestImage &test, const ast::Test &source)
+// All programs see the packets; what is expected is about the first.
+void Session::State::run(const TestGroup &group, const Compilation &compiled, Answer &answer)
 {
-    const auto &maps = compilation->image().maps;
-    for (const auto &statement : source.statements) {
-        const auto *with = std::get_if<ast::WithStatement>(&statement);
-        if (with == nullptr)
-            continue;
-        if (with->name.text == "rx_queue")
-            context.rx_queue = test.rx_queue;
-        if (with->name.text == "iface")
-            context.ingress_ifindex = test.ingress_ifindex;
-        const auto map = std::ranges::find(maps, with->name.text, &MapSpec::name);
-        if (map == maps.end())
-            continue;
-        const MapId id(static_cast<std::size_t>(map - maps.begin()));
-        for (const auto &[key, value] : interpreter->entries(id))
-            interpreter->erase(id, key);
-    }
-    for (const MapId map : test.cleared)
-        interpreter->clear_slots(map);
-    for (const auto &entry : test.entries) {
-        if (has(maps[entry.map.value].kind, map_trait::redirect)) {
-            std::uint32_t slot = 0;
-            std::memcpy(&slot, entry.key.data(), sizeof slot);
-            interpreter->fill_slot(entry.map, slot);
-        } else {
-            interpreter->update(entry.map, entry.key, entry.value);
-        }
+    const TestEngine engine{
+        .run = {}, .lookup = [&](MapId map, std::span<const std::byte> key) { return interpreter->lookup(map, key); }};
+    for (std::size_t program = 0; program < compilation->image().programs.size(); ++program) {
+        interpreter->select(program);
+        PacketContext met = context;
+        const TestedGroup tested =
+            run_group(*interpreter, group, met, [&](const TestPacket &packet, const PacketResult &result) {
+                answer.packets.push_back(packet_answer(program, packet.bytes, result));
+            });
+        if (program == 0)
+            for (const auto &failure : judge(compiled, program, group, tested, engine))
+                answer.failures.push_back(failure.text);
+        if (program + 1 == compilation->image().programs.size())
+            context = met;
     }
 }
 
-PacketAnswer Session::State::run_packet(std::size_t program, std::span<const std::byte> packet, PacketResult &result)
+PacketAnswer Session::State::packet_answer(std::size_t program, std::span<const std::byte> packet,
+                                           const PacketResult &result) const
 {
     const Image &image = compilation->image();
-    result = interpreter->run(packet, context);
     PacketAnswer answer{
         .program = image.programs[program].name, .verdict = verdict_text(image, result), .size = packet.size()};
     const auto place = assembly.exact(result.decided_by);

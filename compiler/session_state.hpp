@@ -31,8 +31,9 @@ struct Session::State {
     void adopt(Pieces next, session::Assembly text, Compilation compiled);
     [[nodiscard]] Answer declare(const session::InputPtr &input);
     [[nodiscard]] Answer run(const session::InputPtr &input);
-    void set_up(const TestImage &test, const ast::Test &source);
-    [[nodiscard]] PacketAnswer run_packet(std::size_t program, std::span<const std::byte> packet, PacketResult &result);
+    void run(const TestGroup &group, const Compilation &compiled, Answer &answer);
+    [[nodiscard]] PacketAnswer packet_answer(std::size_t program, std::span<const std::byte> packet,
+                                             const PacketResult &result) const;
 };
 
 // One entry of a map, or what it holds altogether.

@@ -2,105 +2,112 @@
 
 #include <linux/bpf.h>
 
-#include <array>
+#include <cstring>
 
 namespace xdpf {
 namespace {
 
-std::uint64_t number_at(const LayoutField &field, std::span<const std::byte> bytes)
+TestedPacket tested(const PacketResult &result)
 {
-    std::uint64_t value = 0;
-    for (std::uint32_t i = 0; i < field.size; ++i) {
-        const auto at = field.big_endian ? field.offset + i : field.offset + field.size - 1 - i;
-        value = value << 8 | std::to_integer<std::uint64_t>(bytes[at]);
-    }
-    return value;
+    return {.verdict = result.verdict,
+            .target_known = result.redirect_map.valid(),
+            .redirect_map = result.redirect_map,
+            .redirect_key = result.redirect_key,
+            .broadcast = result.broadcast,
+            .exclude_ingress = result.exclude_ingress,
+            .decided_by = result.gone_on_by.empty() ? result.decided_by : result.gone_on_by.front()};
 }
 
-void judge_packet(const Image &image, const ExpectedVerdict &expected, const TestedPacket &packet,
-                  std::string_view which, TestResult &out)
+std::uint32_t slot_of(std::span<const std::byte> key)
 {
-    bool holds = packet.verdict == expected.verdict;
-    if (holds && expected.verdict == XDP_REDIRECT && packet.target_known) {
-        holds = !expected.map.valid() || expected.map == packet.redirect_map;
-        holds = holds && (!expected.key || *expected.key == packet.redirect_key);
-    }
-    if (!holds)
-        out.failures.push_back(
-            {expected.span, fmt::format("expected {}, got {}{}", expected.text, verdict_text(image, packet), which)});
-}
-
-void judge_entry(const ExpectedEntry &expected, const TestLookup &lookup, TestResult &out)
-{
-    const auto value = lookup(expected.map, expected.key);
-    if (value.has_value() != expected.present) {
-        out.failures.push_back(
-            {expected.span, fmt::format("expected {}, but there is {} entry", expected.text, value ? "an" : "no")});
-        return;
-    }
-    for (const auto &wanted : expected.fields) {
-        const auto number = number_at(wanted.field, *value);
-        if (number == wanted.value)
-            continue;
-        const auto what = wanted.field.name.empty() ? "it" : fmt::format("'{}'", wanted.field.name);
-        out.failures.push_back({expected.span, fmt::format("expected {}, but {} is {}", expected.text, what, number)});
-    }
+    std::uint32_t slot = 0;
+    std::memcpy(&slot, key.data(), std::min(sizeof slot, key.size()));
+    return slot;
 }
 
 } // namespace
 
-std::string verdict_text(const Image &image, const TestedPacket &packet)
+void apply(const TestSurroundings &surroundings, PacketContext &context)
 {
-    static constexpr std::array<std::string_view, 4> names{"abort", "drop", "pass", "tx"};
-    if (packet.verdict < names.size())
-        return std::string(names[packet.verdict]);
-    if (packet.verdict != XDP_REDIRECT)
-        return fmt::format("verdict {}", packet.verdict);
-    return packet.target_known
-               ? fmt::format("xsk {}[{}]", image.maps[packet.redirect_map.value].name, packet.redirect_key)
-               : "xsk";
+    const auto take = [](const auto &from, auto &to) {
+        if (from)
+            to = *from;
+    };
+    take(surroundings.rx_queue, context.rx_queue);
+    take(surroundings.ingress_ifindex, context.ingress_ifindex);
+    take(surroundings.egress_ifindex, context.egress_ifindex);
+    take(surroundings.cpu, context.cpu);
+    take(surroundings.now, context.now);
+    take(surroundings.rx_hash, context.rx_hash);
+    take(surroundings.rx_timestamp, context.rx_timestamp);
+    take(surroundings.rx_vlan, context.rx_vlan);
 }
 
-std::string verdict_text(const Image &image, const PacketResult &result)
+void set_up(Interpreter &interpreter, const Image &image, const TestGroup &group)
 {
-    return verdict_text(
-        image, TestedPacket{result.verdict, result.redirect_map.valid(), result.redirect_map, result.redirect_key});
+    for (const TestContents &contents : group.contents) {
+        interpreter.clear(contents.map);
+        const bool slots = has(image.maps[contents.map.value].kind, map_trait::redirect);
+        for (const MapContent &entry : contents.entries) {
+            if (slots)
+                interpreter.fill_slot(contents.map, slot_of(entry.key));
+            else
+                interpreter.update(contents.map, entry.key, entry.value);
+        }
+    }
+    for (const TestParameter &one : group.parameters)
+        (void)interpreter.set_parameter(image.parameters[one.parameter].name, one.value);
 }
 
-TestResult judge(const Image &image, const TestImage &test, std::span<const TestedPacket> packets,
-                 const TestLookup &lookup)
+TestedGroup run_group(Interpreter &interpreter, const TestGroup &group, PacketContext &context,
+                      const std::function<void(const TestPacket &, const PacketResult &)> &each)
+{
+    TestedGroup out;
+    apply(group.surroundings, context);
+    for (const TestPacket &packet : group.packets)
+        for (std::uint32_t time = 0; time < packet.times; ++time) {
+            auto result = interpreter.run(packet.bytes, context);
+            if (each)
+                each(packet, result);
+            out.packets.push_back(tested(result));
+            for (auto &record : result.records) {
+                interpreter.clear_records(record.map);
+                out.records.push_back(std::move(record));
+            }
+            out.last = std::move(result.bytes);
+            // Every packet has random numbers of its own.
+            context.seed += 0x10001;
+        }
+    out.context = context;
+    return out;
+}
+
+TestResult run_test(const Compilation &compilation, const TestImage &test, const TestEngine &engine)
 {
     TestResult out{.name = test.name};
-    for (std::size_t i = 0; i < packets.size(); ++i) {
-        const auto which = packets.size() > 1 ? fmt::format(" (packet {})", i + 1) : "";
-        for (const auto &expected : test.verdicts)
-            judge_packet(image, expected, packets[i], which, out);
+    for (const TestGroup &group : test.groups) {
+        const auto tested = engine.run(group);
+        if (!tested)
+            break;
+        for (auto &failure : judge(compilation, test.program, group, *tested, engine))
+            out.failures.push_back(std::move(failure));
     }
-    for (const auto &expected : test.expected_entries)
-        judge_entry(expected, lookup, out);
     return out;
 }
 
 TestResult run_test(const Compilation &compilation, const TestImage &test)
 {
     Interpreter interpreter(compilation, test.program);
-    const Image &image = compilation.image();
-    for (const MapId map : test.cleared)
-        interpreter.clear_slots(map);
-    for (const auto &entry : test.entries) {
-        const MapSpec &spec = image.maps[entry.map.value];
-        if (has(spec.kind, map_trait::redirect))
-            interpreter.fill_slot(entry.map, static_cast<std::uint32_t>(number_at(spec.key.fields[0], entry.key)));
-        else
-            interpreter.update(entry.map, entry.key, entry.value);
-    }
-    std::vector<TestedPacket> packets;
-    for (const auto &packet : test.packets) {
-        const auto result = interpreter.run(packet, {test.rx_queue, test.ingress_ifindex});
-        packets.push_back({result.verdict, result.redirect_map.valid(), result.redirect_map, result.redirect_key});
-    }
-    return judge(image, test, packets,
-                 [&](MapId map, std::span<const std::byte> key) { return interpreter.lookup(map, key); });
+    PacketContext context;
+    const TestEngine engine{
+        .run = [&](const TestGroup &group) -> std::optional<TestedGroup> {
+            set_up(interpreter, compilation.image(), group);
+            return run_group(interpreter, group, context);
+        },
+        .lookup = [&](MapId map, std::span<const std::byte> key) { return interpreter.lookup(map, key); }};
+    return run_test(compilation, test, engine);
 }
+
+std::string verdict_text(const Image &image, const PacketResult &result) { return verdict_text(image, tested(result)); }
 
 } // namespace xdpf

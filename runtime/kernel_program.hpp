@@ -24,8 +24,18 @@ struct Arrival {
 
 struct PacketOutcome {
     std::optional<std::uint32_t>
-        verdict;         // the program's result, XDP_… of <linux/bpf.h>; a redirect's target is not known
-    std::string skipped; // why the kernel cannot run this packet
+        verdict;                   // the program's result, XDP_… of <linux/bpf.h>; a redirect's target is not known
+    std::string skipped;           // why the kernel cannot run this packet
+    std::vector<std::byte> left{}; // the metadata and the packet behind it, as the program leaves them
+    std::size_t metadata = 0;      // so many bytes of `left`
+
+    [[nodiscard]] std::span<const std::byte> packet() const { return std::span(left).subspan(metadata); }
+};
+
+// Of a ring buffer.
+struct KernelRecord {
+    MapId map;
+    std::vector<std::byte> bytes;
 };
 
 // A loaded program with a thread of its own to run on; nothing it does is seen outside. Per-CPU maps: a value is
@@ -46,18 +56,26 @@ public:
     // The verdicts of many, in order; quicker than one by one. Packets that cannot be run are skipped.
     [[nodiscard]] Result<std::vector<PacketOutcome>> run_all(std::span<const std::vector<std::byte>> packets,
                                                              Arrival arrival = {});
+    [[nodiscard]] Result<std::vector<PacketOutcome>> run_all(std::span<const TestPacket> packets, Arrival arrival = {});
+    // What the program has written into ring buffers since the last call, in order.
+    [[nodiscard]] Result<std::vector<KernelRecord>> take_records();
     // Why the kernel cannot run it; empty: it can.
     [[nodiscard]] static std::string cannot_run(std::size_t packet_size, Arrival arrival);
     // The ingress_ifindex a program really sees: for queues other than 0, interface 1 is replaced by another.
     [[nodiscard]] Result<std::uint32_t> real_ifindex(Arrival arrival);
 
+    // Queues, stacks and Bloom filters take no key.
     [[nodiscard]] Result<void> set(MapId map, std::span<const std::byte> key, std::span<const std::byte> value);
-    // Puts a socket into a slot of an XSKMAP: an unbound one, which is enough for the verdict.
+    // Puts something into a slot of a redirect map, which is enough for the verdict: an unbound socket, the loopback
+    // interface, a processor (of those that the machine has).
     [[nodiscard]] Result<void> fill_slot(MapId map, std::uint32_t slot);
     [[nodiscard]] Result<void> clear_slot(MapId map, std::uint32_t slot);
-    // The first 4096 slots at most.
+    // The first 4096 slots at most; of cpumaps those of the machine's processors.
     [[nodiscard]] Result<void> fill_slots(MapId map);
-    // The value of exactly this key (of prefix maps: this prefix, not a longer key's match).
+    // Takes everything out; arrays get zeros. Not possible for Bloom filters.
+    [[nodiscard]] Result<void> clear(MapId map);
+    // The value of exactly this key (of prefix maps: this prefix, not a longer key's match). Of Bloom filters the key
+    // is the value that is looked for.
     [[nodiscard]] Result<std::optional<std::vector<std::byte>>> lookup(MapId map, std::span<const std::byte> key) const;
 
     [[nodiscard]] const Loaded &loaded() const;

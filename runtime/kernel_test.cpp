@@ -4,53 +4,87 @@
 #include <cstring>
 
 namespace xdpf::runtime {
-namespace {
 
-Result<void> fill_redirect_maps(KernelProgram &program, const Image &image, const TestImage &test)
+std::string KernelTest::cannot_run(const Image &image, std::size_t program)
 {
-    for (std::size_t i = 0; i < image.maps.size(); ++i) {
-        const MapId map(i);
-        const bool cleared = std::ranges::find(test.cleared, map) != test.cleared.end();
-        if (image.maps[i].kind != MapKind::xskmap || cleared)
-            continue;
-        if (Result<void> filled = program.fill_slots(map); !filled)
-            return filled;
+    // A `goto` leads to any program.
+    const bool reads = std::ranges::any_of(image.programs, [&](const ProgramImage &one) {
+        return !one.kfunc_references.empty() && (image.program_table.valid() || &one == &image.programs[program]);
+    });
+    return reads ? "it reads what a device tells of the packet, and there is no device" : "";
+}
+
+Result<KernelTest> KernelTest::start(const Image &image, std::size_t program)
+{
+    Result<KernelProgram> loaded = KernelProgram::load(image, program);
+    if (!loaded)
+        return std::unexpected(std::move(loaded.error()));
+    for (std::size_t i = 0; i < image.maps.size(); ++i)
+        if (has(image.maps[i].kind, map_trait::redirect))
+            if (Result<void> filled = loaded->fill_slots(MapId(i)); !filled)
+                return std::unexpected(std::move(filled.error()));
+    return KernelTest(image, std::move(*loaded));
+}
+
+Result<void> KernelTest::set_contents(const TestContents &contents)
+{
+    const MapSpec &spec = image_->maps[contents.map.value];
+    // A new Bloom filter is empty, and another one never gets empty.
+    if (spec.kind != MapKind::bloom_filter || !spec.contents.empty())
+        if (Result<void> cleared = program_.clear(contents.map); !cleared)
+            return cleared;
+    for (const MapContent &entry : contents.entries) {
+        Result<void> done;
+        if (has(spec.kind, map_trait::redirect)) {
+            std::uint32_t slot = 0;
+            std::memcpy(&slot, entry.key.data(), std::min(sizeof slot, entry.key.size()));
+            done = program_.fill_slot(contents.map, slot);
+        } else {
+            done = program_.set(contents.map, entry.key, entry.value);
+        }
+        if (!done)
+            return done;
     }
     return {};
 }
 
-Result<void> set_entry(KernelProgram &program, const Image &image, const MapEntry &entry)
+Result<void> KernelTest::set_parameters(const TestGroup &group)
 {
-    if (!has(image.maps[entry.map.value].kind, map_trait::redirect))
-        return program.set(entry.map, entry.key, entry.value);
-    std::uint32_t slot = 0;
-    std::memcpy(&slot, entry.key.data(), std::min(sizeof slot, entry.key.size()));
-    return program.fill_slot(entry.map, slot);
+    if (group.parameters.empty())
+        return {};
+    const std::vector<std::byte> first(sizeof(std::uint32_t));
+    auto all = program_.lookup(image_->params, first);
+    if (!all)
+        return std::unexpected(std::move(all.error()));
+    const auto &fields = image_->maps[image_->params.value].value.fields;
+    for (const TestParameter &one : group.parameters) {
+        const LayoutField &field = fields[image_->parameters[one.parameter].field];
+        std::ranges::copy(one.value, (*all)->begin() + field.offset);
+    }
+    return program_.set(image_->params, first, **all);
 }
 
-} // namespace
-
-Result<KernelOutcome> run_in_kernel(const Image &image, const TestImage &test)
+Result<KernelGroup> KernelTest::run(const TestGroup &group)
 {
-    Result<KernelProgram> program = KernelProgram::load(image, test.program);
-    if (!program)
-        return std::unexpected(std::move(program.error()));
-    if (Result<void> filled = fill_redirect_maps(*program, image, test); !filled)
-        return std::unexpected(std::move(filled.error()));
-    for (const MapEntry &entry : test.entries)
-        if (Result<void> set = set_entry(*program, image, entry); !set)
+    for (const TestContents &contents : group.contents)
+        if (Result<void> set = set_contents(contents); !set)
             return std::unexpected(std::move(set.error()));
-
-    const Arrival arrival{test.rx_queue, test.ingress_ifindex};
-    Result<std::vector<PacketOutcome>> packets = program->run_all(test.packets, arrival);
+    if (Result<void> set = set_parameters(group); !set)
+        return std::unexpected(std::move(set.error()));
+    arrival_.rx_queue = group.surroundings.rx_queue.value_or(arrival_.rx_queue);
+    arrival_.ingress_ifindex = group.surroundings.ingress_ifindex.value_or(arrival_.ingress_ifindex);
+    Result<std::vector<PacketOutcome>> packets = program_.run_all(std::span(group.packets), arrival_);
     if (!packets)
         return std::unexpected(std::move(packets.error()));
-    std::uint32_t ifindex = arrival.ingress_ifindex;
+    Result<std::vector<KernelRecord>> records = program_.take_records();
+    if (!records)
+        return std::unexpected(std::move(records.error()));
+    KernelGroup out{std::move(*packets), std::move(*records), arrival_};
     const bool any_run =
-        std::ranges::any_of(*packets, [](const PacketOutcome &packet) { return packet.verdict.has_value(); });
+        std::ranges::any_of(out.packets, [](const PacketOutcome &packet) { return packet.verdict.has_value(); });
     if (any_run)
-        ifindex = program->real_ifindex(arrival).value_or(ifindex);
-    return KernelOutcome{std::move(*packets), ifindex, std::move(*program)};
+        out.arrival.ingress_ifindex = program_.real_ifindex(arrival_).value_or(arrival_.ingress_ifindex);
+    return out;
 }
 
 } // namespace xdpf::runtime

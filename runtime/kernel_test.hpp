@@ -7,15 +7,39 @@
 
 namespace xdpf::runtime {
 
-struct KernelOutcome {
-    std::vector<PacketOutcome> packets; // as TestImage::packets
-    // As the program saw it. Differs from the test's where that is 1 and the queue is not 0: the kernel's interface 1
-    // is the loopback, which has one queue.
-    std::uint32_t ingress_ifindex = 1;
-    KernelProgram program; // with its maps as the packets left them: program.lookup(map, key)
+// What came of a group's packets.
+struct KernelGroup {
+    std::vector<PacketOutcome> packets; // one for each packet and time
+    std::vector<KernelRecord> records;  // of all of them
+    // As the program saw them. The interface differs from the test's where that is 1 and the queue is not 0: the
+    // kernel's interface 1 is the loopback, which has one queue.
+    Arrival arrival;
 };
 
-// Every slot of the XSKMAPs is filled, except of those in `cleared`, which hold the test's entries only.
-[[nodiscard]] Result<KernelOutcome> run_in_kernel(const Image &image, const TestImage &test);
+// A program and its maps, over which the groups of a test run one after the other.
+class KernelTest {
+public:
+    // Why the kernel cannot run it without a device; empty: it can.
+    [[nodiscard]] static std::string cannot_run(const Image &image, std::size_t program);
+    // Every slot of the redirect maps is filled.
+    [[nodiscard]] static Result<KernelTest> start(const Image &image, std::size_t program);
+
+    // Sets what the group sets, and runs its packets. Of its surroundings the receive queue and the interface: tests
+    // that set others are not for the kernel (TestImage::not_in_kernel).
+    [[nodiscard]] Result<KernelGroup> run(const TestGroup &group);
+
+    // Its maps as the packets left them: program().lookup(map, key)
+    [[nodiscard]] KernelProgram &program() { return program_; }
+
+private:
+    KernelTest(const Image &image, KernelProgram program) : image_(&image), program_(std::move(program)) {}
+
+    [[nodiscard]] Result<void> set_contents(const TestContents &contents);
+    [[nodiscard]] Result<void> set_parameters(const TestGroup &group);
+
+    const Image *image_;
+    KernelProgram program_;
+    Arrival arrival_;
+};
 
 } // namespace xdpf::runtime

@@ -3,7 +3,7 @@
 //   dissect.cpp     headers, chains and lists in the packet's bytes    values.cpp   expressions
 //   predicates.cpp  conditions                                         rules.cpp    rules, decisions
 //   state.cpp       what lies in maps, and the steps that change it    rewrite.cpp  steps that change the packet
-//   pcap.cpp        tcpdump's expressions
+//   pcap.cpp        tcpdump's expressions                              questions.cpp   what no rule asks
 //   reasons.cpp     why something is not there, why a condition does not hold
 #pragma once
 
@@ -68,6 +68,9 @@ public:
 
     [[nodiscard]] const std::vector<RuleInfo> &rules() const { return rules_; }
     [[nodiscard]] Outcome run(const Arrival &arrival, Maps &maps, Detail detail);
+    // questions.cpp
+    [[nodiscard]] Answer ask(PredId id, const Arrival &arrival, Maps &maps);
+    [[nodiscard]] std::string field_at(std::span<const std::byte> packet, std::size_t byte, std::byte bits, Maps &maps);
 
 private:
     // A rule with the rules that stand in it.
@@ -89,6 +92,8 @@ private:
     };
 
     std::vector<Node> nodes(const std::vector<sema::Rule> &rules);
+    void begin(const Arrival &arrival, Maps &maps, Detail detail);
+    [[nodiscard]] std::optional<std::size_t> field_with(HeaderId id, std::size_t bit) const;
 
     // ---- dissect.cpp
     [[nodiscard]] const Found &find(HeaderId header);

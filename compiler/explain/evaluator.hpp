@@ -52,6 +52,13 @@ struct Outcome {
 
 enum class Detail : std::uint8_t { outcome, reasons };
 
+// Whether a condition holds for a packet.
+struct Answer {
+    bool holds = false;
+    bool certain = true; // as Outcome::certain
+    std::string reason;  // why it does not hold
+};
+
 class Evaluation;
 
 // One program of a unit. Unit and sources must outlive it.
@@ -65,6 +72,12 @@ public:
     [[nodiscard]] const std::vector<RuleInfo> &rules() const;
     // What the steps of rules do to the maps is done.
     [[nodiscard]] Outcome run(const Arrival &arrival, Maps &maps, Detail detail = Detail::outcome);
+
+    // Of any condition of the unit.
+    [[nodiscard]] Answer holds(sema::PredId predicate, const Arrival &arrival, Maps &maps);
+    // The field that the first of these bits of a byte belongs to, "ipv4.ttl"; "payload" behind all headers, nothing
+    // where no field is known there.
+    [[nodiscard]] std::string field_at(std::span<const std::byte> packet, std::size_t byte, std::byte bits);
 
 private:
     std::unique_ptr<Evaluation> evaluation_;

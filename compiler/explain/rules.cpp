@@ -32,7 +32,7 @@ std::vector<Evaluation::Node> Evaluation::nodes(const std::vector<sema::Rule> &r
     return out;
 }
 
-Outcome Evaluation::run(const Arrival &arrival, Maps &maps, Detail detail)
+void Evaluation::begin(const Arrival &arrival, Maps &maps, Detail detail)
 {
     ++run_;
     arrival_ = arrival;
@@ -44,6 +44,11 @@ Outcome Evaluation::run(const Arrival &arrival, Maps &maps, Detail detail)
     kept_.clear();
     asked_.clear();
     outcome_ = {.verdict = XDP_PASS};
+}
+
+Outcome Evaluation::run(const Arrival &arrival, Maps &maps, Detail detail)
+{
+    begin(arrival, maps, detail);
     (void)run(nodes_);
     return std::move(outcome_);
 }

@@ -282,6 +282,14 @@ std::vector<std::pair<Bytes, Bytes>> MapStore::entries(MapId id) const
     return all;
 }
 
+void MapStore::clear(MapId id)
+{
+    MapSpec spec = std::move(maps_[id].spec);
+    MapStore fresh({&spec, 1});
+    maps_[id] = std::move(fresh.maps_[MapId(std::size_t{0})]);
+    maps_[id].every_slot = false;
+}
+
 void MapStore::take(MapId id, MapStore &other, MapId from)
 {
     MapSpec spec = std::move(maps_[id].spec);

@@ -71,6 +71,9 @@ public:
     // order in which they come out.
     [[nodiscard]] std::vector<std::pair<Bytes, Bytes>> entries(MapId map) const;
 
+    // Nothing is in the map any more; arrays hold zeros.
+    void clear(MapId map);
+
     // Takes over what a map of the same kind and layout in another store holds; that one is left unusable.
     void take(MapId map, MapStore &other, MapId from);
 

@@ -134,6 +134,7 @@ private:
     // declare.cpp
     void declare_all();
     bool declare(const ast::Name &name, Symbol symbol);
+    [[nodiscard]] bool is_stdlib(FileId file) const;
     [[nodiscard]] Symbol *find(std::string_view name);
     // Its declaration has syntax errors, which have been reported: what is missing of it is no news.
     [[nodiscard]] bool damaged(std::string_view name) const { return damaged_.contains(name); }
@@ -310,8 +311,8 @@ private:
     std::optional<std::vector<std::byte>> value_bytes(MapId map, ast::ExprId id, const Scope &scope);
     std::optional<std::vector<std::byte>> key_bytes(MapId map, const std::vector<ast::ExprId> &written, Span span,
                                                     const Scope &scope);
-    bool put_constant(const LayoutField &field, ast::ExprId id, const std::string &what, const Scope &scope,
-                      std::vector<std::byte> &out);
+    bool put_constant(const LayoutField &field, ast::ExprId id, const std::string &what, Span declared,
+                      const Scope &scope, std::vector<std::byte> &out);
 
     // analyze.cpp
     void check_constants();

@@ -11,6 +11,8 @@ namespace xdpf::sema {
 namespace {
 
 constexpr std::uintmax_t most_contents = std::uintmax_t(64) << 20; // bytes
+constexpr u128 mapped_ipv4 = u128(0xffff) << 32;                   // ::ffff:0:0/96 (RFC 4291, 2.5.5.2)
+constexpr std::uint8_t mapped_length = 96;
 
 std::string_view trimmed(std::string_view text)
 {
@@ -33,6 +35,17 @@ ast::Literal literal_of(std::string_view text)
     return {LiteralKind::integer, std::string(text)};
 }
 
+// An IPv4 address where IPv6 addresses stand, as in a key of the type of ip.src, is the one that it is mapped to.
+LiteralValue stored_as(const LayoutField &field, LiteralValue read)
+{
+    if (field.format == FieldFormat::ipv6 && read.type == ValueType::ipv4) {
+        read.type = ValueType::ipv6;
+        read.first |= mapped_ipv4;
+        read.prefix_length += mapped_length;
+    }
+    return read;
+}
+
 bool is_number(std::string_view text)
 {
     const bool hex = text.starts_with("0x");
@@ -45,11 +58,18 @@ bool is_number(std::string_view text)
 } // namespace
 
 // A constant as bytes of a key or a value.
-bool Analyzer::put_constant(const LayoutField &field, ast::ExprId id, const std::string &what, const Scope &scope,
-                            std::vector<std::byte> &out)
+bool Analyzer::put_constant(const LayoutField &field, ast::ExprId id, const std::string &what, Span declared,
+                            const Scope &scope, std::vector<std::byte> &out)
 {
-    const auto result = value(id, scope);
-    if (!result || !check_field(*result, field, what, scope[id].span))
+    auto result = value(id, scope);
+    if (!result)
+        return false;
+    if (const auto address = constant_of(*result)) {
+        const auto as = stored_as(field, {.type = unit_.exprs[*result].type, .first = *address});
+        if (as.type != unit_.exprs[*result].type)
+            result = add(Expr{as.type, bits_of(as.type), Constant{as.first}, scope[id].span});
+    }
+    if (!check_field(*result, field, what, declared))
         return false;
     if (const auto *bytes = std::get_if<BytesConstant>(&unit_.exprs[*result].node)) {
         std::ranges::transform(bytes->value, out.begin() + field.offset,
@@ -87,7 +107,9 @@ std::optional<std::vector<std::byte>> Analyzer::key_bytes(MapId map, const std::
     const auto what = fmt::format("a key of '{}'", spec.name);
     const auto *literal = std::get_if<ast::Literal>(&scope[parts[0]].node);
     if (prefix && literal != nullptr) {
-        const auto read = read_literal(*literal, scope[parts[0]].span, diagnostics_);
+        auto read = read_literal(*literal, scope[parts[0]].span, diagnostics_);
+        if (read)
+            read = stored_as(fields[0], *read);
         if (!read || !check_field(add(Expr{read->type, 64, Constant{read->first}, scope[parts[0]].span}), fields[0],
                                   what, spec.span))
             return std::nullopt;
@@ -96,7 +118,7 @@ std::optional<std::vector<std::byte>> Analyzer::key_bytes(MapId map, const std::
         return key;
     }
     for (std::size_t i = 0; i < parts.size(); ++i)
-        if (!put_constant(fields[i], parts[i], what, scope, key))
+        if (!put_constant(fields[i], parts[i], what, spec.span, scope, key))
             return std::nullopt;
     if (prefix)
         encode(spec.key.fields[0], fields[0].size * 8, key);
@@ -119,7 +141,7 @@ std::optional<std::vector<std::byte>> Analyzer::value_bytes(MapId map, ast::Expr
                 return std::nullopt;
             }
             const auto field = value_field(map, &*element.name, element.name->span);
-            if (!field || !put_constant(spec.value.fields[*field], element.value, what, scope, out))
+            if (!field || !put_constant(spec.value.fields[*field], element.value, what, spec.span, scope, out))
                 return std::nullopt;
         }
         return out;
@@ -132,7 +154,7 @@ std::optional<std::vector<std::byte>> Analyzer::value_bytes(MapId map, ast::Expr
         return std::nullopt;
     }
     for (std::size_t i = 0; i < parts.size(); ++i)
-        if (!put_constant(spec.value.fields[i], parts[i], what, scope, out))
+        if (!put_constant(spec.value.fields[i], parts[i], what, spec.span, scope, out))
             return std::nullopt;
     return out;
 }
@@ -204,7 +226,7 @@ bool Analyzer::add_content(MapId map, const ast::Argument &element, std::uint32_
             if (name != nullptr && spec.kind != MapKind::cpumap) {
                 content.interface = name->value;
             } else if (!put_constant(spec.value.fields[0], *element.target, fmt::format("an entry of '{}'", spec.name),
-                                     scope, content.value)) {
+                                     spec.span, scope, content.value)) {
                 return false;
             }
         } else if (element.target) {
@@ -282,12 +304,13 @@ bool Analyzer::read_line(MapId map, FileId file, std::uint32_t at, std::string_v
         const ast::Literal literal = literal_of(word);
         if (literal.kind == ast::Literal::Kind::integer && !is_number(word))
             return bad(span, fmt::format("'{}' is no number and no address", word));
-        const auto read = read_literal(literal, span, diagnostics_);
+        auto read = read_literal(literal, span, diagnostics_);
         const bool is_prefix = part == 0 && keys > 0 && has(spec.kind, map_trait::prefix);
         if (!read)
             return false;
         if (read->prefix && !is_prefix)
             return bad(span, "a prefix, where one value is wanted");
+        read = stored_as(fields[part], *read);
         const auto expr = add(Expr{read->type, 64, Constant{read->first}, span});
         if (!check_field(expr, fields[part], fmt::format("a {} of '{}'", part < keys ? "key" : "value", spec.name),
                          spec.span))

@@ -33,7 +33,8 @@ bool Analyzer::build_param(ParamSymbol &param)
     field.name = decl.name.text;
     field.offset = 0;
     std::vector<std::byte> bytes(field.size);
-    if (!put_constant(field, decl.value, fmt::format("parameter '{}'", decl.name.text), {.file = param.file}, bytes))
+    if (!put_constant(field, decl.value, fmt::format("parameter '{}'", decl.name.text), decl.name.span,
+                      {.file = param.file}, bytes))
         return false;
     Parameter made{.name = decl.name.text, .span = decl.name.span};
     if (!param_bounds(param, field, made))

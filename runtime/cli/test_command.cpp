@@ -13,7 +13,7 @@ namespace {
 
 struct Ran {
     TestResult result;
-    std::vector<std::string> skipped; // packets that the kernel cannot run, and why
+    std::vector<std::string> skipped; // what the kernel cannot run, and why
 };
 
 std::string place(const Compilation &compilation, Span span)
@@ -24,29 +24,66 @@ std::string place(const Compilation &compilation, Span span)
     return fmt::format("{}:{}:{}: ", compilation.sources().name(span.file), where.line, where.column);
 }
 
+TestedGroup tested(runtime::KernelGroup &&group)
+{
+    TestedGroup out;
+    for (const auto &packet : group.packets)
+        out.packets.push_back({.verdict = packet.verdict.value_or(0)});
+    if (!group.packets.empty()) {
+        const auto last = group.packets.back().packet();
+        out.last.assign(last.begin(), last.end());
+    }
+    out.context.rx_queue = group.arrival.rx_queue;
+    out.context.ingress_ifindex = group.arrival.ingress_ifindex;
+    for (auto &record : group.records)
+        out.records.push_back({record.map, std::move(record.bytes)});
+    return out;
+}
+
+// The first line says what is wrong.
+std::string in_kernel(std::string text)
+{
+    text.insert(std::min(text.find('\n'), text.size()), " (kernel)");
+    return text;
+}
+
 runtime::Result<Ran> run_in_both(const Compilation &compilation, const TestImage &test)
 {
     Ran out{run_test(compilation, test), {}};
-    auto kernel = runtime::run_in_kernel(compilation.image(), test);
+    out.skipped.push_back(test.not_in_kernel.empty()
+                              ? runtime::KernelTest::cannot_run(compilation.image(), test.program)
+                              : test.not_in_kernel);
+    if (!out.skipped.front().empty())
+        return out;
+    out.skipped.clear();
+    auto kernel = runtime::KernelTest::start(compilation.image(), test.program);
     if (!kernel)
         return std::unexpected(kernel.error());
-    std::vector<TestedPacket> packets;
-    for (std::size_t i = 0; i < kernel->packets.size(); ++i) {
-        if (kernel->packets[i].verdict)
-            packets.push_back({.verdict = *kernel->packets[i].verdict});
-        else
-            out.skipped.push_back(fmt::format("packet {}: {}", i + 1, kernel->packets[i].skipped));
-    }
-    if (!out.skipped.empty())
-        return out; // what the maps hold is then another story, too
-    const auto lookup = [&](MapId map, std::span<const std::byte> key) {
-        auto value = kernel->program.lookup(map, key);
-        return value ? *value : std::nullopt;
-    };
-    auto judged = judge(compilation.image(), test, packets, lookup);
-    // The interpreter knows where a redirect goes, the kernel does not tell: only what both can see has to agree.
+    std::optional<runtime::Error> error;
+    const TestEngine engine{
+        .run = [&](const TestGroup &group) -> std::optional<TestedGroup> {
+            auto ran = kernel->run(group);
+            if (!ran) {
+                error = std::move(ran.error());
+                return std::nullopt;
+            }
+            for (std::size_t i = 0; i < ran->packets.size(); ++i)
+                if (!ran->packets[i].verdict)
+                    out.skipped.push_back(fmt::format("packet {}: {}", i + 1, ran->packets[i].skipped));
+            // What the maps hold is then another story, too.
+            return out.skipped.empty() ? std::optional(tested(std::move(*ran))) : std::nullopt;
+        },
+        .lookup = [&](MapId map, std::span<const std::byte> key) -> std::optional<std::vector<std::byte>> {
+            auto value = kernel->program().lookup(map, key);
+            return value ? *value : std::nullopt;
+        }};
+    auto judged = run_test(compilation, test, engine);
+    if (error)
+        return std::unexpected(std::move(*error));
+    // The interpreter knows where a redirect goes, and which rule decided; the kernel does not tell: only what both can
+    // see has to agree.
     for (auto &failure : judged.failures)
-        out.result.failures.push_back({failure.span, failure.text + " (kernel)"});
+        out.result.failures.push_back({failure.span, in_kernel(std::move(failure.text))});
     return out;
 }
 

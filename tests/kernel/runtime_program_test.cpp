@@ -21,11 +21,12 @@ std::vector<std::byte> raw(std::uint64_t value, std::size_t size)
     return bytes;
 }
 
-TestImage test_of(std::vector<std::vector<std::byte>> packets)
+TestGroup group_of(std::vector<std::vector<std::byte>> packets)
 {
-    TestImage test;
-    test.packets = std::move(packets);
-    return test;
+    TestGroup group;
+    for (auto &packet : packets)
+        group.packets.push_back({std::move(packet)});
+    return group;
 }
 
 } // namespace
@@ -92,17 +93,27 @@ TEST_CASE("maps are filled before and read after")
     for (const MapKind kind : {MapKind::array, MapKind::percpu_array, MapKind::hash, MapKind::percpu_hash,
                                MapKind::lru_hash, MapKind::lru_percpu_hash}) {
         CAPTURE(name_of(kind));
-        TestImage test = test_of({udp_frame(1), udp_frame(2), udp_frame(3)});
-        test.entries = {{first_map, raw(0, 4), raw(40, 8)}};
-        const Result<KernelOutcome> outcome = run_in_kernel(count_all(kind), test);
+        TestGroup group = group_of({udp_frame(1), udp_frame(2)});
+        group.packets.push_back({udp_frame(3), 2});
+        group.contents = {{first_map, {{raw(0, 4), raw(40, 8), {}}}}};
+        const Image image = count_all(kind);
+        Result<KernelTest> test = KernelTest::start(image, 0);
+        REQUIRE_MESSAGE(test.has_value(), to_string(test.error()));
+        const Result<KernelGroup> outcome = test->run(group);
         REQUIRE_MESSAGE(outcome.has_value(), to_string(outcome.error()));
-        CHECK(outcome->packets[2].verdict == XDP_PASS);
-        const auto value = outcome->program.lookup(first_map, raw(0, 4));
+        REQUIRE(outcome->packets.size() == 4);
+        CHECK(outcome->packets[3].verdict == XDP_PASS);
+        CHECK(std::ranges::equal(outcome->packets[3].packet(), udp_frame(3)));
+        const auto value = test->program().lookup(first_map, raw(0, 4));
         REQUIRE(value);
-        CHECK(*value == raw(43, 8));
-        const auto absent = outcome->program.lookup(first_map, raw(9, 4));
+        CHECK(*value == raw(44, 8));
+        const auto absent = test->program().lookup(first_map, raw(9, 4));
         REQUIRE(absent);
         CHECK_FALSE(absent->has_value());
+        REQUIRE(test->program().clear(first_map));
+        const auto cleared = test->program().lookup(first_map, raw(0, 4));
+        REQUIRE(cleared);
+        CHECK(cleared->value_or(raw(0, 8)) == raw(0, 8));
     }
 }
 
@@ -124,19 +135,26 @@ TEST_CASE("a prefix is found by itself, not by what it covers")
     CHECK_FALSE(program->lookup(first_map, narrow)->has_value());
 }
 
-TEST_CASE("a test's cleared map holds its entries only")
+TEST_CASE("what a group says of a map is all that it holds, and stays for the next")
 {
     XDPF_NEEDS_ROOT();
-    TestImage test = test_of({udp_frame(1)});
-    test.rx_queue = 2;
+    const Image image = redirect_all();
+    Result<KernelTest> test = KernelTest::start(image, 0);
+    REQUIRE_MESSAGE(test.has_value(), to_string(test.error()));
+    TestGroup group = group_of({udp_frame(1)});
     const auto verdict = [&] {
-        const Result<KernelOutcome> outcome = run_in_kernel(redirect_all(), test);
+        const Result<KernelGroup> outcome = test->run(group);
         REQUIRE_MESSAGE(outcome.has_value(), to_string(outcome.error()));
         return outcome->packets[0].verdict;
     };
+    group.surroundings.rx_queue = 2;
     CHECK(verdict() == XDP_REDIRECT);
-    test.cleared = {first_map};
+    group.contents = {{first_map, {}}};
     CHECK(verdict() == XDP_PASS);
-    test.entries = {{first_map, raw(2, 4), {}}};
+    group.contents.clear();
+    CHECK(verdict() == XDP_PASS);
+    group.contents = {{first_map, {{raw(2, 4), {}, {}}}}};
     CHECK(verdict() == XDP_REDIRECT);
+    group.contents = {{first_map, {{raw(1, 4), {}, {}}}}};
+    CHECK(verdict() == XDP_PASS);
 }

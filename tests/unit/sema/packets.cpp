@@ -23,7 +23,7 @@ Bytes build(const std::string &packet, const std::string &more = "")
     first_error = diagnostics.has_errors() ? diagnostics.all().front().message : "";
     Bytes out;
     if (!unit.tests.empty())
-        for (const auto byte : unit.tests[0].packets[0])
+        for (const auto byte : unit.tests[0].groups[0].packets[0].bytes)
             out.push_back(std::to_integer<std::uint8_t>(byte));
     return out;
 }
