@@ -294,9 +294,11 @@ Compilation compile_typed(sema::Unit unit, const CompileOptions &options)
 
 Subject subject_of(const pcap::Program &code, bool negated)
 {
-    return {{}, {}, 0, [unit = typed_program(code, negated)](const CompileOptions &options) {
-                return compile_typed(unit, options);
-            }};
+    Subject subject;
+    subject.make = [unit = typed_program(code, negated)](const CompileOptions &options) {
+        return compile_typed(unit, options);
+    };
+    return subject;
 }
 
 Engines engines() { return kernel_usable() ? Engines::all : Engines::interpreters; }
