@@ -15,6 +15,8 @@ constexpr std::size_t longest_kernel_name = 15; // BPF_OBJ_NAME_LEN of <linux/bp
 
 } // namespace
 
+bool Analyzer::is_stdlib(FileId file) const { return sources_.name(file).starts_with(stdlib_prefix); }
+
 bool Analyzer::declare(const ast::Name &name, Symbol symbol)
 {
     if (std::ranges::find(reserved, name.text) != reserved.end()) {
@@ -25,6 +27,11 @@ bool Analyzer::declare(const ast::Name &name, Symbol symbol)
         diagnostics_.report(
             Kind::bad_name, name.span, name.text,
             fmt::format("the kernel takes {} characters, this has {}", longest_kernel_name, name.text.size()));
+    // host, net and port of the standard library give way to what a program calls so.
+    const auto known = symbols_.find(name.text);
+    if (known != symbols_.end() && std::holds_alternative<DefSymbol>(known->second.what) &&
+        is_stdlib(known->second.span.file) && !is_stdlib(name.span.file))
+        symbols_.erase(known);
     const auto [at, added] = symbols_.emplace(name.text, std::move(symbol));
     if (!added)
         diagnostics_.report(Kind::redefined, name.span, name.text).note(at->second.span, "first here");
