@@ -13,14 +13,13 @@ void Emitter::emit_step(NodeId id, Knowledge &known)
     const sema::Step &step = *node.step;
     const Env env{.known = &known};
     const bool absent = any_denied(node.asked, known);
+    // Behind a step that moves the packet's ends nothing is known, whatever the rules say.
+    if (absent && !step.may_be_absent && !known.moved && warned_.insert(&step).second)
+        warn_absent(step);
     if (const auto *let = std::get_if<sema::Let>(&step.node))
         return emit_let(*let, env, go(node.yes, known), absent);
-    if (absent) {
-        // Behind a step that moves the packet's ends nothing is known, whatever the rules say.
-        if (!step.may_be_absent && !known.moved && warned_.insert(&step).second)
-            warn_absent(step);
+    if (absent)
         return jump(go(node.yes, known));
-    }
     if (const auto *area = std::get_if<sema::MetadataArea>(&step.node))
         return emit_metadata(*area, id, known);
     if (emit_rewrite(step, id, known))
