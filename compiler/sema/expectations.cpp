@@ -37,7 +37,9 @@ bool TestBuilder::add(decltype(Expectation::what) what)
     Span span = expecting_->span;
     std::string text(a_.sources_.text(span));
     const auto word = text.find_first_of(" \t\r\n");
-    text.erase(0, std::min(text.find_first_not_of(" \t\r\n", word), text.size()));
+    const auto begin = std::min(text.find_first_not_of(" \t\r\n", word), text.size());
+    text.erase(0, begin);
+    span.begin += static_cast<std::uint32_t>(begin);
     group().expectations.push_back({std::move(what), span, std::move(text)});
     return true;
 }

@@ -171,6 +171,13 @@ bool TestBuilder::statement(const ast::WithStatement &statement)
     const Symbol *symbol = a_.find(name);
     if (const auto *param = symbol != nullptr ? std::get_if<ParamSymbol>(&symbol->what) : nullptr)
         return with_parameter(*param, statement);
+    if (symbol == nullptr && !std::holds_alternative<ast::Set>(scope_[statement.value].node) && !a_.damaged(name)) {
+        auto names = a_.names();
+        names.insert(names.end(),
+                     {"rx_queue", "iface", "egress_iface", "cpu", "now", "rx_hash", "rx_timestamp", "rx_vlan"});
+        a_.diagnostics_.report(Kind::unknown_name, statement.name.span, name).suggest(did_you_mean(name, names));
+        return false;
+    }
     const auto map = map_named(statement.name);
     return map && with_map(*map, statement);
 }
