@@ -148,6 +148,9 @@ std::size_t Shape::operand(std::size_t at, bool predicate)
         at = arguments(at);
     while (is(at, ".") || is(at, "["))
         at = is(at, "[") ? arguments(at) : dotted(at - 1);
+    // A layer: tcp.option.mss(value = 1460)
+    if (is(at, "(") && is_word(begin) && at > begin + 1 && is(at - 2, "."))
+        at = arguments(at);
     return at;
 }
 
