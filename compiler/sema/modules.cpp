@@ -180,7 +180,8 @@ Modules load_text(std::string path, std::string text, Sources &sources, Diagnost
 {
     Loader loader(sources, diagnostics);
     if (text.size() > max_source_bytes) {
-        diagnostics.report(Kind::file_too_large, {}, path, fmt::format("more than {}", max_source_bytes), max_source_bytes);
+        diagnostics.report(Kind::file_too_large, {}, path, fmt::format("more than {}", max_source_bytes),
+                           max_source_bytes);
         return {};
     }
     return load({std::move(path), std::move(text)}, loader);
