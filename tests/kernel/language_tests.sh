@@ -26,5 +26,16 @@ for options in "" -O0; do
         ran=$((ran + $(grep -c '^test .* \.\.\. ok$' "$output")))
     done
 done
+
+# What is wrong for the interpreter must be wrong in the kernel, too, where the kernel can tell: it knows no rules, and
+# not where a redirect goes.
+timeout 120 "$xdpf" test --kernel ../cli/test_packets.xdpf > "$output" 2> /dev/null
+here=$(grep -E '^    [^ ]*:[0-9]+:[0-9]+: ' "$output" | grep -v -e '(kernel)$' -e 'expected rule' -e ', got redirect')
+there=$(grep -E '^    [^ ]*:[0-9]+:[0-9]+: .* \(kernel\)$' "$output" | sed 's/ (kernel)$//')
+if [ -z "$there" ] || [ "$here" != "$there" ]; then
+    echo "FAILED: what is wrong in tests/golden/cli/test_packets.xdpf differs in the kernel"
+    diff <(echo "$here") <(echo "$there")
+    failures=$((failures + 1))
+fi
 echo "$ran tests passed in the interpreter and in the kernel; $failures files failed"
 [ "$failures" = 0 ] && [ "$ran" -gt 0 ]
