@@ -257,8 +257,8 @@ private:
             std::tie(op, wanted) = split(e_.sources_.text(Span{all.file, own.end, all.end}));
         else if (own.file == all.file && own.end == all.end && own.begin > all.begin)
             std::tie(op, wanted) = mirrored(e_.sources_.text(Span{all.file, all.begin, own.begin}));
-        const auto is = fmt::format("{} is {}", name(id, context),
-                                    shown(id, context, wanted.find("0x") != std::string::npos, bytes));
+        auto is = fmt::format("{} is {}", name(id, context),
+                              shown(id, context, wanted.find("0x") != std::string::npos, bytes));
         const bool plain = op == (outcome ? "==" : "!=");
         if (brief || op.empty() || plain)
             return is;
