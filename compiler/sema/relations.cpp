@@ -249,10 +249,11 @@ void Analyzer::build_size(HeaderId id)
     if (!header.size)
         return;
     const auto range = range_of(unit_, id, *header.size);
-    header.clamp_size = range.high > largest_header;
     header.check_size = range.low < header.fixed_size;
     header.max_size = static_cast<std::uint32_t>(std::min<std::uint64_t>(range.high, largest_header));
     header.max_size = std::max(header.max_size, header.fixed_size);
+    // What `where` says of a field does not bound what is computed from it, to those who follow the program.
+    header.clamp_size = range_of(unit_, {}, *header.size).high > header.max_size;
 }
 
 // checksum : u16 = checksum(header, payload, ipv4.src, …): for whoever changes what it sums up.

@@ -61,3 +61,16 @@ TEST_CASE("keys of one size share their place on the stack")
     CHECK(ir::verify(compilation.state().module).empty());
     CHECK(lowered(compilation).slots.size() <= 3);
 }
+
+TEST_CASE("a size that only `where` keeps small is bounded in the program, too")
+{
+    const Compilation compilation =
+        compile("header own on ethernet.type == 0x9000 where units in 0..60 size = 1 + units "
+                "{ units : u8 }\n"
+                "header behind on own.units <= 60 { value : u8 }\n"
+                "match behind.value == 7 -> drop");
+    REQUIRE(compilation.ok());
+    CHECK(ir::verify(compilation.state().module).empty());
+    CHECK(verdict(compilation, bytes({0x90, 0, 2, 0, 0, 7})) == XDP_DROP);
+    CHECK(verdict(compilation, bytes({0x90, 0, 2, 0, 7})) == XDP_PASS);
+}
