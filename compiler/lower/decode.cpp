@@ -125,6 +125,9 @@ void Emitter::decode_header(sema::HeaderId id, std::size_t way, Place place, Nod
         absent.deny(facts_.find({Fact::Kind::present, id}));
     else
         absent.deny(facts_.find({Fact::Kind::way_open, id, static_cast<unsigned>(way)}));
+    // However far in a tunnel begins: what it carries is followed once.
+    if (!unit_.headers[id].ways.empty() && unit_.headers[id].ways[way].carried)
+        place = rebased(place, unit_.headers[id].max_position);
     const Place end = check_header(id, place, known, go(node, absent));
     Knowledge present = known;
     affirm_header(id, way, place, end, present);

@@ -437,7 +437,7 @@ Place Emitter::materialised(Place place)
 
 Place Emitter::rebased(Place place, std::uint64_t reach)
 {
-    constexpr std::uint64_t widest = 0x3fff; // leaves room for what follows below MAX_PACKET_OFF
+    constexpr std::uint64_t widest = 0x7fff; // leaves room for what follows below MAX_PACKET_OFF
     const ir::ValueId base = materialised(place).base;
     const auto mask = std::bit_ceil(reach + 1) - 1;
     if (mask > widest)

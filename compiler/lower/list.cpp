@@ -61,7 +61,9 @@ public:
         if (container_.size)
             size_ =
                 e_.value(*container_.size, {.known = &known_, .self = list_.container, .self_start = first_}, absent_);
-        ir::ValueId at = e_.constant(container_.fixed_size);
+        if (first_.base != e_.packet_start_)
+            first_ = e_.rebased(first_, container_.max_position);
+        ir::ValueId at = first_distance();
         for (unsigned i = 0; i < list_.limit; ++i) {
             next_ = e_.new_block();
             const auto next_at = e_.program_.add_value(ir::ValueKind::number, mask_);
@@ -88,11 +90,26 @@ private:
         e_.start(holds);
     }
 
+    // Where the first item lies. As a constant the verifier would know it, and after it every distance that padding of
+    // so many bytes leads to; of size - (size - n) it knows as little as of the distances behind other items.
+    ir::ValueId first_distance()
+    {
+        const auto first = e_.constant(container_.fixed_size);
+        if (!container_.size || !list_.pad_when)
+            return first;
+        const auto rest = e_.binary(ir::Op::sub, size_, first);
+        return e_.binary(ir::Op::bit_and, e_.binary(ir::Op::sub, size_, rest), mask_, mask_);
+    }
+
+    // Bytes of the container from there on. What is compared is this number, made anew each time: the verifier learns
+    // nothing about the container's size from it, which would make a state of its own of every item.
+    ir::ValueId left(ir::ValueId at) { return e_.binary(ir::Op::sub, size_, at); }
+
     // So many bytes from the item on belong to the list, and lie in the packet.
     void want_bytes(ir::ValueId at, Place place, std::uint32_t bytes)
     {
         if (container_.size)
-            want(ir::Cond::le, e_.binary(ir::Op::add, at, bytes), size_);
+            want(ir::Cond::ge, left(at), bytes);
         const auto enough = e_.new_block();
         e_.guard(place, bytes, e_.to(enough), absent_);
         e_.start(enough);
@@ -139,7 +156,7 @@ private:
         const auto behind = e_.binary(ir::Op::add, at, size);
         const Place end{e_.offset(place, size, any.max_size), place.delta};
         if (container_.size) {
-            want(ir::Cond::le, behind, size_);
+            want(ir::Cond::ge, left(at), size);
         } else {
             want(ir::Cond::le, behind, reach_);
             const auto whole = e_.new_block();

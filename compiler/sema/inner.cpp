@@ -66,7 +66,7 @@ HeaderId Analyzer::inside(HeaderId tunnel, HeaderId origin)
         if (root.header == origin) {
             const auto condition =
                 root.when ? copied(*root.when, {tunnel, true}) : add(Pred{Present{{tunnel}}, made.span});
-            made.ways.push_back({.parent = tunnel, .condition = condition});
+            made.ways.push_back({.parent = tunnel, .condition = condition, .carried = true});
         }
     const auto ways = unit_.headers[origin].ways;
     for (Way way : ways) {

@@ -84,6 +84,7 @@ struct Way {
     PredId condition;
     std::uint8_t link = 0;     // where the parent is a link: which one, as in vlan[1]
     bool through_list = false; // the parent is an item of a list, any of them
+    bool carried = false;      // the parent is a tunnel, and what it carries begins here
     [[nodiscard]] HeaderRef in_front() const { return {parent, link}; }
 };
 
