@@ -205,7 +205,9 @@ private:
     ir::ValueId update_checksum(sema::HeaderRef header, ir::ValueId change, const Env &env);
     void set_field(const sema::SetField &set, NodeId node, Knowledge &known);
     void swap_fields(const sema::Swap &swap, NodeId node, Knowledge &known);
-    void forget(Knowledge &known) const;
+    ir::ValueId shifted(ir::ValueId change, sema::HeaderRef from, sema::HeaderRef to, const Env &env);
+    void forget(const sema::SetField &set, Knowledge &known) const;
+    void affirm_first(sema::HeaderId header, Knowledge &known) const;
     void move_start(ir::ValueId by, std::uint32_t bytes, Knowledge &known);
     void move_forward(std::uint32_t from, std::uint32_t size);
     std::vector<ir::ValueId> taken(Place from, std::uint32_t size);

@@ -1,4 +1,5 @@
 // Steps that change the packet: bytes of fields with the checksums over them, tags, tunnels.
+#include "compiler/lower/dependence.hpp"
 #include "compiler/lower/emitter.hpp"
 
 #include <linux/bpf.h>
@@ -41,8 +42,11 @@ void Facts::asked_by_rewrite(const sema::Step &step, Asked &out)
     } else if (const auto *encap = std::get_if<sema::Encap>(&step.node)) {
         if (encap->link_layer.valid())
             tags(encap->link_layer);
-        for (const auto &carried : encap->carried)
+        for (const auto &carried : encap->carried) {
             out.looks.push_back(present({carried.header}));
+            if (carried.way)
+                out.looks.push_back(reached_by(carried.header, *carried.way));
+        }
         for (const auto &field : encap->fields)
             if (field.value.valid())
                 asked_by(field.value, out);
@@ -204,13 +208,34 @@ void Emitter::change_field(const sema::SetField &set, const NewField &to, const 
     const auto change = binary(ir::Op::add, before, sum_of_words(field, first, header.fixed_size, false));
     std::vector<ir::ValueId> changes(set.checksums.size()); // by checksum: what its own change adds for those around it
     for (const auto *one : covering) {
-        auto sum = change;
-        for (const std::size_t inner : one->covers)
-            if (changes[inner].valid())
-                sum = binary(ir::Op::add, sum, changes[inner]);
+        auto sum = one->odd ? shifted(change, set.header, one->header, env) : change;
+        for (const std::size_t inner : one->covers) {
+            if (!changes[inner].valid())
+                continue;
+            const auto &from = set.checksums[inner].header;
+            sum = binary(ir::Op::add, sum, one->odd ? shifted(changes[inner], from, one->header, env) : changes[inner]);
+        }
         const auto number = static_cast<std::size_t>(one - set.checksums.data());
         changes[number] = update_checksum(one->header, sum, env);
     }
+}
+
+// A change of 16-bit words that are counted from `from`, as one of words counted from `to`: where an odd number of
+// bytes lies between them, the bytes of each word change places (RFC 1071, 2 (B)), which is a shift modulo 0xffff.
+ir::ValueId Emitter::shifted(ir::ValueId change, sema::HeaderRef from, sema::HeaderRef to, const Env &env)
+{
+    const Place here = start_of(from, env);
+    const Place there = start_of(to, env);
+    const std::uint32_t apart = (here.delta ^ there.delta) & 1;
+    if (here.base == there.base)
+        return apart == 0 ? change : binary(ir::Op::shl, folded(change), 8, 0xffff00);
+    ir::Inst &made = inst(ir::Op::distance);
+    made.a = here.base;
+    made.b = there.base;
+    auto odd = binary(ir::Op::bit_and, number(made), 1, 1);
+    if (apart != 0)
+        odd = binary(ir::Op::bit_xor, odd, 1, 1);
+    return binary(ir::Op::shl, folded(change), binary(ir::Op::shl, odd, 3, 8), 0xffff00);
 }
 
 // RFC 1624, equation 3: HC' = ~(~HC + ~m + m'); `change` is ~m + m'. Returns ~HC + HC', 0 where nothing was changed.
@@ -254,8 +279,7 @@ void Emitter::set_field(const sema::SetField &set, NodeId id, Knowledge &known)
     const NodeId after = graph_.nodes[id].yes;
     const NewField to = new_field(set, {.known = &known}, go(after, known));
     change_field(set, to, known);
-    if (set.structural)
-        forget(known);
+    forget(set, known);
     jump(go(after, known));
 }
 
@@ -268,17 +292,25 @@ void Emitter::swap_fields(const sema::Swap &swap, NodeId id, Knowledge &known)
     const NewField right = new_field(swap.right, env, unchanged);
     change_field(swap.left, left, known);
     change_field(swap.right, right, known);
-    if (swap.left.structural || swap.right.structural)
-        forget(known);
+    forget(swap.left, known);
+    forget(swap.right, known);
     jump(go(after, known));
 }
 
-// What headers the packet has may be different now; its ends are where they were.
-void Emitter::forget(Knowledge &known) const
+// Of what is known, what depends on the field.
+void Emitter::forget(const sema::SetField &set, Knowledge &known) const
 {
-    Knowledge fresh(facts_.size(), known.start, known.end);
-    fresh.moved = known.moved;
-    known = std::move(fresh);
+    const sema::Header &header = unit_.headers[set.header.header];
+    const Dependents changed = dependents_of(unit_, set.header.header, header.fields[set.field]);
+    if (!changed.any())
+        return;
+    for (std::size_t i = 0; i < facts_.size(); ++i) {
+        const Fact &fact = facts_[FactId(i)];
+        const bool of_chain = fact.kind == Fact::Kind::chain_end || fact.kind == Fact::Kind::link_count ||
+                              fact.kind == Fact::Kind::link_is;
+        if (changed.headers[fact.header.value] || (of_chain && changed.chains[fact.header.value]))
+            known.entry(FactId(i)) = {};
+    }
 }
 
 // ---- Bytes put in and taken out
@@ -301,6 +333,15 @@ void Emitter::move_start(ir::ValueId by, std::uint32_t bytes, Knowledge &known)
     start(refused);
     give(XDP_ABORTED);
     start(there);
+}
+
+// The packet begins with the header, whose bytes have been guarded.
+void Emitter::affirm_first(sema::HeaderId id, Knowledge &known) const
+{
+    const sema::Header &header = unit_.headers[id];
+    if (!header.ways.empty() || header.where || header.size || !facts_.find({Fact::Kind::present, id}).valid())
+        return;
+    affirm_header(id, 0, {packet_start_, 0}, {packet_start_, header.fixed_size}, known);
 }
 
 // The packet's bytes [from, from + size) to its beginning.
@@ -350,8 +391,10 @@ void Emitter::push_link(const sema::Push &push, NodeId id, Knowledge &known)
     const sema::Header &link = unit_.headers[push.link];
     const auto unchanged = go(after, known);
     std::vector<NewField> values;
-    for (const auto &[field, value] : push.fields)
-        values.push_back({.wide = {{}, this->value(value, {.known = &known}, unchanged)}});
+    for (const auto &[number, value] : push.fields) {
+        const sema::SetField set{.header = {push.link}, .field = number, .value = value};
+        values.push_back(new_field(set, {.known = &known}, unchanged));
+    }
     const auto size = link.fixed_size;
     move_start(constant(0 - std::uint64_t(size)), base.fixed_size + size, known);
     move_forward(size, base.fixed_size);
@@ -364,6 +407,7 @@ void Emitter::push_link(const sema::Push &push, NodeId id, Knowledge &known)
     write_field(base, selector, first, {.wide = {{}, constant(push.selector)}});
     for (std::size_t i = 0; i < values.size(); ++i)
         write_field(link, link.fields[push.fields[i].first], tag, values[i]);
+    affirm_first(push.base, known);
     jump(go(after, known));
 }
 
@@ -382,6 +426,7 @@ void Emitter::pop_link(const sema::Pop &pop, NodeId id, Knowledge &known)
     const Place moved{packet_start_, 0};
     put_back(moved, base.fixed_size, front);
     write_field(base, base.fields[base.chain->selector], moved, {.wide = {{}, behind}});
+    affirm_first(pop.base, known);
     jump(go(after, known));
 }
 

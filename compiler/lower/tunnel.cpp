@@ -51,8 +51,12 @@ std::uint32_t Emitter::link_layer_size(sema::HeaderId base, unsigned links) cons
 const sema::Carried *Emitter::carried_by(const std::vector<sema::Carried> &all, const Knowledge &known) const
 {
     const auto found = std::ranges::find_if(all, [&](const sema::Carried &one) {
-        const auto fact = facts_.find({Fact::Kind::present, one.header});
-        return fact.valid() && known[fact] == Truth::yes;
+        const auto is = [&](const Fact &fact) {
+            const auto id = facts_.find(fact);
+            return id.valid() && known[id] == Truth::yes;
+        };
+        return is({Fact::Kind::present, one.header}) &&
+               (!one.way || is({Fact::Kind::reached_by, one.header, static_cast<unsigned>(*one.way)}));
     });
     return found == all.end() ? nullptr : &*found;
 }
@@ -81,6 +85,7 @@ void Emitter::encapsulate(const sema::Encap &encap, NodeId id, Knowledge &known)
     if (framed)
         name_network_layer(encap.link_layer, *links, {packet_start_, 0}, encap.selector);
     write_headers(encap, Place{packet_start_, front}, values, payload, inner.selector);
+    affirm_first(framed ? encap.link_layer : encap.first, known);
     jump(go(after, known));
 }
 
@@ -141,11 +146,12 @@ void Emitter::decapsulate(const sema::Decap &decap, NodeId id, Knowledge &known)
     const auto distance = number(made, program_.values[from.base].max);
     const auto skip = static_cast<std::int64_t>(from.delta) - static_cast<std::int64_t>(front);
     const auto by = skip == 0 ? distance : binary(ir::Op::add, distance, static_cast<std::uint64_t>(skip));
-    move_start(by, std::max(front, 1U), known);
+    move_start(by, framed ? front : unit_.headers[inner.header].fixed_size, known);
     const Place first{packet_start_, 0};
     put_back(first, front, link_layer);
     if (framed)
         name_network_layer(decap.link_layer, *links, first, inner.selector);
+    affirm_first(framed ? decap.link_layer : inner.origin, known);
     jump(go(after, known));
 }
 

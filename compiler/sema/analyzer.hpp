@@ -362,7 +362,7 @@ private:
     void find_checksums(SetField &step);
     bool even_between(HeaderId outer, HeaderId inner) const;
     [[nodiscard]] bool stands_behind(HeaderId inner, HeaderId outer) const;
-    [[nodiscard]] bool is_structural(HeaderId header, const Field &field) const;
+    [[nodiscard]] bool lies_in(HeaderId item, HeaderId container) const;
     bool written_arguments(const ast::Layer &layer, HeaderId header, const Scope &scope,
                            std::vector<std::pair<std::size_t, ExprId>> &out);
     [[nodiscard]] std::optional<std::uint64_t> selector_of(PredId condition) const;
@@ -371,6 +371,7 @@ private:
     bool decap(const ast::Decap &node, Span span, Action &out);
     bool encap_fields(const ast::Encap &node, const Scope &scope, Encap &out);
     bool encap_place(const ast::Encap &node, HeaderId first, Encap &out);
+    [[nodiscard]] std::optional<std::size_t> way_behind(HeaderId link_layer, HeaderId header) const;
     bool encap_carried(const ast::Encap &node, HeaderId last, Encap &out);
     bool changes_packet(Span span);
 

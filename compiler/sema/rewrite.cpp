@@ -2,56 +2,9 @@
 #include "compiler/sema/analyzer.hpp"
 
 #include <algorithm>
-#include <functional>
 
 namespace xdpf::sema {
 namespace {
-
-// Calls visit(FieldValue) for every field that an expression or a condition reads.
-class FieldReader {
-public:
-    FieldReader(const Unit &unit, std::function<void(const FieldValue &)> visit) : unit_(unit), visit_(std::move(visit))
-    {
-    }
-
-    void operator()(ExprId id) const
-    {
-        const auto &node = unit_.exprs[id].node;
-        if (const auto *field = std::get_if<FieldValue>(&node))
-            visit_(*field);
-        if (const auto *two = std::get_if<Binary>(&node)) {
-            (*this)(two->left);
-            (*this)(two->right);
-        }
-        if (const auto *one = std::get_if<Unary>(&node))
-            (*this)(one->operand);
-    }
-
-    void operator()(PredId id) const
-    {
-        const auto &node = unit_.preds[id].node;
-        if (const auto *both = std::get_if<And>(&node)) {
-            (*this)(both->left);
-            (*this)(both->right);
-        }
-        if (const auto *either = std::get_if<Or>(&node)) {
-            (*this)(either->left);
-            (*this)(either->right);
-        }
-        if (const auto *negated = std::get_if<Not>(&node))
-            (*this)(negated->operand);
-        if (const auto *set = std::get_if<InSet>(&node))
-            (*this)(set->value);
-        if (const auto *two = std::get_if<Compare>(&node)) {
-            (*this)(two->left);
-            (*this)(two->right);
-        }
-    }
-
-private:
-    const Unit &unit_;
-    std::function<void(const FieldValue &)> visit_;
-};
 
 bool overlap(const Field &a, const Field &b)
 {
@@ -103,11 +56,17 @@ bool Analyzer::set_field(const ast::SetField &node, Span span, const Scope &scop
     const auto *either = std::get_if<Either>(&unit_.exprs[*target].node);
     if (either != nullptr)
         fields = either->alternatives;
-    for (const auto field : fields) {
-        const auto step = writing(field, *what, scope[node.field].span);
+    // set ip.src = ip.dst: each header's own.
+    const auto *from = std::get_if<Either>(&unit_.exprs[*what].node);
+    std::vector<ExprId> values(fields.size(), *what);
+    if (from != nullptr && from->alternatives.size() == fields.size())
+        values = from->alternatives;
+    const bool by_header = either != nullptr;
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        const auto step = writing(fields[i], values[i], scope[node.field].span);
         if (!step)
             return false;
-        out.steps.push_back({*step, span, either != nullptr});
+        out.steps.push_back({*step, span, by_header});
     }
     return true;
 }
@@ -130,15 +89,6 @@ std::optional<SetField> Analyzer::writing(ExprId target, ExprId what, Span span)
     if (!fits_field(what, header, written, span))
         return std::nullopt;
     find_checksums(step);
-    for (const auto &covering : step.checksums)
-        if (!even_between(covering.header.header, step.header.header)) {
-            diagnostics_.report(
-                Kind::bad_rewrite, span,
-                fmt::format("'{}' can lie at an odd distance from '{}', whose checksum would not be kept right",
-                            header.name, unit_.headers[covering.header.header].name));
-            return std::nullopt;
-        }
-    step.structural = is_structural(step.header.header, written);
     return step;
 }
 
@@ -175,21 +125,39 @@ bool Analyzer::fits_field(ExprId what, const Header &header, const Field &field,
 // Whether `inner` can stand somewhere behind `outer`.
 bool Analyzer::stands_behind(HeaderId inner, HeaderId outer) const
 {
-    return std::ranges::any_of(unit_.headers[inner].ways,
-                               [&](const Way &way) { return way.parent == outer || stands_behind(way.parent, outer); });
+    return std::ranges::any_of(unit_.headers[inner].ways, [&](const Way &way) {
+        if (way.through_list)
+            return stands_behind(unit_.headers[way.parent].list->container, outer);
+        return way.parent == outer || stands_behind(way.parent, outer);
+    });
+}
+
+// Whether the header is an item of a list within `container`: an option of TCP.
+bool Analyzer::lies_in(HeaderId item, HeaderId container) const
+{
+    return std::ranges::any_of(unit_.headers[item].ways, [&](const Way &way) {
+        return way.through_list ? unit_.headers[way.parent].list->container == container
+                                : lies_in(way.parent, container);
+    });
 }
 
 // Every header from `outer` up to, and without, `inner` has an even number of bytes.
 bool Analyzer::even_between(HeaderId outer, HeaderId inner) const
 {
+    const auto even = [&](const Header &header) {
+        return header.size ? is_even(unit_, *header.size) : header.fixed_size % 2 == 0;
+    };
     if (outer == inner)
         return true;
     return std::ranges::all_of(unit_.headers[inner].ways, [&](const Way &way) {
+        if (way.through_list)
+            return false;
         if (way.parent != outer && !stands_behind(way.parent, outer))
             return true;
-        const Header &parent = unit_.headers[way.parent];
-        const bool even = parent.size ? is_even(unit_, *parent.size) : parent.fixed_size % 2 == 0;
-        return even && !way.through_list && even_between(outer, way.parent);
+        const bool odd_links = way.through_chain && std::ranges::any_of(unit_.headers, [&](const Header &link) {
+                                   return link.is_link() && link.ways[0].parent == way.parent && !even(link);
+                               });
+        return even(unit_.headers[way.parent]) && !odd_links && even_between(outer, way.parent);
     });
 }
 
@@ -212,7 +180,7 @@ void Analyzer::find_checksums(SetField &step)
     std::vector<HeaderId> covering;
     for (const HeaderId id : candidates) {
         const Checksum &sum = *unit_.headers[id].checksum;
-        const bool own = id == here && sum.header && step.field != sum.field;
+        const bool own = sum.header && (id == here ? step.field != sum.field : lies_in(here, id));
         const bool named = std::ranges::any_of(sum.fields, [&](const auto &one) {
             return one.first.header == here && overlap(unit_.headers[here].fields[one.second], written);
         });
@@ -222,39 +190,16 @@ void Analyzer::find_checksums(SetField &step)
     std::ranges::stable_sort(covering, [&](HeaderId a, HeaderId b) { return stands_behind(a, b); });
     for (const HeaderId id : covering) {
         SetField::Covering one{.header = {id}};
+        // A field that is named is one of a header in front, and is summed up as if it stood at an even place.
+        const bool behind = stands_behind(here, id) || lies_in(here, id);
+        one.odd = behind && !even_between(id, here);
         for (std::size_t i = 0; i < step.checksums.size(); ++i)
-            if (unit_.headers[id].checksum->payload && stands_behind(step.checksums[i].header.header, id))
+            if (unit_.headers[id].checksum->payload && stands_behind(step.checksums[i].header.header, id)) {
                 one.covers.push_back(i);
+                one.odd = one.odd || !even_between(id, step.checksums[i].header.header);
+            }
         step.checksums.push_back(std::move(one));
     }
-}
-
-// Whether a header's presence, size or place can depend on the field.
-bool Analyzer::is_structural(HeaderId id, const Field &field) const
-{
-    bool found = false;
-    const FieldReader read(unit_, [&](const FieldValue &one) {
-        found = found || (one.header.header == id && overlap(unit_.headers[id].fields[one.field], field));
-    });
-    const auto maybe = [&](const auto &what) {
-        if (what)
-            read(*what);
-    };
-    for (const Header &header : unit_.headers) {
-        for (const Way &way : header.ways)
-            read(way.condition);
-        maybe(header.where);
-        maybe(header.size);
-        maybe(header.payload_when);
-        if (header.list) {
-            maybe(header.list->end_when);
-            maybe(header.list->pad_when);
-        }
-    }
-    const Header &header = unit_.headers[id];
-    const bool selector =
-        header.chain && !header.chain->constant && overlap(header.fields[header.chain->selector], field);
-    return found || selector || (header.then && overlap(header.fields[*header.then], field));
 }
 
 bool Analyzer::swap(const ast::Swap &node, Span span, const Scope &scope, Action &out)

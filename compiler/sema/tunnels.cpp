@@ -89,6 +89,7 @@ bool Analyzer::encap_fields(const ast::Encap &node, const Scope &scope, Encap &o
 bool Analyzer::encap_place(const ast::Encap &node, HeaderId first, Encap &out)
 {
     const Header &header = unit_.headers[first];
+    out.first = first;
     if (header.ways.empty())
         return true;
     // mpls: the way to the chain's base
@@ -107,6 +108,15 @@ bool Analyzer::encap_place(const ast::Encap &node, HeaderId first, Encap &out)
     return false;
 }
 
+// The way by which a header stands right behind the link layer.
+std::optional<std::size_t> Analyzer::way_behind(HeaderId link_layer, HeaderId id) const
+{
+    const auto &ways = unit_.headers[id].ways;
+    const auto found = std::ranges::find(ways, link_layer, &Way::parent);
+    return !link_layer.valid() || found == ways.end() ? std::nullopt
+                                                      : std::optional(static_cast<std::size_t>(found - ways.begin()));
+}
+
 // What the last new header can carry: the packet's link layer, or one of the headers behind that.
 bool Analyzer::encap_carried(const ast::Encap &node, HeaderId last, Encap &out)
 {
@@ -119,10 +129,13 @@ bool Analyzer::encap_carried(const ast::Encap &node, HeaderId last, Encap &out)
         const auto *field = set != nullptr ? std::get_if<FieldValue>(&unit_.exprs[set->value].node) : nullptr;
         if (field != nullptr)
             out.inner_field = field->field;
-        out.carried.push_back({carried, selector_of(condition).value_or(0)});
+        out.carried.push_back({carried, selector_of(condition).value_or(0), way_behind(out.link_layer, carried)});
     };
     const bool whole_frame = !out.link_layer.valid();
-    const auto wanted = [&](HeaderId id) { return unit_.headers[id].ways.empty() == whole_frame; };
+    // Right behind the link layer, so that nothing is left between it and the new headers.
+    const auto wanted = [&](HeaderId id) {
+        return whole_frame ? unit_.headers[id].ways.empty() : way_behind(out.link_layer, id).has_value();
+    };
     if (const auto roots = roots_.find(last); roots != roots_.end()) {
         for (const Root &root : roots->second) {
             if (!wanted(root.header))
@@ -130,14 +143,20 @@ bool Analyzer::encap_carried(const ast::Encap &node, HeaderId last, Encap &out)
             if (root.when)
                 add_carried(root.header, *root.when);
             else
-                out.carried.push_back({root.header, 0});
+                out.carried.push_back({root.header, 0, way_behind(out.link_layer, root.header)});
         }
     } else if (header.is_link()) {
+        const HeaderId base = header.ways[0].parent;
         out.inner_field = header.then;
         for (std::size_t i = 0; i < header_sources_.size(); ++i)
             for (const Way &way : unit_.headers[HeaderId(i)].ways)
-                if (way.through_chain && way.parent == header.ways[0].parent && !unit_.headers[HeaderId(i)].is_link())
-                    out.carried.push_back({HeaderId(i), selector_of(way.condition).value_or(0)});
+                if (way.through_chain && way.parent == base && !unit_.headers[HeaderId(i)].is_link() &&
+                    wanted(HeaderId(i)))
+                    out.carried.push_back(
+                        {HeaderId(i), selector_of(way.condition).value_or(0), way_behind(out.link_layer, HeaderId(i))});
+        // One more link, in front of those that are there.
+        if (unit_.headers[base].chain->constant && wanted(base))
+            out.carried.push_back({base, *unit_.headers[base].chain->constant, way_behind(out.link_layer, base)});
     }
     if (!out.carried.empty())
         return true;
@@ -170,7 +189,7 @@ bool Analyzer::decap(const ast::Decap &node, Span span, Action &out)
     }
     for (const auto &[inner, origin] : inside_of) {
         if (unit_.headers[origin].ways.empty()) {
-            step.carried.push_back({inner, 0});
+            step.carried.push_back({inner, 0, {}, origin});
             continue;
         }
         for (const Way &way : unit_.headers[origin].ways) {
@@ -178,7 +197,7 @@ bool Analyzer::decap(const ast::Decap &node, Span span, Action &out)
             if (!unit_.headers[way.parent].ways.empty() || !selector)
                 continue;
             step.link_layer = way.parent;
-            step.carried.push_back({inner, *selector});
+            step.carried.push_back({inner, *selector, {}, origin});
         }
     }
     if (step.carried.empty()) {

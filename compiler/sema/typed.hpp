@@ -330,9 +330,9 @@ struct SetField {
     struct Covering {
         HeaderRef header;
         std::vector<std::size_t> covers; // which of the checksums before it in the list it covers, too
+        bool odd = false;                // what it covers can lie an odd number of bytes behind its header
     };
     std::vector<Covering> checksums;
-    bool structural = false; // what headers the packet has can depend on it
 };
 struct Swap {
     SetField left; // with the other's field as its value
@@ -354,6 +354,8 @@ struct Pop {
 struct Carried {
     HeaderId header;
     std::uint64_t selector = 0;
+    std::optional<std::size_t> way; // it is carried only where it was reached by this one of its ways
+    HeaderId origin;                // what it becomes where it comes out of the tunnel
 };
 // New headers, in front of the packet or behind its link layer.
 struct Encap {
@@ -378,6 +380,7 @@ struct Encap {
     // One of these is carried, or the step does nothing; `inner` (of the header that begins at `inner_start`) says
     // which. None: whatever there is.
     std::vector<Carried> carried;
+    HeaderId first; // of the new headers
     std::uint32_t inner_start = 0;
     HeaderId inner;
     std::optional<std::size_t> inner_field;

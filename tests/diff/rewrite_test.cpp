@@ -411,6 +411,67 @@ TEST_CASE("tags are put in and taken out")
           packets());
 }
 
+// An option at an odd distance from the header whose checksum covers it.
+TEST_CASE("options are set, wherever they stand")
+{
+    Random random(3);
+    for (unsigned pads = 0; pads < 6; ++pads) {
+        Bytes options(pads, std::byte(1));
+        for (const unsigned byte : {2U, 4U, 5U, 180U})
+            options.push_back(static_cast<std::byte>(byte));
+        options.resize(12);
+        std::vector<Packet> of;
+        for (int i = 0; i < 40; ++i) {
+            Frame frame(random);
+            frame.ethernet({}, i % 2 == 0 ? 0x0800 : 0x86dd);
+            i % 2 == 0 ? frame.ipv4(5 + random.below(3), 6) : frame.ipv6(6);
+            frame.transport(6, 8);
+            Rewriter made(frame.bytes());
+            made.set_bytes("tcp", 20, options);
+            of.push_back({fmt::format("TCP, {} pads", pads), with_right_checksums(made.bytes())});
+        }
+        const auto place = 22 + pads;
+        const auto problems = rewriting_problems("match tcp.option.mss -> { set tcp.option.mss.value = 1300; tx }", of,
+                                                 [&](const Bytes &bytes) {
+                                                     Rewriter packet(bytes);
+                                                     const auto at = packet.dissection().get("tcp")->start + place;
+                                                     packet.set_at(at, std::array{std::byte(1300 >> 8), std::byte(20)});
+                                                     CHECK(with_right_checksums(packet.bytes()) == packet.bytes());
+                                                     return Outcome{XDP_TX, packet.bytes()};
+                                                 });
+        for (const std::string &problem : problems)
+            FAIL_CHECK(problem);
+    }
+}
+
+TEST_CASE("IPv4's checksum covers its options")
+{
+    std::vector<Packet> of;
+    Random random(4);
+    for (unsigned pads = 0; pads < 4; ++pads) {
+        Bytes options(pads, std::byte(1));
+        for (const unsigned byte : {148U, 4U, 0U, 0U})
+            options.push_back(static_cast<std::byte>(byte));
+        options.resize(8);
+        Rewriter made(Frame(random).ethernet({}, 0x0800).ipv4(7, 17).transport(17).bytes());
+        made.set_bytes("ipv4", 20, options);
+        of.push_back({fmt::format("router alert behind {} pads", pads), with_right_checksums(made.bytes())});
+    }
+    const auto problems =
+        rewriting_problems("match ipv4.option.router_alert -> { set ipv4.option.router_alert.value = 0xabcd; tx }", of,
+                           [&](const Bytes &bytes) {
+                               Rewriter packet(bytes);
+                               std::size_t at = 34;
+                               while (bytes[at] == std::byte(1))
+                                   ++at;
+                               packet.set_at(at + 2, std::array{std::byte(0xab), std::byte(0xcd)});
+                               CHECK(with_right_checksums(packet.bytes()) == packet.bytes());
+                               return Outcome{XDP_TX, packet.bytes()};
+                           });
+    for (const std::string &problem : problems)
+        FAIL_CHECK(problem);
+}
+
 TEST_CASE("matches behind a step see the packet as it is then")
 {
     const FieldPlace ttl{"ipv4", "ttl", 64, 8};

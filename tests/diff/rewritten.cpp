@@ -105,12 +105,17 @@ bool Rewriter::set_bytes(std::string_view header, std::size_t first_byte, std::s
     const Header *found = packet.get(header);
     if (found == nullptr)
         return false;
+    set_at(found->start + first_byte, value);
+    return true;
+}
+
+void Rewriter::set_at(std::size_t at, std::span<const std::byte> value)
+{
     std::vector<bool> to;
     for (const std::byte byte : value)
         for (unsigned bit = 8; bit-- > 0;)
             to.push_back((static_cast<unsigned>(byte) >> bit & 1U) != 0);
-    write((found->start + first_byte) * 8, to, sums_of(packet));
-    return true;
+    write(at * 8, to, sums_of(dissection()));
 }
 
 bool Rewriter::swap(Bits one, Bits other, std::size_t count)

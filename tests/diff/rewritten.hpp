@@ -42,6 +42,8 @@ public:
     bool set(std::string_view header, std::size_t first, std::size_t count, std::uint64_t value, std::size_t index = 0);
     // The same of whole bytes.
     bool set_bytes(std::string_view header, std::size_t first_byte, std::span<const std::byte> value);
+    // The same of bytes at a distance from the packet's start.
+    void set_at(std::size_t at, std::span<const std::byte> value);
     // Exchanges as many bits of two headers; nothing where one of these is absent. Both are where they were before.
     struct Bits {
         std::string_view header;
