@@ -11,6 +11,8 @@
 //   `udp` over IPv6 looks at the fixed header, and     up to six extension headers are walked
 //   through one fragment header
 //   `udp` is true of later fragments, ports are not    neither is, and no UDP behind it
+//   `mpls` is EtherType 0x8847                         `mpls` is 0x8848 as well
+//   `pppoes` is the EtherType                          `pppoe` is a whole header, version and type 1, code 0
 //   IHL below 5, other versions than 4 are taken       absent
 //   a field behind the packet's end makes the whole    a field behind the packet's end makes its comparison
 //   expression false                                   false
@@ -150,7 +152,7 @@ constexpr Pair pairs[] = {
     {"tcp[tcpflags] & tcp-ack == 0", "ipv4 and tcp and not tcp.flags.ack"},
     {"tcp[13] & 6 = 6", "ipv4 and tcp.flags.syn and tcp.flags.rst"},
     {"tcp[12] >> 4 > 5", "ipv4 and tcp.doff > 5"},
-    {"tcp[14:2] < 1024", "ipv4 and tcp.window < 1024"},
+    {"tcp[14:2] < 0x8000", "ipv4 and tcp.window < 0x8000"},
     {"tcp[4:4] > 0x80000000", "ipv4 and tcp.seq > 0x80000000"},
     {"tcp[0:2] = 80", "ipv4 and tcp.sport == 80"},
     {"tcp[0:2] > tcp[2:2]", "ipv4 and tcp.sport > tcp.dport"},
@@ -191,6 +193,12 @@ constexpr Pair pairs[] = {
     {"arp[8] & 1 = 0", "arp and packet[22] & 1 == 0"},
     {"ip and greater 100", "ipv4 and packet.length >= 100"},
     {"udp and len - 42 > 20", "udp and packet.length - 42 > 20"},
+    {"ether proto 0x88cc", "lldp"},
+    {"igmp[0] = 0x16 and igmp[7] >= 0", "igmp.type == 0x16"},
+    {"igmp[4:4] >= 0xe0000000", "igmp.group in 224.0.0.0/3"},
+    {"mpls 100", "ethernet.type == 0x8847 and mpls[0].label == 100"},
+    {"mpls and ether[16] & 1 = 1 and ether[17] > 9", "ethernet.type == 0x8847 and mpls[0].s == 1 and mpls[0].ttl > 9"},
+    {"ether[14:2] = 0x1100 and ether[21] >= 0 and pppoes 5", "pppoe.session == 5"},
     // The same bytes, packets of every sort.
     {"ip", "packet[12:2] == 0x0800", true},
     {"ip proto 17", "packet[12:2] == 0x0800 and packet[23] == 17", true},
@@ -268,7 +276,8 @@ constexpr Pair pairs[] = {
 
 class Filter {
 public:
-    explicit Filter(const char *condition) : compilation_(compile(fmt::format("match {} -> drop", condition)))
+    explicit Filter(const char *condition)
+        : compilation_(compile(fmt::format("import \"igmp\"\nimport \"lldp\"\nmatch {} -> drop", condition)))
     {
         REQUIRE_MESSAGE(compilation_.ok(), to_text(compilation_.diagnostics(), compilation_.sources()));
         interpreter_.emplace(compilation_);
@@ -311,7 +320,7 @@ public:
     void compare_steered(std::uint64_t seed)
     {
         Random random(seed);
-        for (int i = 0; i < 400; ++i) {
+        for (int i = 0; i < 1200; ++i) {
             const Packet packet{"steered", expression_.packet_for(random)};
             compare(packet, Dissection(packet.bytes));
         }
