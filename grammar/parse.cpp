@@ -40,7 +40,8 @@ bool is_text(const Sources &sources, FileId file, Diagnostics &diagnostics)
         return Span{file, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(offset + 1)};
     };
     if (text.size() > max_source_bytes) {
-        diagnostics.report(Kind::file_too_large, Span{}, sources.name(file), text.size(), max_source_bytes);
+        diagnostics.report(Kind::file_too_large, Span{}, sources.name(file),
+                           fmt::format("more than {}", max_source_bytes), max_source_bytes);
         return false;
     }
     if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
