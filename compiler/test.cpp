@@ -31,7 +31,7 @@ void apply(const TestSurroundings &surroundings, PacketContext &context)
 {
     const auto take = [](const auto &from, auto &to) {
         if (from)
-            to = *from;
+            to = from.value(); // NOLINT(bugprone-optional-value-conversion): some of them are optional there, too
     };
     take(surroundings.rx_queue, context.rx_queue);
     take(surroundings.ingress_ifindex, context.ingress_ifindex);

@@ -116,8 +116,9 @@ private:
     // The last layer in front of `index` that is no item of a list.
     std::size_t in_front_of(std::size_t index) const
     {
-        while (index-- > 1 && layers_[index].item)
-            continue;
+        --index;
+        while (index > 0 && layers_[index].item)
+            --index;
         return index;
     }
 
