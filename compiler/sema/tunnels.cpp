@@ -180,7 +180,7 @@ bool Analyzer::decap(const ast::Decap &node, Span span, Action &out)
         for (const Root &root : roots->second)
             if (const HeaderId inner = inside(step.header, root.header); inner.valid())
                 inside_of.emplace_back(inner, root.header);
-    } else if (header.is_link()) {
+    } else if (header.is_link() && !unit_.headers[header.ways[0].parent].ways.empty()) {
         step.header = header.ways[0].parent;
         for (std::size_t i = 0; i < header_sources_.size(); ++i)
             for (const Way &way : unit_.headers[HeaderId(i)].ways)
@@ -202,7 +202,8 @@ bool Analyzer::decap(const ast::Decap &node, Span span, Action &out)
     }
     if (step.carried.empty()) {
         diagnostics_.report(Kind::bad_rewrite, node.header.span, fmt::format("'{}' is no tunnel", header.name))
-            .suggest("decap vxlan, decap ipip, decap gre, decap mpls");
+            .suggest(header.is_link() ? fmt::format("pop {}", header.name)
+                                      : "decap vxlan, decap ipip, decap gre, decap mpls");
         return false;
     }
     out.steps.push_back({std::move(step), span});

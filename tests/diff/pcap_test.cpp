@@ -277,7 +277,8 @@ constexpr Pair pairs[] = {
 class Filter {
 public:
     explicit Filter(const char *condition)
-        : compilation_(compile(fmt::format("import \"igmp\"\nimport \"lldp\"\nmatch {} -> drop", condition)))
+        : compilation_(compile(fmt::format(
+              "import \"igmp\"\nimport \"lldp\"\nimport \"mpls\"\nimport \"pppoe\"\nmatch {} -> drop", condition)))
     {
         REQUIRE_MESSAGE(compilation_.ok(), to_text(compilation_.diagnostics(), compilation_.sources()));
         interpreter_.emplace(compilation_);
