@@ -31,6 +31,7 @@ constexpr Helper helpers[] = {
      false,
      true}, // it could come back from a program that moved the packet
     {XDPF_CALLED(ringbuf_output), {map, bytes, size_or_zero, number}},
+    {XDPF_CALLED(xdp_get_buff_len), {context}},
     {XDPF_CALLED(xdp_load_bytes), {context, number, room, size}},
     {XDPF_CALLED(xdp_store_bytes), {context, number, bytes, size}},
 };

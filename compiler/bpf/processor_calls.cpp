@@ -78,6 +78,7 @@ std::uint64_t Processor::helper(std::int32_t id)
     case BPF_FUNC_ringbuf_output: return output();
     case BPF_FUNC_xdp_load_bytes: return copy_packet(true);
     case BPF_FUNC_xdp_store_bytes: return copy_packet(false);
+    case BPF_FUNC_xdp_get_buff_len: return packet_.bytes().size();
     case BPF_FUNC_csum_diff: return checksum();
     default: fail("an unknown helper"); return 0;
     }

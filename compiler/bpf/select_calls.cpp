@@ -22,6 +22,10 @@ void Selector::helper(const Inst &inst, VReg dst)
     case Op::now: call(BPF_FUNC_ktime_get_ns, 0); break;
     case Op::random: call(BPF_FUNC_get_prandom_u32, 0); break;
     case Op::cpu: call(BPF_FUNC_get_smp_processor_id, 0); break;
+    case Op::whole_length:
+        move(1, context());
+        call(BPF_FUNC_xdp_get_buff_len, 1);
+        break;
     case Op::lookup:
         address(2, inst.key);
         map_address(1, inst.map);

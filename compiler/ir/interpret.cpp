@@ -129,7 +129,8 @@ private:
         switch (op) {
         case Op::packet_start: return packet_.start_at();
         case Op::packet_end: return packet_.end_at();
-        case Op::packet_length: return packet_.bytes().size();
+        case Op::packet_length:
+        case Op::whole_length: return packet_.bytes().size();
         case Op::meta_start: return packet_.meta_at();
         case Op::now: return context_.now;
         case Op::random: return random_.next();

@@ -51,7 +51,8 @@ std::uint64_t natural_max(const Program &program, const Inst &inst)
     case Op::packet_start: return 0;
     case Op::context:
     case Op::random:
-    case Op::cpu: return UINT32_MAX;
+    case Op::cpu:
+    case Op::whole_length: return UINT32_MAX;
     case Op::load:
     case Op::load_slot:
     case Op::load_map: return max_of_width(inst.width);
@@ -99,7 +100,8 @@ bool is_pure(Op op)
 
 bool is_droppable(Op op)
 {
-    return is_pure(op) || op == Op::load_map || op == Op::load_slot || op == Op::now || op == Op::cpu || op == Op::peek;
+    return is_pure(op) || op == Op::load_map || op == Op::load_slot || op == Op::now || op == Op::cpu ||
+           op == Op::whole_length || op == Op::peek;
 }
 
 bool moves_packet(Op op) { return shape_of(op) == Shape::adjust || op == Op::tail_call; }

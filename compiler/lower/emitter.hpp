@@ -140,6 +140,8 @@ private:
     Place bytes_place(sema::ExprId id, const Env &env, const ir::Edge &absent);
     ir::ValueId address(Place place, std::uint32_t bytes);
     ir::ValueId layout_value(Place place, const LayoutField &field);
+    ir::ValueId packet_length() { return number(inst(length_op()), source_.frags ? UINT32_MAX : UINT16_MAX); }
+    [[nodiscard]] ir::Op length_op() const { return source_.frags ? ir::Op::whole_length : ir::Op::packet_length; }
     ir::ValueId metadata(sema::Metadata what, std::uint64_t most, const ir::Edge &absent);
     ir::ValueId received(ir::RxMeta what, const ir::Edge &absent);
     Place map_value_place(const sema::MapValue &value, const Env &env, const ir::Edge &absent);

@@ -20,7 +20,7 @@ ir::ValueId Emitter::metadata(sema::Metadata what, std::uint64_t most, const ir:
         return number(made, most);
     };
     switch (what) {
-    case sema::Metadata::packet_length: return number(inst(ir::Op::packet_length), most);
+    case sema::Metadata::packet_length: return packet_length();
     case sema::Metadata::rx_queue: return context(ir::ContextField::rx_queue);
     case sema::Metadata::iface: return context(ir::ContextField::ingress_ifindex);
     case sema::Metadata::egress_iface: return context(ir::ContextField::egress_ifindex);

@@ -114,7 +114,7 @@ class Translation {
 public:
     Translation(std::span<const pcap::Instruction> code, const PcapSite &site, const ir::Edge &yes, const ir::Edge &no)
         : code_(code), program_(site.program), block_(site.block), packet_start_(site.packet_start),
-          packet_end_(site.packet_end), span_(site.span), yes_(yes), no_(no), live_(code.size() + 1),
+          packet_end_(site.packet_end), length_(site.length), span_(site.span), yes_(yes), no_(no), live_(code.size() + 1),
           joins_(code.size())
     {
         for (std::size_t i = code.size(); i-- > 0;) {
@@ -264,7 +264,7 @@ private:
         const std::uint8_t width = BPF_SIZE(insn.code) == BPF_W ? 4 : BPF_SIZE(insn.code) == BPF_H ? 2 : 1;
         switch (BPF_MODE(insn.code)) {
         case BPF_IMM: into = constant(insn.k); break;
-        case BPF_LEN: into = inst(ir::Op::packet_length).result; break;
+        case BPF_LEN: into = inst(length_).result; break;
         case BPF_MEM: into = now_[memory(insn)]; break;
         case BPF_ABS: into = bytes(packet_start_, insn.k, width); break;
         case BPF_IND: into = bytes_behind_x(insn.k, width); break;
@@ -397,6 +397,7 @@ private:
     ir::BlockId block_; // none: no way leads to the next instruction, as far as is known
     ir::ValueId packet_start_;
     ir::ValueId packet_end_;
+    ir::Op length_;
     Span span_;
     const ir::Edge &yes_;
     const ir::Edge &no_;

@@ -14,7 +14,8 @@ struct PcapSite {
     ir::BlockId block;
     ir::ValueId packet_start;
     ir::ValueId packet_end;
-    Span span; // of everything that is made
+    ir::Op length; // that asks for the packet's
+    Span span;     // of everything that is made
 };
 
 // Ends the block, with more blocks behind it, in `yes` where the classic program returns something else than 0. What

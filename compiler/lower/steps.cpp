@@ -83,7 +83,7 @@ void Emitter::emit_count(const sema::Count &count, const Env &env, const ir::Edg
     start(missing);
     const ir::SlotId fresh = slot_of(SlotUse::value, spec.value.size);
     for (const LayoutField &field : spec.value.fields) {
-        const auto first = field.name == "bytes" ? number(inst(ir::Op::packet_length), UINT16_MAX) : constant(1);
+        const auto first = field.name == "bytes" ? packet_length() : constant(1);
         store(fresh, field.offset, static_cast<std::uint8_t>(field.size), ir::Order::little, first);
     }
     update(count.map, key, fresh);
@@ -93,7 +93,7 @@ void Emitter::emit_count(const sema::Count &count, const Env &env, const ir::Edg
 void Emitter::count_up(const MapSpec &spec, ir::ValueId pointer)
 {
     for (const LayoutField &field : spec.value.fields) {
-        const auto more = field.name == "bytes" ? number(inst(ir::Op::packet_length), UINT16_MAX) : constant(1);
+        const auto more = field.name == "bytes" ? packet_length() : constant(1);
         const auto access = [&](ir::Op op) -> ir::Inst & {
             ir::Inst &made = inst(op);
             made.a = pointer;
@@ -273,7 +273,7 @@ void Emitter::emit_record(const sema::Emit &emit, const Env &env, const ir::Edge
 void Emitter::emit_sample(const sema::Sample &sample, const ir::Edge &next)
 {
     const RecordType &type = unit_.records[sample.record];
-    const auto length = number(inst(ir::Op::packet_length), UINT16_MAX);
+    const auto length = packet_length();
     const auto record = reserve(type.map, type.layout.size + type.bytes, next);
     const Sink to_record(record);
     record_head(record, static_cast<std::uint32_t>(sample.record));

@@ -60,7 +60,8 @@ void Emitter::test(sema::PredId id, const Env &env, const ir::Edge &yes, const i
     if (const auto *map = std::get_if<sema::InMap>(&node))
         return test_map(*map, env, yes, no);
     if (const auto *expression = std::get_if<sema::Pcap>(&node))
-        return lower_pcap(expression->program, {program_, block_, packet_start_, packet_end_, span_}, yes, no);
+        return lower_pcap(expression->program, {program_, block_, packet_start_, packet_end_, length_op(), span_}, yes,
+                          no);
     if (const auto *rate = std::get_if<sema::Exceeds>(&node))
         return test_rate(*rate, env, yes, no);
     if (const auto *one = std::get_if<sema::OneIn>(&node)) {

@@ -78,7 +78,7 @@ void Emitter::encapsulate(const sema::Encap &encap, NodeId id, Knowledge &known)
     const sema::Carried inner = *carried;
     const auto size = static_cast<std::uint32_t>(encap.bytes.size());
     const std::uint32_t front = framed ? link_layer_size(encap.link_layer, *links) : 0;
-    const auto length = number(inst(ir::Op::packet_length), UINT16_MAX);
+    const auto length = packet_length();
     const auto payload = front == 0 ? length : binary(ir::Op::sub, length, front);
     move_start(constant(0 - std::uint64_t(size)), front + size, known);
     move_forward(size, front);
