@@ -78,7 +78,8 @@ Explanation Explainer::run(std::span<const std::byte> packet, PacketContext cont
     State &state = *state_;
     state.overlay.forget();
     const auto how = detail == Detail::reasons ? explain::Detail::reasons : explain::Detail::outcome;
-    auto found = state.evaluator.run({packet, context.rx_queue, context.ingress_ifindex}, state.overlay, how);
+    auto found =
+        state.evaluator.run({packet, context.rx_queue, context.ingress_ifindex, context.now}, state.overlay, how);
     Explanation out{.result = state.interpreter.run(packet, context)};
     const bool agree = found.certain && found.verdict == out.result.verdict &&
                        found.redirect_map == out.result.redirect_map && found.redirect_key == out.result.redirect_key;

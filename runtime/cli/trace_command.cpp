@@ -52,7 +52,8 @@ private:
                          .time = packet.time,
                          .captured = packet.bytes.size(),
                          .length = std::max(packet.length, static_cast<std::uint32_t>(packet.bytes.size()))};
-        out.explanation = explainer_.run(packet.bytes, {}, options_.why ? Detail::reasons : Detail::rule);
+        out.explanation =
+            explainer_.run(packet.bytes, {.now = packet.time}, options_.why ? Detail::reasons : Detail::rule);
         out.verdict = out.explanation.result.verdict;
         if (shows_packets())
             out.verdict_text = verdict_text(compilation_.image(), out.explanation.result);

@@ -1,19 +1,19 @@
 #include "tests/diff/engines.hpp"
 
-#include "compiler/bpf/interpret.hpp"
 #include "compiler/compile.hpp"
-#include "compiler/ir/interpret.hpp"
 #include "compiler/ir/verify.hpp"
 #include "compiler/report.hpp"
 #include "compiler/state.hpp"
 #include "runtime/kernel_program.hpp"
+#include "tests/diff/in_kernel.hpp"
+#include "tests/diff/interpreted.hpp"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <optional>
+#include <iterator>
 #include <unistd.h>
 
 namespace xdpf::diff {
@@ -21,62 +21,18 @@ namespace {
 
 constexpr std::size_t most_problems = 4;
 
-struct Answer {
-    std::uint32_t verdict = 0;
-    std::optional<ir::RedirectTarget> redirect;
-    bool operator==(const Answer &) const = default;
-};
-
-using Outcome = std::expected<Answer, std::string>;
-
-std::string text_of(const Outcome &outcome)
-{
-    if (!outcome)
-        return outcome.error();
-    return outcome->redirect ? fmt::format("{} to slot {}", outcome->verdict, outcome->redirect->key)
-                             : fmt::format("{}", outcome->verdict);
-}
-
 // Interface 1, the loopback, has one queue; a test run on another queue would see another interface.
 runtime::Arrival arrival_of(const Subject &subject) { return {subject.rx_queue, subject.rx_queue == 0 ? 1U : 7U}; }
 
-// Without the kernel: a program's IR or its instructions, and maps of its own.
-class Interpreted {
-public:
-    Interpreted(const Compilation &compilation, bool bytecode, const Subject &subject)
-        : module_(compilation.state().module), maps_(module_.maps), interpreter_(module_.programs[0], maps_),
-          image_(bytecode ? &compilation.image().programs[0] : nullptr), arrival_(arrival_of(subject))
-    {
-        for (const Filling &filling : subject.fillings)
-            for (std::size_t i = 0; i < module_.maps.size(); ++i)
-                if (module_.maps[i].name == filling.map)
-                    (void)maps_.update(MapId(i), filling.key, filling.value);
-    }
-    Interpreted(const Interpreted &) = delete;
-    Interpreted &operator=(const Interpreted &) = delete;
-
-    Outcome run(const Bytes &packet)
-    {
-        bytes_ = packet;
-        const ir::Context context{arrival_.rx_queue, arrival_.ingress_ifindex};
-        if (image_ != nullptr) {
-            const auto result = bpf::interpret(*image_, maps_, bytes_, context);
-            return result ? Outcome(Answer{result->verdict, result->redirect}) : std::unexpected(result.error());
-        }
-        const auto result = interpreter_.run(bytes_, context);
-        return result ? Outcome(Answer{result->verdict, result->redirect}) : std::unexpected(result.error());
-    }
-
-    [[nodiscard]] const ir::MapStore &maps() const { return maps_; }
-
-private:
-    const ir::Module &module_;
-    ir::MapStore maps_;
-    ir::Interpreter interpreter_;
-    const ProgramImage *image_;
-    runtime::Arrival arrival_;
-    Bytes bytes_;
-};
+ir::Context context_of(const Subject &subject)
+{
+    const auto arrival = arrival_of(subject);
+    return {.rx_queue = arrival.rx_queue,
+            .ingress_ifindex = arrival.ingress_ifindex,
+            .cpu = 1,
+            .now = 5'000'000'000,
+            .seed = 7};
+}
 
 class Comparison {
 public:
@@ -108,15 +64,18 @@ public:
 private:
     [[nodiscard]] Compilation make(const CompileOptions &options) const
     {
-        return subject_.make ? subject_.make(options) : compile(subject_.source, "differential.xdpf", options);
+        CompileOptions all = options;
+        all.rule_counters = subject_.rule_counters;
+        return subject_.make ? subject_.make(all) : compile(subject_.source, "differential.xdpf", all);
     }
 
     void without_kernel()
     {
-        Interpreted reference(plain_, false, subject_);
-        Interpreted behind_passes(optimised_, false, subject_);
-        Interpreted bytecode(optimised_, true, subject_);
-        Interpreted plain_bytecode(plain_, true, subject_);
+        const ir::Context context = context_of(subject_);
+        Interpreted reference(plain_, false, subject_, context);
+        Interpreted behind_passes(optimised_, false, subject_, context);
+        Interpreted bytecode(optimised_, true, subject_, context);
+        Interpreted plain_bytecode(plain_, true, subject_, context);
         for (const Packet &packet : packets_) {
             const Outcome expected = reference.run(packet.bytes);
             findings_.verdicts.push_back(expected ? expected->verdict : UINT32_MAX);
@@ -185,49 +144,40 @@ private:
         std::uint32_t size = sizeof info;
         if (bpf_obj_get_info_by_fd(program->loaded().program_fd(), &info, &size) == 0)
             findings_.verified = std::max(findings_.verified, info.verified_insns);
-        fill(*program);
+        std::vector<std::string> unfilled;
+        fill_maps(*program, subject_, unfilled);
+        for (std::string &why : unfilled)
+            add(std::move(why));
         std::vector<Bytes> bytes;
         for (const Packet &packet : packets_)
             bytes.push_back(packet.bytes);
         const auto outcomes = program->run_all(bytes, arrival_of(subject_));
         if (!outcomes)
             return add(fmt::format("{}: {}", engine, to_string(outcomes.error())));
-        for (std::size_t i = 0; i < packets_.size(); ++i)
-            if ((*outcomes)[i].verdict && *(*outcomes)[i].verdict != findings_.verdicts[i])
-                add(fmt::format("{}: {} where the IR says {}\n  packet: {}\n  {}", engine, *(*outcomes)[i].verdict,
-                                findings_.verdicts[i], packets_[i].name, hex(packets_[i].bytes)));
-        same_maps_in_kernel(engine, *program);
+        if (!subject_.chance)
+            same_in_kernel(engine, *program, *outcomes);
     }
 
-    void fill(runtime::KernelProgram &program)
+    // The kernel runs no packet below 14 bytes, so what is expected comes from a run without them.
+    void same_in_kernel(std::string_view engine, runtime::KernelProgram &program,
+                        const std::vector<runtime::PacketOutcome> &outcomes)
     {
-        const auto &specs = program.loaded().maps();
-        for (std::size_t i = 0; i < specs.size(); ++i)
-            if (has(specs[i].kind, map_trait::redirect))
-                (void)program.fill_slots(MapId(i));
-        for (const Filling &filling : subject_.fillings)
-            for (std::size_t i = 0; i < specs.size(); ++i)
-                if (specs[i].name == filling.map)
-                    if (const auto done = program.set(MapId(i), filling.key, filling.value); !done)
-                        add(to_string(done.error()));
-    }
-
-    // The kernel saw no packet below 14 bytes, so the expected contents are those of a run without them.
-    void same_maps_in_kernel(std::string_view engine, const runtime::KernelProgram &program)
-    {
-        Interpreted reference(plain_, false, subject_);
-        for (const Packet &packet : packets_)
-            if (runtime::KernelProgram::cannot_run(packet.bytes.size(), arrival_of(subject_)).empty())
-                (void)reference.run(packet.bytes);
-        for (std::size_t i = 0; i < maps_.size(); ++i) {
-            if (has(maps_[i].kind, map_trait::redirect) || maps_[i].kind == MapKind::lpm_trie)
+        Interpreted reference(plain_, false, subject_, context_of(subject_));
+        std::vector<std::pair<std::size_t, Bytes>> records;
+        for (std::size_t i = 0; i < packets_.size(); ++i) {
+            if (!outcomes[i].verdict)
                 continue;
-            for (const auto &[key, value] : reference.maps().entries(MapId(i))) {
-                const auto found = program.lookup(MapId(i), key);
-                if (!found || !*found || **found != value)
-                    add(fmt::format("{}: map {}[{}] is not {}", engine, maps_[i].name, hex(key), hex(value)));
-            }
+            const Outcome expected = reference.run(packets_[i].bytes);
+            if (!expected)
+                continue; // was told before
+            std::ranges::copy(expected->records, std::back_inserter(records));
+            if (*outcomes[i].verdict != expected->verdict || outcomes[i].left != expected->left)
+                add(fmt::format("{}: {}, left {} where the IR says {}\n  packet: {}\n  {}", engine,
+                                *outcomes[i].verdict, hex(outcomes[i].left), text_of(expected), packets_[i].name,
+                                hex(packets_[i].bytes)));
         }
+        for (const std::string &one : differences(program, reference.maps(), records))
+            add(fmt::format("{}: {}", engine, one));
     }
 
     const Subject &subject_;

