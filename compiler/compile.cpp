@@ -3,6 +3,7 @@
 #include "compiler/bpf/asm_check.hpp"
 #include "compiler/bpf/codegen.hpp"
 #include "compiler/bpf/disassemble.hpp"
+#include "compiler/gotos.hpp"
 #include "compiler/ir/text.hpp"
 #include "compiler/ir/verify.hpp"
 #include "compiler/lower/lower.hpp"
@@ -90,6 +91,7 @@ void generate(Compilation::State &state)
             state.diagnostics.report(Kind::too_large, program.span, program.name,
                                      fmt::format("a program may use {} maps", most_maps));
         describe(state.unit.programs[i], *code);
+        code->goes_on_with = goes_on_with(program);
         state.image.programs.push_back(std::move(*code));
     }
 }
@@ -111,6 +113,7 @@ Compilation finish(std::unique_ptr<Compilation::State> state, const CompileOptio
     if (state->diagnostics.has_errors())
         return Compilation(std::move(state));
     state->module = lower(state->unit, state->diagnostics);
+    check_gotos(state->unit, state->module, state->diagnostics);
     if (state->diagnostics.has_errors())
         return Compilation(std::move(state));
     if (options.optimize)

@@ -68,6 +68,7 @@ struct ProgramImage {
     MapId rule_counters;                   // where rules are counted: entry i is about the rule number i + 1
     std::vector<Span> rules;               // by number - 1: the heads of the rules that have an action
     std::vector<KfuncReference> kfunc_references{};
+    std::vector<std::size_t> goes_on_with{}; // programs that a `goto` of this one names, indices into Image::programs
     Place place = Place::interface;
     bool frags = false; // takes packets of several pieces
 };

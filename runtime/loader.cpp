@@ -101,8 +101,6 @@ Result<void> Loader::choose()
     return {};
 }
 
-// The table has all programs of the place, since what a `goto` leads to may go on from there. The kernel wants programs
-// of one table to be alike (bpf_prog_map_compatible of kernel/bpf/core.c).
 Result<void> Loader::choose_goto()
 {
     const ProgramImage &main = image_.programs[loaded_.main_];
@@ -114,25 +112,12 @@ Result<void> Loader::choose_goto()
         error.remedy = "the same command without --dispatcher";
         return std::unexpected(std::move(error));
     }
-    for (std::size_t i = 0; i < image_.programs.size(); ++i) {
-        const ProgramImage &program = image_.programs[i];
-        if (program.place != main.place)
-            continue;
-        if (program.frags != main.frags) {
-            Error error = failed(fmt::format("'{}' and '{}' cannot go on with each other", main.name, program.name));
-            error.cause = "one of them takes packets of several pieces (frags), the other does not";
-            error.remedy = "defprogram NAME (frags) { … }   (for both)";
-            return std::unexpected(std::move(error));
-        }
-        if (!program.kfunc_references.empty()) {
-            Error error = failed(fmt::format("'{}' reads receive metadata and is part of a 'goto'", program.name));
-            error.cause = "the kernel binds such a program to its interface, and takes no bound program into a table";
-            error.remedy = "put the rules into one program";
-            return std::unexpected(std::move(error));
-        }
-        if (i != loaded_.main_)
-            loaded_.chosen_.push_back(i);
-    }
+    std::vector<std::size_t> reached{loaded_.main_};
+    for (std::size_t next = 0; next < reached.size(); ++next)
+        for (const std::size_t program : image_.programs[reached[next]].goes_on_with)
+            if (std::ranges::find(reached, program) == reached.end())
+                reached.push_back(program);
+    loaded_.chosen_.insert(loaded_.chosen_.end(), reached.begin() + 1, reached.end());
     return {};
 }
 

@@ -1,0 +1,19 @@
+// Programs that go on with each other by tail call have to be alike for the kernel to take them into one table
+// (bpf_prog_map_compatible of kernel/bpf/core.c).
+#pragma once
+
+#include "compiler/base/diagnostic.hpp"
+#include "compiler/ir/ir.hpp"
+#include "compiler/sema/typed.hpp"
+
+#include <vector>
+
+namespace xdpf {
+
+// The programs that this one may go on with, by index, each once, in the order of their first `goto`.
+[[nodiscard]] std::vector<std::size_t> goes_on_with(const ir::Program &program);
+
+// Reports each `goto` between programs that the kernel would not let go on with each other.
+void check_gotos(const sema::Unit &unit, const ir::Module &module, Diagnostics &diagnostics);
+
+} // namespace xdpf
