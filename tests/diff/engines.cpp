@@ -176,7 +176,7 @@ private:
                                 *outcomes[i].verdict, hex(outcomes[i].left), text_of(expected), packets_[i].name,
                                 hex(packets_[i].bytes)));
         }
-        for (const std::string &one : differences(program, reference.maps(), records))
+        for (const std::string &one : differences(program, reference.maps(), records, plain_.image().records))
             add(fmt::format("{}: {}", engine, one));
     }
 

@@ -4,11 +4,30 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace xdpf::diff {
 namespace {
 
 constexpr std::size_t time_bytes = 8; // that each record begins with
+constexpr std::size_t type_at = 8;
+constexpr std::size_t captured_at = 12; // of samples; see RecordType
+
+std::uint32_t number_at(const Bytes &record, std::size_t at)
+{
+    std::uint32_t out = 0;
+    std::memcpy(&out, record.data() + at, sizeof out);
+    return out;
+}
+
+// Without what lies behind the bytes that were captured: it holds anything.
+Bytes without_rest(Bytes record, std::span<const RecordType> types)
+{
+    const RecordType &type = types[number_at(record, type_at)];
+    if (type.sample)
+        record.resize(type.layout.size + number_at(record, captured_at));
+    return record;
+}
 
 void fill_slots(runtime::KernelProgram &program, MapId map, std::vector<std::string> &problems)
 {
@@ -102,7 +121,8 @@ void fill_maps(runtime::KernelProgram &program, const Subject &subject, std::vec
 }
 
 std::vector<std::string> differences(runtime::KernelProgram &program, const ir::MapStore &expected,
-                                     const std::vector<std::pair<std::size_t, Bytes>> &records)
+                                     const std::vector<std::pair<std::size_t, Bytes>> &records,
+                                     std::span<const RecordType> types)
 {
     std::vector<std::string> out;
     const auto &specs = program.loaded().maps();
@@ -120,10 +140,10 @@ std::vector<std::string> differences(runtime::KernelProgram &program, const ir::
             std::vector<Bytes> wanted;
             for (const runtime::KernelRecord &record : *kept)
                 if (record.map.value == i)
-                    found.push_back(record.bytes);
+                    found.push_back(without_rest(record.bytes, types));
             for (const auto &[map, bytes] : records)
                 if (map == i)
-                    wanted.push_back(bytes);
+                    wanted.push_back(without_rest(bytes, types));
             one = ring_difference(spec, found, wanted);
         } else if (has(spec.kind, map_trait::keyless)) {
             one = queue_difference(spec, fd, expected, MapId(i));

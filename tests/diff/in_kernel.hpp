@@ -5,6 +5,7 @@
 #include "tests/diff/engines.hpp"
 #include "tests/diff/interpreted.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ void fill_maps(runtime::KernelProgram &program, const Subject &subject, std::vec
 // What is different; empty: nothing. Values are compared with those of `expected`, whose maps were run over the same
 // packets. `records` are those that were submitted, in order, without regard to the time that they begin with.
 [[nodiscard]] std::vector<std::string> differences(runtime::KernelProgram &program, const ir::MapStore &expected,
-                                                   const std::vector<std::pair<std::size_t, Bytes>> &records);
+                                                   const std::vector<std::pair<std::size_t, Bytes>> &records,
+                                                   std::span<const RecordType> types);
 
 } // namespace xdpf::diff

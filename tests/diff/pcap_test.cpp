@@ -272,13 +272,95 @@ constexpr Pair pairs[] = {
     {"greater 60", "packet.length >= 60", true},
     {"len != 60", "packet.length != 60", true},
     {"len & 3 = 0", "packet.length & 3 == 0", true},
+    // What the rest of the standard library knows, as bytes to tcpdump. A path begins at Ethernet: no tag, no label.
+    {"ip[0] >> 4 = 4 and ip[0] & 0xf >= 5 and sctp[11] >= 0 and sctp[2:2] = 2905",
+     "ethernet/ipv4/sctp and sctp.dport == 2905", true},
+    {"ip6[0] >> 4 = 6 and ip6[6] = 132 and ip6[51] >= 0 and ip6[44:4] = 7", "ethernet/ipv6/sctp and sctp.tag == 7",
+     true},
+    {"ip[0] = 0x45 and sctp[12] = 1 and sctp[14:2] >= 20 and sctp[31] >= 0 and sctp[20:4] > 9",
+     "ethernet/ipv4/sctp and ipv4.ihl == 5 and sctp.chunk[0].init.window > 9", true},
+    {"ip[0] = 0x45 and ip[9] = 33 and ip[6:2] & 0x1fff = 0 and ip[24] = 4 and ip[35] >= 0 and ip[28] & 1 = 1 and "
+     "ip[28] >> 1 & 0xf = 4 and ip[30:4] = 5",
+     "ethernet/ipv4/dccp and ipv4.ihl == 5 and dccp.data_offset == 4 and dccp.type == 4 and dccp.x == 1 and "
+     "dccp.sequence == 5",
+     true},
+    {"ip[0] = 0x45 and ip[9] = 47 and ip[6:2] & 0x1fff = 0 and ip[20:4] = 0x20000800 and ip[24:4] = 7",
+     "ethernet/ipv4/gre and ipv4.ihl == 5 and packet[34:2] == 0x2000 and gre.protocol == 0x0800 and gre.key == 7",
+     true},
+    {"ip[0] = 0x45 and ip[9] = 47 and ip[6:2] & 0x1fff = 0 and ip[20:4] = 0x0800 and ip[24] = 0x45 and ip[40:4] = 1 "
+     "and ip[43] >= 0",
+     "ethernet/ipv4/gre and ipv4.ihl == 5 and packet[34:4] == 0x0800 and gre.inner.ipv4.ihl == 5 and "
+     "gre.inner.ipv4.dst == 0.0.0.1",
+     true},
+    {"ip[0] = 0x45 and ip[6:2] & 0x1fff = 0 and ip[9] = 4 and ip[20] = 0x45 and ip[29] = 17 and ip[36:4] >= 0",
+     "ethernet/ipv4/ipip and ipv4.ihl == 5 and ipip.inner.ipv4.ihl == 5 and ipip.inner.ipv4.protocol == 17", true},
+    {"ip[0] = 0x45 and ip[6:2] & 0x1fff = 0 and ip[9] = 41 and ip[20] >> 4 = 6 and ip[27] = 3 and ip[59] >= 0",
+     "ethernet/ipv4/sit and ipv4.ihl == 5 and sit.inner.ipv6.hop_limit == 3", true},
+    {"ip[0] = 0x45 and ip[9] = 50 and ip[6:2] & 0x1fff = 0 and ip[20:4] = 256 and ip[24:4] >= 0",
+     "ethernet/ipv4/esp and ipv4.ihl == 5 and esp.spi == 256", true},
+    {"ip[0] = 0x45 and ip[9] = 51 and ip[6:2] & 0x1fff = 0 and ip[21] = 1 and ip[24:4] = 256 and ip[31] >= 0",
+     "ethernet/ipv4/ah and ipv4.ihl == 5 and ipv4.ah.length == 1 and ipv4.ah.spi == 256", true},
+    {"ip6[0] >> 4 = 6 and ip6[6] = 51 and ip6[41] = 2 and ip6[44:4] = 9 and ip6[55] >= 0",
+     "ethernet/ipv6/ah and packet[55] == 2 and ah.spi == 9", true},
+    {"ip6[0] >> 4 = 6 and ip6[6] = 135 and ip6[41] = 0 and ip6[42] = 5 and ip6[47] >= 0",
+     "ethernet/ipv6/mobility and mobility.length == 0 and mobility.type == 5", true},
+    {"ip6[0] >> 4 = 6 and ip6[6] = 0 and ip6[41] = 0 and ip6[42:4] = 0x05020000",
+     "ethernet/ipv6/hop_by_hop and hop_by_hop.length == 0 and hop_by_hop.option[0].router_alert.value == 0 and "
+     "packet[57] == 2",
+     true},
+    {"ip[0] = 0x45 and udp[2:2] = 4789 and udp[8] & 8 != 0 and udp[12:4] >> 8 = 42 and udp[15] >= 0",
+     "ethernet/ipv4/udp/vxlan and ipv4.ihl == 5 and vxlan.vni == 42", true},
+    {"ip[0] = 0x45 and udp[2:2] = 4789 and udp[8] & 8 != 0 and udp[28:2] = 0x0806 and udp[29] >= 0",
+     "ethernet/ipv4/udp/vxlan and ipv4.ihl == 5 and vxlan.inner.ethernet.type == 0x0806", true},
+    {"ip[0] = 0x45 and udp[2:2] = 4790 and udp[8] & 12 = 12 and udp[11] = 2 and udp[15] >= 0",
+     "ethernet/ipv4/udp/vxlan_gpe and ipv4.ihl == 5 and vxlan_gpe.next_protocol == 2", true},
+    {"ip[0] = 0x45 and udp[2:2] = 6081 and udp[8] = 0 and udp[10:2] = 0x6558 and udp[12:4] >> 8 = 7",
+     "ethernet/ipv4/udp/geneve and ipv4.ihl == 5 and geneve.options_length == 0 and geneve.protocol == 0x6558 and "
+     "geneve.vni == 7",
+     true},
+    {"ip[0] = 0x45 and udp[2:2] = 2152 and udp[8] = 0x30 and udp[9] = 255 and udp[12:4] = 5",
+     "ethernet/ipv4/udp/gtpu and ipv4.ihl == 5 and packet[42] == 0x30 and gtpu.type == 255 and gtpu.teid == 5", true},
+    {"ip[0] = 0x45 and udp port 53 and udp[10] & 0x80 = 0 and udp[12:2] = 1 and udp[19] >= 0",
+     "ethernet/ipv4/udp/dns and ipv4.ihl == 5 and dns.qr == 0 and dns.questions == 1", true},
+    {"ip[0] = 0x45 and udp port 443 and udp[8] & 0xc0 = 0xc0 and udp[9:4] = 1 and udp[13] >= 0",
+     "ethernet/ipv4/udp/quic/quic_long and ipv4.ihl == 5 and quic_long.version == 1", true},
+    {"ip[0] = 0x45 and (udp dst port 319 or udp dst port 320) and udp[9] & 0xf = 2 and udp[8] & 0xf = 9 and udp[41] >= "
+     "0",
+     "ethernet/ipv4/udp/ptp and ipv4.ihl == 5 and ptp.type == 9", true},
+    {"ether proto 0x88f7 and ether[15] & 0xf = 2 and ether[14] & 0xf = 11 and ether[47] >= 0",
+     "ethernet/ptp and ptp.type == 11", true},
+    {"ip[0] = 0x45 and udp dst port 3784 and udp[8] >> 5 = 1 and udp[11] = 24 and udp[9] >> 6 = 3 and udp[31] >= 0",
+     "ethernet/ipv4/udp/bfd and ipv4.ihl == 5 and udp.dport == 3784 and bfd.length == 24 and bfd.state == 3", true},
+    {"ip6[0] >> 4 = 6 and ip6[6] = 58 and ip6[40] = 135 and ip6[48:4] = 0xfe800000 and ip6[63] >= 0",
+     "ethernet/ipv6/icmpv6 and nd_neighbor_solicit and packet[62:4] == 0xfe800000", true},
+    {"ether proto 0x88cc and ether[14:2] = 0x0207 and ether[16] = 4 and ether[22] >= 0",
+     "ethernet/lldp and packet[15] == 7 and lldp.tlv[0].chassis_id.subtype == 4", true},
+    {"ip[0] = 0x45 and tcp[12] >> 4 = 6 and tcp[20:2] = 0x0204 and tcp[22:2] < 1460",
+     "ethernet/ipv4/tcp and ipv4.ihl == 5 and tcp.doff == 6 and packet[55] == 4 and tcp.option[0].mss.value < 1460",
+     true},
+    {"ip[0] = 0x46 and ip[20:4] = 0x94040000",
+     "ethernet/ipv4 and ipv4.ihl == 6 and packet[35] == 4 and ipv4.option[0].router_alert.value == 0", true},
+    {"pppoes and ether[14:2] = 0x1100 and ether[20:2] = 0x0021 and ether[22] = 0x45 and ether[31] = 6 and ether[41] >= "
+     "0",
+     "ethernet/pppoe/ipv4 and ipv4.ihl == 5 and ipv4.protocol == 6", true},
+    {"ether proto 0x8847 and ether[16] & 1 = 1 and ether[18] = 0x45 and ether[27] = 17 and ether[37] >= 0",
+     "ethernet.type == 0x8847 and mpls[0].s == 1 and ipv4.ihl == 5 and ipv4.protocol == 17", true},
 };
+
+// All of the standard library.
+std::string imports()
+{
+    std::string out;
+    for (const auto *module : {"bfd", "dccp", "dns", "esp", "gre", "igmp", "lldp", "mobility", "mpls", "nd", "pppoe",
+                               "ptp", "quic", "sctp", "tunnel/geneve", "tunnel/gtpu", "tunnel/ipip", "tunnel/vxlan"})
+        out += fmt::format("import \"{}\"\n", module);
+    return out;
+}
 
 class Filter {
 public:
     explicit Filter(const char *condition)
-        : compilation_(compile(fmt::format(
-              "import \"igmp\"\nimport \"lldp\"\nimport \"mpls\"\nimport \"pppoe\"\nmatch {} -> drop", condition)))
+        : compilation_(compile(fmt::format("{}match {} -> drop", imports(), condition)))
     {
         REQUIRE_MESSAGE(compilation_.ok(), to_text(compilation_.diagnostics(), compilation_.sources()));
         interpreter_.emplace(compilation_);
