@@ -270,6 +270,7 @@ private:
     std::optional<PredId> path(ast::ExprId id, const Scope &scope);
     [[nodiscard]] bool right_behind(HeaderId front, HeaderId behind) const;
     bool extend(std::vector<HeaderRef> &path, HeaderId next);
+    bool add_reached(std::vector<PredId> &all, HeaderId base, unsigned links, bool behind_link, HeaderId id, Span span);
     std::optional<PredId> path_from(const std::vector<HeaderRef> &path, const std::vector<Span> &spans, int start_link,
                                     Span span);
     [[nodiscard]] std::string stands_behind(HeaderId id) const;

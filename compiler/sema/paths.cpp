@@ -122,6 +122,35 @@ std::string Analyzer::stands_behind(HeaderId id) const
     return fmt::format("{} stands behind {}", unit_.headers[id].name, fmt::join(in_front, " or "));
 }
 
+// That a header stands right behind `base` and so many links of its chain, by any of the ways that lead from there, as
+// one more part of `all`. False if none does.
+bool Analyzer::add_reached(std::vector<PredId> &all, HeaderId base, unsigned links, bool behind_link, HeaderId id,
+                           Span span)
+{
+    const auto &ways = unit_.headers[id].ways;
+    std::vector<std::vector<PredId>> found;
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+        if (ways[i].parent != base || (behind_link && !ways[i].through_chain))
+            continue;
+        auto &parts = found.emplace_back();
+        if (ways[i].through_chain)
+            parts.push_back(add(Pred{LinkCount{base, links}, span}));
+        if (ways.size() > 1)
+            parts.push_back(add(Pred{ReachedBy{id, i}, span}));
+    }
+    if (found.size() == 1)
+        std::ranges::move(found[0], std::back_inserter(all));
+    if (found.size() <= 1)
+        return !found.empty();
+    std::optional<PredId> any;
+    for (auto &parts : found) {
+        const auto one = conjunction(std::move(parts), span);
+        any = any ? add(Pred{Or{*any, *one}, span}) : one;
+    }
+    all.push_back(*any);
+    return true;
+}
+
 std::optional<PredId> Analyzer::path_from(const std::vector<HeaderRef> &path, const std::vector<Span> &spans,
                                           int start_link, Span span)
 {
@@ -154,14 +183,8 @@ std::optional<PredId> Analyzer::path_from(const std::vector<HeaderRef> &path, co
         }
         if (i > 0) {
             const bool behind_link = unit_.headers[path[i - 1].header].is_link();
-            const auto way = std::ranges::find_if(
-                header.ways, [&](const Way &w) { return w.parent == base && (w.through_chain || !behind_link); });
-            if (way == header.ways.end())
+            if (!add_reached(all, base, links, behind_link, id, span))
                 return impossible();
-            if (way->through_chain)
-                want(LinkCount{base, links});
-            if (header.ways.size() > 1)
-                want(ReachedBy{id, static_cast<std::size_t>(way - header.ways.begin())});
         }
         want(Present{{id}});
         base = id;
