@@ -192,17 +192,21 @@ TextResult<std::vector<std::byte>> read_fields(std::span<const LayoutField> fiel
 }
 
 // 10.0.0.0/8; without a length all of it counts.
+constexpr unsigned mapped_length = 96; // of ::ffff:0:0/96
+
 TextResult<std::vector<std::byte>> read_prefix(const MapSpec &map, std::string_view text)
 {
     const LayoutField &length_field = map.key.fields[0];
     const LayoutField &field = map.key.fields[1];
     const auto slash = text.find('/');
+    const bool mapped = field.format == FieldFormat::ipv6 && text.find(':') == std::string_view::npos;
     std::uint64_t length = field.size * 8;
     if (slash != std::string_view::npos) {
         const auto given = whole_number(trimmed(text.substr(slash + 1)));
-        if (!given || *given > length)
-            return wrong(fmt::format("the length of '{}' is no number from 0 to {}", text, length));
-        length = *given;
+        const std::uint64_t longest = length - (mapped ? mapped_length : 0);
+        if (!given || *given > longest)
+            return wrong(fmt::format("the length of '{}' is no number from 0 to {}", text, longest));
+        length = *given + (mapped ? mapped_length : 0);
     }
     std::vector<std::byte> key(map.key.size);
     if (auto read = read_field(field, trimmed(text.substr(0, slash)), key); !read)
@@ -233,6 +237,9 @@ void put_number(const LayoutField &field, std::uint64_t number, std::span<std::b
         whole[field.offset + (field.big_endian ? field.size - 1 - i : i)] = static_cast<std::byte>(number);
 }
 
+constexpr std::array<std::byte, 12> as_mapped{
+    {{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, std::byte{0xff}, std::byte{0xff}}};
+
 std::string field_text(const LayoutField &field, std::span<const std::byte> whole)
 {
     const auto bytes = whole.subspan(field.offset, field.size);
@@ -243,6 +250,8 @@ std::string field_text(const LayoutField &field, std::span<const std::byte> whol
     case FieldFormat::mac: return fmt::format("{:02x}", fmt::join(octets, ":"));
     case FieldFormat::ipv4: return fmt::format("{}", fmt::join(octets, "."));
     case FieldFormat::ipv6: {
+        if (field.either_ip && std::ranges::equal(bytes.first(12), as_mapped))
+            return fmt::format("{}", fmt::join(std::span(octets).subspan(12), "."));
         std::array<char, INET6_ADDRSTRLEN> text{};
         return inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
     }
@@ -263,9 +272,18 @@ std::string layout_text(const Layout &layout, std::span<const std::byte> whole)
 
 std::string key_text(const MapSpec &map, std::span<const std::byte> key)
 {
-    if (is_prefix_map(map))
-        return fmt::format("{}/{}", field_text(map.key.fields[1], key), number_of(map.key.fields[0], key));
-    return layout_text(map.key, key);
+    if (!is_prefix_map(map))
+        return layout_text(map.key, key);
+    const LayoutField &field = map.key.fields[1];
+    std::string address = field_text(field, key);
+    auto length = number_of(map.key.fields[0], key);
+    if (field.format == FieldFormat::ipv6 && address.find(':') == std::string::npos) {
+        if (length >= mapped_length)
+            length -= mapped_length;
+        else
+            address.insert(0, "::ffff:");
+    }
+    return fmt::format("{}/{}", address, length);
 }
 
 TextResult<void> read_field(const LayoutField &field, std::string_view text, std::span<std::byte> whole)

@@ -51,6 +51,7 @@ struct LayoutField {
     std::uint32_t offset = 0; // bytes
     std::uint32_t size = 0;   // bytes; numbers have 1, 2, 4 or 8
     bool big_endian = false;  // numbers in prefix keys
+    bool either_ip = false;   // of IPv6 format: IPv4 addresses stand in it, too, IPv4-mapped (RFC 4291, 2.5.5.2)
 };
 
 // A key or a value: fields in order of offset, padding between them is zero. One unnamed field: a plain value.
@@ -78,6 +79,7 @@ struct MapSpec {
     // with a variable for each field of the value.
     bool data = false;
     std::vector<std::byte> initial{};   // of `data`: the bytes of the value
+    bool is_set = false;                // only its keys were declared; the values mean nothing
     bool pinned = false;                // under its name in bpffs, shared by all that load it
     std::vector<MapContent> contents{}; // what the loader puts in
 };

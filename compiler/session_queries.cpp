@@ -35,7 +35,8 @@ std::string entries_text(const MapSpec &map, const Interpreter &interpreter, Map
         if (array && std::ranges::all_of(value, [](std::byte b) { return b == std::byte{0}; }))
             continue;
         if (shown++ < most_entries)
-            out += fmt::format("{} = {}\n", key_text(map, key), layout_text(map.value, value));
+            out += map.is_set ? key_text(map, key) + "\n"
+                              : fmt::format("{} = {}\n", key_text(map, key), layout_text(map.value, value));
         else
             ++more;
     }

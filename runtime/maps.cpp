@@ -186,6 +186,8 @@ Result<std::vector<Entry>> Map::entries(std::size_t most) const
 
 std::string Map::text(const Entry &entry) const
 {
+    if (spec_.is_set)
+        return key_text(spec_, entry.key);
     const std::string value = layout_text(spec_.value, entry.value);
     return entry.key.empty() ? value : fmt::format("{} -> {}", key_text(spec_, entry.key), value);
 }

@@ -178,7 +178,7 @@ std::optional<Value> Evaluation::value_of(const sema::Either &node, const sema::
         if (!found)
             continue;
         if (expr.type == sema::ValueType::ipv6 && unit_.exprs[one].type == sema::ValueType::ipv4)
-            found->number |= u128(0xffff) << 32;
+            found->number |= sema::mapped_ipv4;
         return found;
     }
     return std::nullopt;

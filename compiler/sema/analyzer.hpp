@@ -296,6 +296,7 @@ private:
     std::optional<MapId> map_named(const ast::Name &name);
     MapId default_xskmap(Span span);
     bool check_key(ExprId key, MapId map);
+    void map_to_ipv6(ExprId value);
     bool check_field(ExprId value, const LayoutField &field, const std::string &what, Span declared);
     // The values of a key as written: m[a, b], m[(a, b)]; checked against the map.
     std::optional<std::vector<ExprId>> key_of(MapId map, const std::vector<ast::ExprId> &written, Span span,

@@ -11,7 +11,6 @@ namespace xdpf::sema {
 namespace {
 
 constexpr std::uintmax_t most_contents = std::uintmax_t(64) << 20; // bytes
-constexpr u128 mapped_ipv4 = u128(0xffff) << 32;                   // ::ffff:0:0/96 (RFC 4291, 2.5.5.2)
 constexpr std::uint8_t mapped_length = 96;
 
 std::string_view trimmed(std::string_view text)

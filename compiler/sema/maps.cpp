@@ -203,6 +203,7 @@ bool Analyzer::key_and_value(MapSpec &spec, const ast::File &file, const ast::Ma
             return false;
         spec.value = *made;
     }
+    spec.is_set = value == nullptr;
     if (spec.key.size > longest_key)
         return bad(key->span, fmt::format("its keys have {} bytes; the kernel's stack has room for {}", spec.key.size,
                                           longest_key));
@@ -234,10 +235,15 @@ std::optional<Layout> Analyzer::layout(const ast::Type &type, const ast::File &f
                       {{"packets", FieldFormat::number, 0, 8, false}, {"bytes", FieldFormat::number, 8, 8, false}}};
     Field field;
     std::string name;
+    bool either_ip = false;
     if (type.field) {
         const auto found = field_named(type);
         if (!found)
             return std::nullopt;
+        const auto *either = std::get_if<Either>(&unit_.exprs[*found].node);
+        either_ip = either != nullptr && std::ranges::any_of(either->alternatives, [&](ExprId one) {
+                        return unit_.exprs[one].type == ValueType::ipv4;
+                    });
         field.type = unit_.exprs[*found].type;
         field.bits = unit_.exprs[*found].bits;
         name = type.field->text;
@@ -248,9 +254,7 @@ std::optional<Layout> Analyzer::layout(const ast::Type &type, const ast::File &f
             return std::nullopt;
     }
     const auto size = field.type == ValueType::number ? number_bytes(field.bits) : field.bits / 8;
-    const LayoutField only{name, format_of(field.type), 0, size,
-                           field.type == ValueType::number && field.little_endian};
-    return Layout{name.empty() ? "" : struct_name, size, {{only.name, only.format, 0, size, false}}};
+    return Layout{name.empty() ? "" : struct_name, size, {{name, format_of(field.type), 0, size, false, either_ip}}};
 }
 
 // (ipv4.src, udp.dport), {packets: u64, seen: u64}
@@ -357,9 +361,27 @@ bool Analyzer::check_key(ExprId key, MapId map)
     return check_field(key, layout.fields.back(), fmt::format("a key of '{}'", spec.name), spec.span);
 }
 
+// An IPv4 address where both stand becomes IPv4-mapped, as the union that the field's type was taken from has it.
+void Analyzer::map_to_ipv6(ExprId value)
+{
+    Expr &expr = unit_.exprs[value];
+    if (auto *constant = std::get_if<Constant>(&expr.node)) {
+        constant->value |= mapped_ipv4;
+    } else if (std::holds_alternative<FieldValue>(expr.node)) {
+        const ExprId address = add(expr);
+        unit_.exprs[value].node = Either{{address}};
+    } else {
+        return;
+    }
+    unit_.exprs[value].type = ValueType::ipv6;
+    unit_.exprs[value].bits = 128;
+}
+
 // Whether a value can be stored in a field of a key, a value or a parameter.
 bool Analyzer::check_field(ExprId value, const LayoutField &field, const std::string &what, Span declared)
 {
+    if (field.either_ip && unit_.exprs[value].type == ValueType::ipv4)
+        map_to_ipv6(value);
     const Expr &expr = unit_.exprs[value];
     const bool same = format_of(expr.type) == field.format;
     const bool fits = field.format == FieldFormat::bytes ? expr.bits == field.size * 8 : true;

@@ -111,6 +111,8 @@ struct Header {
 
 // ---- Expressions: numbers of 64 bits, addresses, bytes -------------------------------------------------------------
 
+inline constexpr u128 mapped_ipv4 = u128(0xffff) << 32; // ::ffff:0:0/96 (RFC 4291, 2.5.5.2)
+
 struct Constant {
     u128 value = 0;
 };

@@ -109,6 +109,20 @@ TEST_CASE("prefixes lose what lies behind their length")
     CHECK(key_of(map, "10.0.0.0/") == "the length of '10.0.0.0/' is no number from 0 to 32");
 }
 
+TEST_CASE("IPv4 addresses where both versions stand")
+{
+    LayoutField address = field("data", FieldFormat::ipv6, 4, 16);
+    address.either_ip = true;
+    const MapSpec map{.name = "nets",
+                      .kind = MapKind::lpm_trie,
+                      .key = {"nets_key", 20, {field("prefixlen", FieldFormat::number, 0, 4), address}}};
+    CHECK(key_of(map, "10.1.0.0/16") == "10.1.0.0/16");
+    CHECK(key_of(map, "10.1.2.3") == "10.1.2.3/32");
+    CHECK(key_of(map, "::ffff:10.1.2.3/112") == "10.1.0.0/16");
+    CHECK(key_of(map, "2001:db8::1/32") == "2001:db8::/32");
+    CHECK(key_of(map, "10.0.0.0/33") == "the length of '10.0.0.0/33' is no number from 0 to 32");
+}
+
 TEST_CASE("numbers in either byte order")
 {
     std::vector<std::byte> bytes(8);
