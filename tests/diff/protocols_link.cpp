@@ -1,0 +1,105 @@
+#include "tests/diff/protocols.hpp"
+
+namespace xdpf::diff {
+
+std::span<const Row> link_rows()
+{
+    static const std::vector<Row> rows{
+        {"", "", "ethernet(dst = 02:00:00:00:00:77, type = 0x1234)", "020000000077 020000000001 1234", "payload(8)",
+         "ethernet.dst == 02:00:00:00:00:77 and ethernet.protocol == 0x1234", "ethernet.src == 02:00:00:00:00:77"},
+        {"",
+         "ethernet | ethernet(type = 0x88a8) | ethernet(type = 0x9100)",
+         "vlan(pcp = 5, dei = 1, id = 0x123)",
+         "b123 8100",
+         "vlan(id = 9) / ipv4 / udp",
+         "vlan.id == 0x123 and vlan.pcp == 5 and vlan.dei",
+         "vlan.id == 9",
+         "ethernet(type = 0x8101) / vlan(pcp = 5, dei = 1, id = 0x123) | ethernet / ipv4",
+         {{"vlan[1].id == 9", "vlan(id = 9)"}, {"ethernet/vlan/vlan/ipv4", "vlan(id = 9) / ipv4"}}},
+        {"mpls",
+         "ethernet(type = 0x8847) | ethernet(type = 0x8848) | ethernet / vlan",
+         "mpls_stack",
+         "",
+         "mpls / ipv4",
+         "",
+         "mpls_stack.bottom == 0",
+         "ethernet(type = 0x8846) / payload(8) | ethernet / vlan / vlan / vlan / mpls",
+         {{"mpls_stack.bottom == 1", "mpls"}}},
+        // Label 77, traffic class 3, not the last, TTL 9.
+        {"mpls",
+         "ethernet | ethernet(type = 0x8848) | ethernet / vlan / vlan",
+         "mpls(label = 77, tc = 3, ttl = 9)",
+         "0004d 609",
+         "mpls(label = 78) / ipv4 / udp",
+         "mpls.label == 77 and mpls.tc == 3 and mpls.s == 0 and mpls.ttl == 9",
+         "mpls.label == 78",
+         "ethernet(type = 0x8846) / mpls(label = 77, tc = 3, ttl = 9) | ethernet / ipv4",
+         {{"mpls[1].s and mpls[1].label == 78", "mpls(label = 78)"},
+          {"mpls/ipv4", "mpls(label = 78) / ipv4"},
+          {"ethernet.protocol in {0x8847, 0x8848} and udp", "mpls(label = 78) / ipv4 / udp"}}},
+        {"pppoe",
+         "ethernet | ethernet / vlan",
+         "pppoe(session = 7)",
+         "11 00 0007 001e 0021",
+         "ipv4 / udp",
+         "pppoe.session == 7 and pppoe.length == 30 and pppoe.protocol == 0x21",
+         "pppoe.session == 8",
+         "ethernet / pppoe(session = 7, code = 1) / ipv4 / udp | ethernet / pppoe(session = 7, version = 2) / ipv4 / "
+         "udp "
+         "| ethernet / pppoe(session = 7, type = 2) / ipv4 / udp | ethernet(type = 0x8863) / pppoe(session = 7) / ipv4",
+         {{"ethernet.protocol == 0x8864 and ipv4.protocol == 17", "ipv4"}, {"pppoe/ipv4/udp", "ipv4 / udp"}}},
+        {"pppoe", "ethernet | ethernet / vlan", "pppoe_discovery(code = 0x65, session = 7)", "11 65 0007 0004",
+         "payload(4)", "pppoe_discovery.code == 0x65 and pppoe_discovery.session == 7", "pppoe_discovery.code == 9",
+         "ethernet / pppoe_discovery(code = 0x65, session = 7, type = 2) | ethernet(type = 0x8864) / "
+         "pppoe_discovery(code = 0x65, session = 7)"},
+        {"", "ethernet | ethernet / vlan", "arp(op = 2, tha = 02:00:00:00:00:02)",
+         "0001 0800 06 04 0002 020000000001 0a000001 020000000002 0a000002", "payload(18)",
+         "arp.op == 2 and arp.sha == 02:00:00:00:00:01 and arp.spa == 10.0.0.1 and arp.tpa == 10.0.0.2",
+         "arp.op == 1 or arp.tha == 02:00:00:00:00:01", "ethernet(type = 0x0807) / arp(op = 2)"},
+        {"lldp",
+         "ethernet | ethernet / vlan",
+         "lldp",
+         "",
+         "lldp.tlv.ttl",
+         "",
+         "",
+         "ethernet(type = 0x88cd) / lldp / lldp.tlv.ttl",
+         {{"lldp.tlv.ttl", "lldp.tlv.ttl"}}},
+        {"lldp", "ethernet / lldp | ethernet / vlan / lldp / lldp.tlv.port_id",
+         "lldp.tlv.chassis_id(value = 02:00:00:00:00:77)", "0207 04 020000000077", "lldp.tlv.port_id / lldp.tlv.ttl",
+         "lldp.tlv.chassis_id.subtype == 4 and lldp.tlv.chassis_id.value == 02:00:00:00:00:77",
+         "lldp.tlv.chassis_id.value == 02:00:00:00:00:01",
+         "ethernet / lldp / lldp.tlv(type = 0) / lldp.tlv.chassis_id(value = 02:00:00:00:00:77) | ethernet / lldp / "
+         "lldp.tlv.chassis_id(type = 8, value = 02:00:00:00:00:77) | ethernet / lldp / lldp.tlv.chassis_id(length = "
+         "6)"},
+        {"lldp", "ethernet / lldp | ethernet / lldp / lldp.tlv.chassis_id",
+         "lldp.tlv.port_id(subtype = 5, value = 0x32)", "0402 05 32", "lldp.tlv.ttl",
+         "lldp.tlv.port_id.subtype == 5 and lldp.tlv.port_id.value == 0x32", "lldp.tlv.port_id.subtype == 7",
+         "ethernet / lldp / lldp.tlv(type = 0) / lldp.tlv.port_id | ethernet / lldp / lldp.tlv.port_id(type = 1)"},
+        {"lldp", "ethernet / lldp | ethernet / lldp / lldp.tlv.chassis_id / lldp.tlv.port_id",
+         "lldp.tlv.ttl(value = 121)", "0602 0079", "lldp.tlv.capabilities", "lldp.tlv.ttl == 121",
+         "lldp.tlv.ttl == 120",
+         "ethernet / lldp / lldp.tlv.ttl(type = 2, value = 121) | ethernet / lldp / lldp.tlv.ttl(length = 1)"},
+        {"lldp", "ethernet / lldp | ethernet / lldp / lldp.tlv.ttl",
+         "lldp.tlv.capabilities(system = 0x14, enabled = 0x10)", "0e04 0014 0010", "lldp.tlv.organization",
+         "lldp.tlv.capabilities.system == 0x14 and lldp.tlv.capabilities.enabled == 0x10",
+         "lldp.tlv.capabilities.enabled == 0x14",
+         "ethernet / lldp / lldp.tlv.capabilities(length = 2) | ethernet / lldp / lldp.tlv.capabilities(type = 6)"},
+        {"lldp", "ethernet / lldp | ethernet / lldp / lldp.tlv.ttl",
+         "lldp.tlv.organization(oui = 0x0080c2, subtype = 1)", "fe04 0080c2 01", "lldp.tlv.ttl",
+         "lldp.tlv.organization.oui == 0x80c2 and lldp.tlv.organization.subtype == 1",
+         "lldp.tlv.organization.oui == 0x80c3",
+         "ethernet / lldp / lldp.tlv.organization(type = 126, oui = 0x0080c2, subtype = 1)"},
+        // The 34 bytes that all its messages begin with.
+        {"ptp", "ethernet | ethernet / vlan | ethernet / ipv4 / udp | ethernet / ipv6 / udp(dport = 320)",
+         "ptp(type = 11, domain = 3, sequence = 0x1234)",
+         "0b 02 002c 03 00 0000 0000000000000000 00000000 0000000000000000 0001 1234 00 00", "payload(10)",
+         "ptp.type == 11 and ptp.length == 44 and ptp.domain == 3 and ptp.port == 1 and ptp.sequence == 0x1234",
+         "ptp.domain == 11",
+         "ethernet / ptp(type = 11, domain = 3, version = 1) | ethernet / ipv4 / udp(dport = 321) / ptp(domain = 3) | "
+         "ethernet(type = 0x88f8) / ptp(domain = 3)"},
+    };
+    return rows;
+}
+
+} // namespace xdpf::diff
