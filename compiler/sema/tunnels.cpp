@@ -35,6 +35,7 @@ bool Analyzer::encap_fields(const ast::Encap &node, const Scope &scope, Encap &o
     ast::PacketStatement built{.span = node.layers.front().name.span};
     std::uint32_t start = 0;
     for (const auto &layer : node.layers) {
+        out.inner_start = start; // of the last one in the end
         const auto header = header_named(layer.name);
         std::vector<std::pair<std::size_t, ExprId>> given;
         if (!header || !written_arguments(layer, *header, scope, given))
@@ -43,6 +44,13 @@ bool Analyzer::encap_fields(const ast::Encap &node, const Scope &scope, Encap &o
         for (std::size_t i = 0; i < given.size(); ++i) {
             const bool constant = constant_of(given[i].second) ||
                                   std::holds_alternative<BytesConstant>(unit_.exprs[given[i].second].node);
+            const Field &field = unit_.headers[*header].fields[given[i].first];
+            if (!constant && field.floating()) {
+                diagnostics_.report(
+                    Kind::bad_rewrite, unit_.exprs[given[i].second].span,
+                    fmt::format("'{}' has no fixed place in its header: only a constant can be put there", field.name));
+                return false;
+            }
             if (constant)
                 fixed.arguments.push_back(layer.arguments[i]);
             else
@@ -122,8 +130,6 @@ bool Analyzer::encap_carried(const ast::Encap &node, HeaderId last, Encap &out)
 {
     const Header header = unit_.headers[last];
     out.inner = last;
-    const auto whole = packet({.span = node.layers.front().name.span, .layers = {{node.layers.back().name, {}}}}, {});
-    out.inner_start = static_cast<std::uint32_t>(out.bytes.size() - (whole ? whole->size() : 0));
     const auto add_carried = [&](HeaderId carried, PredId condition) {
         const auto *set = std::get_if<InSet>(&unit_.preds[condition].node);
         const auto *field = set != nullptr ? std::get_if<FieldValue>(&unit_.exprs[set->value].node) : nullptr;
