@@ -118,7 +118,7 @@ private:
         for (std::size_t i = 0; i < whole.size(); ++i) {
             const bool miss = i >= fronts_.size();
             if (!miss)
-                check_bytes(stacks[i], whole[i], questions_[0].from[i]);
+                check_bytes(i, stacks[i], whole[i]);
             for (std::size_t length = 0; length <= whole[i].size(); ++length) {
                 packets_.push_back({fmt::format("{}, {} bytes", stacks[i], length),
                                     Bytes(whole[i].begin(), whole[i].begin() + static_cast<std::ptrdiff_t>(length))});
@@ -140,12 +140,16 @@ private:
         questions_.push_back(std::move(question));
     }
 
-    void check_bytes(const std::string &stack, const Bytes &packet, std::size_t end) const
+    // Items take the place of what their header was filled up with, and so they can begin in front of where it ended.
+    void check_bytes(std::size_t front, const std::string &stack, const Bytes &packet) const
     {
         std::string wanted(row_.bytes);
         std::erase(wanted, ' ');
+        const std::size_t end = questions_[0].from[front];
+        const std::size_t begin = fronts_[front].empty() ? 0 : built(row_, {fronts_[front]})[0].size();
         INFO(stack);
         REQUIRE(wanted.size() / 2 <= end);
+        CHECK(end <= begin + wanted.size() / 2);
         std::string found;
         for (std::size_t i = end - wanted.size() / 2; i < end; ++i)
             found += fmt::format("{:02x}", std::to_integer<unsigned>(packet[i]));
