@@ -39,6 +39,13 @@ enum : unsigned {
 [[nodiscard]] unsigned traits_of(MapKind kind);
 // BPF_MAP_TYPE_… of <linux/bpf.h>.
 [[nodiscard]] std::uint32_t bpf_type_of(MapKind kind);
+// A flag that maps can be made with: BPF_F_… of <linux/bpf.h>.
+struct MapFlag {
+    std::string_view name;
+    std::uint32_t bit;
+};
+// The flags that the kernel takes for the kind.
+[[nodiscard]] std::vector<MapFlag> flags_of(MapKind kind);
 [[nodiscard]] inline bool has(MapKind kind, unsigned trait) { return (traits_of(kind) & trait) != 0; }
 
 // How bytes of a key or value are meant. Numbers are in the machine's byte order except in prefix keys; addresses and

@@ -303,6 +303,9 @@ private:
                                               const Scope &scope);
     std::optional<ExprId> map_value(const ast::Expr &expr, const Scope &scope);
     bool set_map_attributes(MapSpec &spec, const ast::File &file, const ast::Map &decl);
+    bool takes_flags(MapKind kind, std::uint64_t flags, Span span);
+    enum class EntryUse : std::uint8_t { read, write, both };
+    bool allowed(MapId map, EntryUse use, Span span);
 
     // contents.cpp
     void build_contents(MapId id, const ast::File &file, const ast::Map &decl);

@@ -131,6 +131,49 @@ void Analyzer::build_map(MapId id, const ast::File &file, const ast::Map &decl)
     unit_.maps[id] = spec;
 }
 
+// Whether the kernel makes a map of the kind with the flags.
+bool Analyzer::takes_flags(MapKind kind, std::uint64_t flags, Span span)
+{
+    std::vector<std::string> possible;
+    std::uint64_t others = flags;
+    for (const auto &[name, bit] : flags_of(kind)) {
+        possible.push_back(fmt::format("{} ({:#x})", name, bit));
+        others &= ~std::uint64_t{bit};
+    }
+    if (others != 0) {
+        diagnostics_
+            .report(Kind::bad_attribute, span, "flags",
+                    fmt::format("the kernel makes no map of kind {} with {:#x}", name_of(kind), others))
+            .suggest(fmt::format("it takes {}", fmt::join(possible, ", ")));
+        return false;
+    }
+    const auto both = [&](std::uint32_t one, std::uint32_t other, std::string_view names) {
+        if ((flags & one) == 0 || (flags & other) == 0)
+            return false;
+        diagnostics_.report(Kind::bad_attribute, span, "flags", fmt::format("{} exclude each other", names));
+        return true;
+    };
+    return !both(BPF_F_RDONLY, BPF_F_WRONLY, "BPF_F_RDONLY and BPF_F_WRONLY") &&
+           !both(BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG");
+}
+
+// Whether the map's flags let programs do that with its entries; the verifier holds them to it.
+bool Analyzer::allowed(MapId map, EntryUse use, Span span)
+{
+    const MapSpec &spec = unit_.maps[map];
+    const bool write_only = use != EntryUse::write && (spec.flags & BPF_F_WRONLY_PROG) != 0;
+    const bool read_only = use != EntryUse::read && (spec.flags & BPF_F_RDONLY_PROG) != 0;
+    if (!write_only && !read_only)
+        return true;
+    diagnostics_
+        .report(Kind::map_misused, span, spec.name,
+                write_only ? "write-only for programs (BPF_F_WRONLY_PROG)"
+                           : "read-only for programs (BPF_F_RDONLY_PROG)",
+                write_only ? "a map that they can read" : "a map that they can write")
+        .note(spec.span, "declared here");
+    return false;
+}
+
 bool Analyzer::set_map_attributes(MapSpec &spec, const ast::File &file, const ast::Map &decl)
 {
     bool good = true;
@@ -139,10 +182,8 @@ bool Analyzer::set_map_attributes(MapSpec &spec, const ast::File &file, const as
             spec.pinned = true;
         } else if (attribute.name.text == "flags" && attribute.value) {
             const auto flags = constant(*attribute.value, {&file});
-            good = good && flags && *flags <= UINT32_MAX;
+            good = flags && takes_flags(spec.kind, *flags, file.exprs[*attribute.value].span) && good;
             spec.flags = static_cast<std::uint32_t>(flags.value_or(0));
-            if (flags && *flags > UINT32_MAX)
-                diagnostics_.report(Kind::bad_attribute, attribute.name.span, "flags", "it has 32 bits");
         } else if (attribute.name.text == "pinned" || attribute.name.text == "flags") {
             diagnostics_
                 .report(Kind::bad_attribute, attribute.name.span, attribute.name.text,
@@ -463,7 +504,7 @@ std::optional<ExprId> Analyzer::map_value(const ast::Expr &expr, const Scope &sc
         return std::nullopt;
     }
     const auto key = key_of(map, index.indices, base.span, scope);
-    if (!key || spec.value.fields.empty())
+    if (!key || spec.value.fields.empty() || !allowed(map, EntryUse::read, base.span))
         return std::nullopt;
     const auto field = value_field(map, member != nullptr ? &member->member : nullptr, expr.span);
     if (!field)

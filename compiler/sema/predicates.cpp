@@ -273,7 +273,7 @@ std::optional<PredId> Analyzer::in_map(ast::ExprId written, MapId map, Span span
         return std::nullopt;
     }
     const auto key = key_of(map, {written}, span, scope);
-    return key ? std::optional(add(Pred{InMap{*key, map}, span})) : std::nullopt;
+    return key && allowed(map, EntryUse::read, span) ? std::optional(add(Pred{InMap{*key, map}, span})) : std::nullopt;
 }
 
 // `any vlan.id == 5`: true for one of the links, whichever.

@@ -75,6 +75,8 @@ bool Analyzer::count(const ast::Count &node, Span span, const Scope &scope, Acti
             return false;
         step.key = *key;
     }
+    if (!allowed(*map, EntryUse::both, node.map.span))
+        return false;
     out.steps.push_back({step, span});
     return true;
 }
@@ -127,6 +129,9 @@ bool Analyzer::assign(const ast::Assign &node, Span span, const Scope &scope, Ac
                 diagnostics_.report(Kind::not_a_number, unit_.exprs[to.value].span, describe(to.value));
                 return false;
             }
+    // What keeps a part of the value looks the entry up.
+    if (!allowed(map, step.whole && step.op == Assign::Op::set ? EntryUse::write : EntryUse::both, base.span))
+        return false;
     out.steps.push_back({std::move(step), span});
     return true;
 }
@@ -169,7 +174,7 @@ bool Analyzer::erase(const ast::Delete &node, Span span, const Scope &scope, Act
         return false;
     }
     const auto key = key_of(*map, node.key, span, scope);
-    if (!key)
+    if (!key || !allowed(*map, EntryUse::write, node.map.span))
         return false;
     out.steps.push_back({Delete{*map, *key}, span});
     return true;
@@ -191,7 +196,7 @@ bool Analyzer::add_to(const ast::AddTo &node, Span span, const Scope &scope, Act
         return false;
     }
     const auto parts = key_of(*map, {node.value}, span, scope);
-    if (!parts)
+    if (!parts || !allowed(*map, EntryUse::write, node.map.span))
         return false;
     out.steps.push_back({AddTo{*map, *parts}, span});
     return true;
