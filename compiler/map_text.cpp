@@ -1,5 +1,7 @@
 #include "compiler/map_text.hpp"
 
+#include "compiler/base/number.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -26,30 +28,13 @@ std::string_view trimmed(std::string_view text)
                                            : text.substr(first, text.find_last_not_of(blank) + 1 - first);
 }
 
-std::string without_underscores(std::string_view text)
-{
-    std::string digits(text);
-    std::erase(digits, '_');
-    return digits;
-}
-
-std::optional<std::uint64_t> whole_number(std::string_view text)
-{
-    const std::string digits = without_underscores(text);
-    const bool hex = digits.starts_with("0x");
-    const char *begin = digits.data() + (hex ? 2 : 0);
-    const char *end = digits.data() + digits.size();
-    std::uint64_t number = 0;
-    const auto [stopped, failed] = std::from_chars(begin, end, number, hex ? 16 : 10);
-    return failed == std::errc() && stopped == end && begin != end ? std::optional(number) : std::nullopt;
-}
-
 TextResult<void> read_number(const LayoutField &field, std::string_view text, std::span<std::byte> whole)
 {
-    const auto number = whole_number(text);
-    const std::string digits = without_underscores(text);
-    const bool all_digits = !digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos;
-    if (!number && !all_digits)
+    const auto quantity = split_quantity(text);
+    const bool duration = quantity && !quantity->rate;
+    const auto number = duration ? value_of(*quantity) : read_whole_number(text);
+    const std::string_view digits = duration ? quantity->number : text;
+    if (!number && (digits.empty() || digits.find_first_not_of("0123456789_") != std::string_view::npos))
         return wrong(fmt::format("'{}' is no number", text));
     const unsigned bits = field.size * 8;
     if (!number || (bits < 64 && *number >> bits != 0))
@@ -202,7 +187,7 @@ TextResult<std::vector<std::byte>> read_prefix(const MapSpec &map, std::string_v
     const bool mapped = field.format == FieldFormat::ipv6 && text.find(':') == std::string_view::npos;
     std::uint64_t length = field.size * 8;
     if (slash != std::string_view::npos) {
-        const auto given = whole_number(trimmed(text.substr(slash + 1)));
+        const auto given = read_whole_number(trimmed(text.substr(slash + 1)));
         const std::uint64_t longest = length - (mapped ? mapped_length : 0);
         if (!given || *given > longest)
             return wrong(fmt::format("the length of '{}' is no number from 0 to {}", text, longest));

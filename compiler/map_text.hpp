@@ -1,6 +1,5 @@
 // Keys and values of maps as people write and read them: 10.0.0.1, 10.0.0.0/8, (10.0.0.1, 53),
-// {packets = 3, bytes = 180}. Numbers are decimal or 0x…, with _ between digits as in the language; bytes are
-// "\x01\x02".
+// {packets = 3, bytes = 180}. Numbers are written as in the language (1_000, 0xff, 5ms); bytes are "\x01\x02".
 #pragma once
 
 #include "compiler/maps.hpp"

@@ -6,11 +6,14 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <linux/if_link.h>
 #include <xdp/libxdp.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 namespace xdpf::runtime {
 namespace {
@@ -37,8 +40,36 @@ std::string drivers_reason(const Loaded &program, const Interface &interface, Mo
     return said.kernel_message();
 }
 
+// As a source calls it.
+std::string_view metadata_name(Kfunc kfunc)
+{
+    switch (kfunc) {
+    case Kfunc::rx_hash: return "rx_hash";
+    case Kfunc::rx_timestamp: return "rx_timestamp";
+    case Kfunc::rx_vlan_tag: return "rx_vlan";
+    }
+    return {};
+}
+
+// The receive metadata that the loaded programs read: "rx_hash, rx_vlan".
+std::string metadata_read(const Loaded &program)
+{
+    std::vector<std::string_view> names;
+    for (const std::size_t one : program.programs())
+        for (const KfuncReference &reference : program.image().programs[one].kfunc_references)
+            if (const auto name = metadata_name(reference.kfunc); std::ranges::find(names, name) == names.end())
+                names.push_back(name);
+    return fmt::format("{}", fmt::join(names, ", "));
+}
+
 void explain(Error &error, const Loaded &program, const Interface &interface, Mode mode)
 {
+    if (const std::string read = metadata_read(program); error.code == EINVAL && mode == Mode::skb && !read.empty()) {
+        error.cause =
+            fmt::format("the program reads {}, which only a driver knows; in skb mode there is none to ask", read);
+        error.remedy = "the same command with --mode=native";
+        return;
+    }
     const std::string other = mode == Mode::skb ? "" : "; or attach with --mode=skb";
     switch (error.code) {
     case ENODEV:

@@ -1,6 +1,8 @@
 // What the environment refused: the step, the system call, its errno, why, and a command that helps.
 #pragma once
 
+#include "compiler/base/source.hpp"
+
 #include <cstdint>
 #include <expected>
 #include <initializer_list>
@@ -25,6 +27,7 @@ struct Error {
     std::string remedy;  // a command to type; may be empty
     SourcePlace place;   // of a verifier's rejection
     std::string log;     // the verifier's whole log, only of a rejection
+    Span span{};         // of the image's source that it is about, where there is no place; may be invalid
 };
 
 template <class T> using Result = std::expected<T, Error>;

@@ -125,6 +125,8 @@ Error Loader::not_loaded(int code, const LibraryLog &said) const
     } else if (const std::string pin = mismatched_pin(said.text()); !pin.empty()) {
         error.cause = fmt::format("{} is a map of another kind or other sizes than the program's of that name", pin);
         error.remedy = fmt::format("rm {}   (with what it holds)", pin);
+    } else if (explain_refused_map(error, image_, said.text())) {
+        return error;
     } else if (bound != loaded_.chosen_.end() && code != EPERM) {
         error.cause =
             fmt::format("'{}' reads receive metadata (rx_hash, rx_timestamp, rx_vlan), which this interface's "

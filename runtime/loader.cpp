@@ -1,4 +1,4 @@
-// What is loaded, and how: which programs, pinned maps, parameters, the interface that a program is bound to.
+// What is loaded, and how: which programs, parameters, the interface that a program is bound to.
 #include "runtime/loader.hpp"
 
 #include "compiler/base/diagnostic.hpp"
@@ -7,12 +7,9 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <linux/magic.h>
 
 #include <algorithm>
 #include <ranges>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 namespace xdpf::runtime {
 namespace {
@@ -24,17 +21,6 @@ constexpr std::uint32_t bound_to_device = 1U << 6; // BPF_F_XDP_DEV_BOUND_ONLY, 
 bool uses(const ProgramImage &program, MapId map)
 {
     return std::ranges::find(program.map_references, map, &MapReference::map) != program.map_references.end();
-}
-
-// Of the maps whose entries can have a program.
-std::optional<Place> place_at(MapKind kind)
-{
-    switch (kind) {
-    case MapKind::devmap:
-    case MapKind::devmap_hash: return Place::devmap;
-    case MapKind::cpumap: return Place::cpumap;
-    default: return std::nullopt;
-    }
 }
 
 std::string_view name_of(Place place) { return place == Place::devmap ? "devmap" : "cpumap"; }
@@ -49,6 +35,16 @@ std::vector<std::string> names_at(const Image &image, Place place)
 }
 
 } // namespace
+
+std::optional<Place> place_at(MapKind kind)
+{
+    switch (kind) {
+    case MapKind::devmap:
+    case MapKind::devmap_hash: return Place::devmap;
+    case MapKind::cpumap: return Place::cpumap;
+    default: return std::nullopt;
+    }
+}
 
 Loader::Loader(const Image &image, const LoadOptions &options) : image_(image), options_(options)
 {
@@ -195,33 +191,6 @@ Result<void> Loader::bind_to_interface()
         bpf_program *handle = loaded_.handle(chosen);
         bpf_program__set_ifindex(handle, static_cast<std::uint32_t>(options_.interface));
         bpf_program__set_flags(handle, bpf_program__flags(handle) | bound_to_device);
-    }
-    return {};
-}
-
-Result<void> Loader::prepare_pins()
-{
-    for (std::size_t i = 0; i < image_.maps.size(); ++i) {
-        const MapSpec &spec = image_.maps[i];
-        const MapId id(i);
-        if (options_.isolated && place_at(spec.kind))
-            loaded_.kept_.push_back(id);
-        if (!spec.pinned)
-            continue;
-        bpf_map *map = loaded_.map_handle(id);
-        if (options_.isolated) {
-            (void)bpf_map__set_pin_path(map, nullptr);
-            continue;
-        }
-        struct statfs about {};
-        if (statfs("/sys/fs/bpf", &about) != 0 || about.f_type != BPF_FS_MAGIC) {
-            Error error = failed(fmt::format("map '{}' is pinned, and there is no bpffs at /sys/fs/bpf", spec.name));
-            error.cause = "pinned maps outlive the program as files of that file system; ip netns exec hides it";
-            error.remedy = "mount -t bpf bpf /sys/fs/bpf";
-            return std::unexpected(std::move(error));
-        }
-        if (access(fmt::format("{}/{}", pin_folder, spec.name).c_str(), F_OK) == 0)
-            loaded_.kept_.push_back(id); // it holds what earlier runs left
     }
     return {};
 }

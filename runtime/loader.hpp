@@ -5,6 +5,7 @@
 #include "runtime/load.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@
 namespace xdpf::runtime {
 
 inline constexpr std::string_view pin_folder = "/sys/fs/bpf/xdpf";
+
+// Of the maps whose entries can have a program.
+[[nodiscard]] std::optional<ProgramImage::Place> place_at(MapKind kind);
 
 class Loader {
 public:
@@ -34,6 +38,7 @@ private:
     [[nodiscard]] Result<void> check_entry_programs() const;
     [[nodiscard]] Result<void> bind_to_interface();
     [[nodiscard]] Result<void> prepare_pins();
+    [[nodiscard]] Result<void> prepare_pin(MapId id);
     [[nodiscard]] Result<void> prepare_parameters();
     [[nodiscard]] Error not_loaded(int code, const LibraryLog &said) const;
 
@@ -41,6 +46,10 @@ private:
     const LoadOptions &options_;
     Loaded loaded_;
 };
+
+// Of an error of bpf_object__load() with what libbpf said of it: names the map that the kernel refused, and why, if
+// that is what went wrong.
+bool explain_refused_map(Error &error, const Image &image, std::string_view said);
 
 // Puts a value into the bytes of all parameters. Errors as Loaded::set_parameter.
 [[nodiscard]] Result<void> put_parameter(const Image &image, std::string_view name, std::string_view value,

@@ -19,8 +19,6 @@ bool all_zero(std::span<const std::byte> bytes)
     return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }
 
-std::size_t processors() { return static_cast<std::size_t>(libbpf_num_possible_cpus()); }
-
 const void *key_data(std::span<const std::byte> key) { return key.empty() ? nullptr : key.data(); }
 
 std::unexpected<Error> no_such_text(const MapSpec &spec, const char *what, std::string why)
@@ -32,6 +30,8 @@ std::unexpected<Error> no_such_text(const MapSpec &spec, const char *what, std::
 }
 
 } // namespace
+
+std::size_t Map::processors() { return static_cast<std::size_t>(libbpf_num_possible_cpus()); }
 
 Error Map::error(const char *call, int code) const
 {
@@ -154,34 +154,6 @@ Result<std::optional<Bytes>> Map::pop() const
         return std::unexpected(error("bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM)", -result));
     value.resize(spec_.value.size);
     return value;
-}
-
-// Each key is looked up by itself: a batch would be quicker, and is not there for all kinds.
-Result<std::vector<Entry>> Map::entries(std::size_t most) const
-{
-    if (has(spec_.kind, map_trait::keyless | map_trait::ring))
-        return std::unexpected(error("bpf(BPF_MAP_GET_NEXT_KEY)", EOPNOTSUPP));
-    std::vector<Entry> out;
-    Bytes key(spec_.key.size);
-    int result = bpf_map_get_next_key(fd_, nullptr, key.data());
-    // Where the last key goes meanwhile, the walk begins anew: it ends with what the map can hold.
-    for (std::uint64_t walked = 0; result == 0 && walked < spec_.max_entries && out.size() < most; ++walked) {
-        const Result<std::vector<Bytes>> values = read(key);
-        if (!values)
-            return std::unexpected(values.error());
-        if (!values->empty())
-            out.push_back({key, sum(*values)});
-        Bytes next(key.size());
-        result = bpf_map_get_next_key(fd_, key.data(), next.data());
-        key = std::move(next);
-    }
-    if (result < 0 && result != -ENOENT)
-        return std::unexpected(error("bpf(BPF_MAP_GET_NEXT_KEY)", -result));
-    if (!has(spec_.kind, map_trait::array))
-        std::ranges::sort(out, {}, &Entry::key);
-    const auto same = std::ranges::unique(out, {}, &Entry::key);
-    out.erase(same.begin(), same.end());
-    return out;
 }
 
 std::string Map::text(const Entry &entry) const

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
@@ -50,6 +51,12 @@ public:
     // In order of the keys' bytes, of arrays in order of index. While the map changes, an entry may be missed.
     [[nodiscard]] Result<std::vector<Entry>> entries(std::size_t most = std::numeric_limits<std::size_t>::max()) const;
 
+    // Without collecting them, in the kernel's order. The bytes are good for the call; false ends it.
+    using Visitor = std::function<bool(std::span<const std::byte> key, std::span<const std::byte> value)>;
+    [[nodiscard]] Result<void> for_each(const Visitor &visitor) const;
+    // Into the order of entries(), without what a walk over a changing map found twice.
+    void sort(std::vector<Entry> &entries) const;
+
     [[nodiscard]] std::string text(const Entry &entry) const;
     // A text that is no key or value of this map is an Error, too.
     [[nodiscard]] Result<Bytes> key(std::string_view text) const;
@@ -57,7 +64,13 @@ public:
 
 private:
     [[nodiscard]] Error error(const char *call, int code) const;
+    [[nodiscard]] static std::size_t processors();
     [[nodiscard]] std::size_t stride() const; // of one processor's value
+    [[nodiscard]] std::size_t kernel_value_size() const;
+    [[nodiscard]] bool visit(const Visitor &visitor, std::span<const std::byte> key,
+                             std::span<const std::byte> value) const;
+    [[nodiscard]] Result<bool> visit_batches(const Visitor &visitor) const;
+    [[nodiscard]] Result<void> visit_keys(const Visitor &visitor) const;
     [[nodiscard]] Result<std::vector<Bytes>> read(std::span<const std::byte> key) const;
     [[nodiscard]] Bytes sum(const std::vector<Bytes> &values) const;
     [[nodiscard]] Result<bool> has_prefix(std::span<const std::byte> key) const;

@@ -33,7 +33,8 @@ Result<const Parameter *> find_parameter(const Image &image, std::string_view na
     std::ranges::transform(image.parameters, std::back_inserter(names), &Parameter::name);
     Error error = cannot(name, "there is no parameter of that name");
     error.cause = names.empty() ? "the program has none" : fmt::format("there are: {}", fmt::join(names, ", "));
-    error.remedy = did_you_mean(name, names);
+    if (!nearest(name, names).empty())
+        error.remedy = did_you_mean(name, names);
     return std::unexpected(std::move(error));
 }
 

@@ -1,5 +1,7 @@
 #include "compiler/sema/literals.hpp"
 
+#include "compiler/base/number.hpp"
+
 #include <arpa/inet.h>
 
 #include <algorithm>
@@ -10,23 +12,10 @@ namespace {
 
 std::optional<std::uint64_t> read_integer(std::string_view text, Span span, Diagnostics &diagnostics)
 {
-    std::string digits(text);
-    std::erase(digits, '_');
-    int base = 10;
-    std::string_view rest = digits;
-    if (rest.starts_with("0x") || rest.starts_with("0X"))
-        base = 16;
-    else if (rest.starts_with("0b") || rest.starts_with("0B"))
-        base = 2;
-    if (base != 10)
-        rest.remove_prefix(2);
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value, base);
-    if (error != std::errc() || end != rest.data() + rest.size()) {
+    const auto value = read_whole_number(text);
+    if (!value)
         diagnostics.report(Kind::number_too_large, span, text)
             .suggest("numbers are unsigned and 64 bits wide: at most 18446744073709551615");
-        return std::nullopt;
-    }
     return value;
 }
 
@@ -160,20 +149,13 @@ std::optional<LiteralValue> read_literal(const ast::Literal &literal, Span span,
 
 std::optional<std::uint64_t> read_quantity(const ast::Literal &literal, Span span, Diagnostics &diagnostics)
 {
-    static constexpr std::array<std::pair<std::string_view, std::uint64_t>, 5> units{
-        {{"/s", 1}, {"ns", 1}, {"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}}};
-    const std::string_view text = literal.text;
-    const auto unit = std::ranges::find_if(units, [&](const auto &one) { return text.ends_with(one.first); });
-    if (unit == units.end())
+    const auto quantity = split_quantity(literal.text);
+    if (!quantity || !read_integer(quantity->number, span, diagnostics))
         return std::nullopt;
-    const auto number = read_integer(std::string(text.substr(0, text.size() - unit->first.size())), span, diagnostics);
-    if (!number)
-        return std::nullopt;
-    if (*number > UINT64_MAX / unit->second) {
-        diagnostics.report(Kind::number_too_large, span, fmt::format("{} in nanoseconds", text));
-        return std::nullopt;
-    }
-    return static_cast<std::uint64_t>(*number * unit->second);
+    const auto value = value_of(*quantity);
+    if (!value)
+        diagnostics.report(Kind::number_too_large, span, fmt::format("{} in nanoseconds", literal.text));
+    return value;
 }
 
 std::string counted(std::uint64_t count, std::string_view what)

@@ -21,14 +21,18 @@ using namespace xdpf::runtime;
 using Seconds = std::chrono::duration<double>;
 
 std::atomic<int> stop_fd = -1;
+std::atomic<int> signals_seen = 0;
 
-void on_signal(int)
+// One ends the waiting for packets, another one the reading of maps afterwards; who sends a third wants it gone.
+void on_signal(int number)
 {
     const std::uint64_t once = 1;
     (void)!write(stop_fd.load(), &once, sizeof once);
+    if (++signals_seen == 2)
+        (void)std::signal(number, SIG_DFL);
 }
 
-// SIGINT and SIGTERM end the session's wait as long as this lives.
+// SIGINT, SIGTERM and SIGHUP (unless nohup set it aside) end the session's wait as long as this lives.
 class SignalStop {
 public:
     explicit SignalStop(const Session &session)
@@ -37,8 +41,11 @@ public:
         struct sigaction action {};
         action.sa_handler = on_signal;
         sigemptyset(&action.sa_mask);
-        for (std::size_t i = 0; i < signals.size(); ++i)
-            sigaction(signals[i], &action, &before_[i]);
+        for (std::size_t i = 0; i < signals.size(); ++i) {
+            sigaction(signals[i], nullptr, &before_[i]);
+            if (signals[i] != SIGHUP || before_[i].sa_handler != SIG_IGN)
+                sigaction(signals[i], &action, nullptr);
+        }
     }
     SignalStop(const SignalStop &) = delete;
     SignalStop &operator=(const SignalStop &) = delete;
@@ -49,8 +56,8 @@ public:
     }
 
 private:
-    static constexpr std::array<int, 2> signals = {SIGINT, SIGTERM};
-    std::array<struct sigaction, 2> before_{};
+    static constexpr std::array<int, 3> signals = {SIGINT, SIGTERM, SIGHUP};
+    std::array<struct sigaction, 3> before_{};
 };
 
 std::string rate(double per_second)
@@ -194,6 +201,7 @@ std::string json_error(const Error &error)
 struct Findings {
     std::string rules; // as text or as JSON
     std::string maps;
+    bool cut = false; // a signal ended the reading of maps
 };
 
 void print_json(const Summary &summary, const Session &session, Mode mode, const Findings &findings)
@@ -265,7 +273,10 @@ Summary receive(Session &session, const RunOptions &options)
     return runtime::run(session, {options.count, options.duration}, callbacks);
 }
 
-Findings nothing_found(const RunOptions &options) { return options.json ? Findings{"[]", "{}"} : Findings{}; }
+Findings nothing_found(const RunOptions &options)
+{
+    return options.json ? Findings{.rules = "[]", .maps = "{}"} : Findings{};
+}
 
 Result<Findings> findings_of(const Loaded &loaded, const Sources &sources, const RunOptions &options)
 {
@@ -276,11 +287,23 @@ Result<Findings> findings_of(const Loaded &loaded, const Sources &sources, const
         return std::unexpected(std::move(rules.error()));
     if (!options.maps)
         return findings;
-    Result<std::string> maps = options.json ? maps_json(loaded) : maps_text(loaded);
+    const Ended ended = [before = signals_seen.load()] { return signals_seen.load() != before; };
+    Result<MapsReport> maps = options.json ? maps_json(loaded, ended) : maps_text(loaded, ended);
     if (!maps)
         return std::unexpected(std::move(maps.error()));
-    findings.maps = std::move(*maps);
+    findings.maps = std::move(maps->text);
+    findings.cut = maps->cut;
     return findings;
+}
+
+// The declaration that an error is about.
+Error placed(Error error, const Sources &sources)
+{
+    if (error.place.line != 0 || !error.span.valid())
+        return error;
+    const std::uint32_t line = sources.location(error.span.file, error.span.begin).line;
+    error.place = {std::string(sources.name(error.span.file)), line, std::string(sources.line(error.span.file, line))};
+    return error;
 }
 
 int fail(const Error &error, const RunOptions &options)
@@ -304,7 +327,7 @@ int run(const Compilation &compilation, const RunOptions &options)
 {
     Result<Session> session = Session::open(compilation.image(), session_options(options));
     if (!session)
-        return fail(session.error(), options);
+        return fail(placed(session.error(), compilation.sources()), options);
     const SignalStop stop(*session);
     say_start(*session, options);
     const Mode mode = session->attachment().mode();
@@ -319,6 +342,8 @@ int run(const Compilation &compilation, const RunOptions &options)
         print_summary(summary, options);
     if (!options.json)
         fmt::print("{}{}", found.rules, found.maps);
+    if (found.cut)
+        fmt::print(stderr, "a signal ended the reading of maps: what is shown of them is not all\n");
     if (summary.ended_by)
         say_error(*summary.ended_by, false);
     if (!closed)

@@ -29,17 +29,48 @@ bool is_shown(const Loaded &loaded, std::size_t map)
            !has(spec.kind, map_trait::programs | map_trait::keyless | map_trait::ring);
 }
 
-bool is_zero(const Bytes &value)
+bool is_zero(std::span<const std::byte> value)
 {
     return std::ranges::all_of(value, [](std::byte b) { return b == std::byte{0}; });
 }
 
-Result<std::vector<Entry>> shown_entries(const Map &map)
+struct Shown {
+    std::vector<Entry> entries;
+    std::uint64_t zero = 0; // entries of an array that are left out
+    bool cut = false;
+};
+
+Result<Shown> shown_entries(const Map &map, const Ended &ended)
 {
-    Result<std::vector<Entry>> entries = map.entries();
-    if (entries && has(map.spec().kind, map_trait::array))
-        std::erase_if(*entries, [](const Entry &entry) { return is_zero(entry.value); });
-    return entries;
+    Shown shown;
+    const bool array = has(map.spec().kind, map_trait::array);
+    std::uint64_t seen = 0;
+    Result<void> done = map.for_each([&](std::span<const std::byte> key, std::span<const std::byte> value) {
+        if (seen++ % 1024 == 0 && ended())
+            shown.cut = true;
+        else if (array && is_zero(value))
+            ++shown.zero;
+        else
+            shown.entries.push_back({Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end())});
+        return !shown.cut;
+    });
+    if (!done)
+        return std::unexpected(std::move(done.error()));
+    if (!shown.cut)
+        map.sort(shown.entries);
+    return shown;
+}
+
+std::string heading(const MapSpec &spec, const Shown &shown)
+{
+    if (shown.cut)
+        return fmt::format("map {}: not all of it was read\n", spec.name);
+    if (shown.entries.empty())
+        return fmt::format("map {}: {}\n", spec.name, shown.zero != 0 ? "every entry is 0" : "empty");
+    if (shown.zero == 0)
+        return fmt::format("map {}\n", spec.name);
+    return fmt::format("map {}: {} of {} entries, the others are 0\n", spec.name, shown.entries.size(),
+                       shown.entries.size() + shown.zero);
 }
 
 Json json_of(const LayoutField &field, const Bytes &whole)
@@ -55,6 +86,13 @@ Json json_of(const Layout &layout, const Bytes &whole)
     for (const LayoutField &field : layout.fields)
         out[field.name] = json_of(field, whole);
     return out;
+}
+
+Json json_of(const MapSpec &spec, const Entry &entry)
+{
+    const bool number = spec.key.fields.size() == 1 && spec.key.fields[0].format == FieldFormat::number;
+    const Json key = number ? Json(number_of(spec.key.fields[0], entry.key)) : Json(key_text(spec, entry.key));
+    return {{"key", key}, {"value", json_of(spec.value, entry.value)}};
 }
 
 } // namespace
@@ -97,48 +135,48 @@ Result<std::string> rules_json(const Loaded &loaded, const Sources &sources)
     return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<std::string> maps_text(const Loaded &loaded)
+Result<MapsReport> maps_text(const Loaded &loaded, const Ended &ended)
 {
-    std::string out;
-    for (std::size_t i = 0; i < loaded.maps().size(); ++i) {
+    MapsReport out;
+    for (std::size_t i = 0; i < loaded.maps().size() && !out.cut; ++i) {
         if (!is_shown(loaded, i))
             continue;
         const Map map = map_of(loaded, MapId(i));
-        const Result<std::vector<Entry>> entries = shown_entries(map);
-        if (!entries)
-            return std::unexpected(entries.error());
-        const bool array = has(map.spec().kind, map_trait::array);
-        out += fmt::format("map {}{}\n", map.spec().name,
-                           !entries->empty() ? ""
-                           : array           ? ": every entry is 0"
-                                             : ": empty");
-        for (const Entry &entry : *entries)
-            out += fmt::format("  {}\n", map.text(entry));
+        const Result<Shown> shown = shown_entries(map, ended);
+        if (!shown)
+            return std::unexpected(shown.error());
+        out.text += heading(map.spec(), *shown);
+        out.cut = shown->cut;
+        for (std::size_t entry = 0; entry < shown->entries.size() && !out.cut; ++entry) {
+            out.text += fmt::format("  {}\n", map.text(shown->entries[entry]));
+            out.cut = ended();
+        }
     }
     return out;
 }
 
-Result<std::string> maps_json(const Loaded &loaded)
+Result<MapsReport> maps_json(const Loaded &loaded, const Ended &ended)
 {
-    Json out = Json::object();
-    for (std::size_t i = 0; i < loaded.maps().size(); ++i) {
+    MapsReport out;
+    Json maps = Json::object();
+    for (std::size_t i = 0; i < loaded.maps().size() && !out.cut; ++i) {
         if (!is_shown(loaded, i))
             continue;
         const Map map = map_of(loaded, MapId(i));
-        const Result<std::vector<Entry>> entries = shown_entries(map);
-        if (!entries)
-            return std::unexpected(entries.error());
+        const Result<Shown> shown = shown_entries(map, ended);
+        if (!shown)
+            return std::unexpected(shown.error());
+        out.cut = shown->cut;
         Json list = Json::array();
-        for (const Entry &entry : *entries) {
-            const Layout &layout = map.spec().key;
-            const bool number = layout.fields.size() == 1 && layout.fields[0].format == FieldFormat::number;
-            const Json key =
-                number ? Json(number_of(layout.fields[0], entry.key)) : Json(key_text(map.spec(), entry.key));
-            list.push_back({{"key", key}, {"value", json_of(map.spec().value, entry.value)}});
+        for (std::size_t entry = 0; entry < shown->entries.size() && !out.cut; ++entry) {
+            list.push_back(json_of(map.spec(), shown->entries[entry]));
+            out.cut = ended();
         }
-        out[map.spec().name] = std::move(list);
+        if (!out.cut) // half a map would look like a whole one
+            maps[map.spec().name] = std::move(list);
     }
-    return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+    out.text = maps.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return out;
 }
 
 } // namespace xdpf::cli

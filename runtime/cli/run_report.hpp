@@ -4,6 +4,7 @@
 #include "compiler/base/source.hpp"
 #include "runtime/load.hpp"
 
+#include <functional>
 #include <string>
 
 namespace xdpf::cli {
@@ -13,9 +14,16 @@ namespace xdpf::cli {
 // [{"program":"web","rule":1,"packets":3,"bytes":180,"file":"web.xdpf","line":2,"text":"match tcp"}]
 [[nodiscard]] runtime::Result<std::string> rules_json(const runtime::Loaded &loaded, const Sources &sources);
 
+// Maps as text or JSON, as far as they were read before `ended` said so.
+struct MapsReport {
+    std::string text;
+    bool cut = false;
+};
+using Ended = std::function<bool()>;
+
 // The entries of the maps that the source declares and user space can read. Of arrays those that are not 0.
-[[nodiscard]] runtime::Result<std::string> maps_text(const runtime::Loaded &loaded);
+[[nodiscard]] runtime::Result<MapsReport> maps_text(const runtime::Loaded &loaded, const Ended &ended);
 // {"hits":[{"key":"10.0.0.1","value":{"packets":3,"bytes":180}}]}; keys as text, of one number as a number.
-[[nodiscard]] runtime::Result<std::string> maps_json(const runtime::Loaded &loaded);
+[[nodiscard]] runtime::Result<MapsReport> maps_json(const runtime::Loaded &loaded, const Ended &ended);
 
 } // namespace xdpf::cli

@@ -101,6 +101,33 @@ stop
 grep -q ' events ' "$scratch/out" && fail "--records none prints records"
 echo "ok: no records"
 
+start --param port=0x2_328 --mode native # 9000
+send 9000 1
+kill -HUP "$runner"
+wait "$runner" || fail "SIGHUP: status $?"
+runner=
+grep -q '^received ' "$scratch/out" || fail "SIGHUP: no summary"
+[[ $(grep -c ' events ' "$scratch/out") == 1 ]] || fail "a parameter in hexadecimal digits"
+echo "ok: a summary after SIGHUP"
+
+cat >"$scratch/many.xdpf" <<'MANY'
+defmap many : array<u64>[20_000_000] = {5 -> 7}
+match udp -> drop
+MANY
+ip netns exec "$near" "$xdpf" run "$scratch/many.xdpf" -i veth0 -d 50ms -q --maps >"$scratch/out" 2>"$scratch/err"
+grep -qx 'map many: 1 of 20000000 entries, the others are 0' "$scratch/out" || fail "zeros are counted, not shown"
+sed -i 's/20_000_000/60_000_000/' "$scratch/many.xdpf"
+ip netns exec "$near" "$xdpf" run "$scratch/many.xdpf" -i veth0 -d 50ms --maps >"$scratch/out" 2>"$scratch/err" &
+runner=$!
+for _ in {1..500}; do grep -q attached "$scratch/err" && break; sleep 0.02; done
+sleep 0.5
+kill -INT "$runner"
+wait "$runner" || fail "a signal while maps are read: status $?"
+runner=
+grep -q 'a signal ended the reading of maps' "$scratch/err" || fail "a signal while maps are read"
+grep -q '^received ' "$scratch/out" || fail "no summary after a signal while maps are read"
+echo "ok: a signal while maps are read"
+
 # refused WHAT STATUS PATTERN ARGUMENTS
 refused() {
     local what=$1 expected=$2 pattern=$3 status=0

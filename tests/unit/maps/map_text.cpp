@@ -72,6 +72,11 @@ TEST_CASE("values by position or by name")
     CHECK(value_of(prefix_map(), "") == "'' is no number");
     CHECK(value_of(prefix_map(), "-1") == "'-1' is no number");
     CHECK(value_of(prefix_map(), "0x") == "'0x' is no number");
+    CHECK(value_of(prefix_map(), "0b101") == value_of(prefix_map(), "5"));
+    CHECK(value_of(prefix_map(), "5ms") == value_of(prefix_map(), "5_000_000"));
+    CHECK(value_of(prefix_map(), "5s") == "5s does not fit into 32 bits");
+    CHECK(value_of(prefix_map(), "ms") == "'ms' is no number");
+    CHECK(value_of(prefix_map(), "5/s") == "'5/s' is no number");
 }
 
 TEST_CASE("keys of all formats")
