@@ -138,13 +138,16 @@ std::vector<LineEntry> lines_of(const Assembly &assembly, const std::vector<Span
 }
 
 // The verifier walks on behind a jump first and keeps its target for later: the jumps not taken on a path are pending.
-std::size_t pending_branches(const std::vector<Insn> &insns)
+// Whether there were jumps back, whose targets' numbers are those of the round before.
+bool count_pending(const std::vector<Insn> &insns, std::vector<std::uint32_t> &pending)
 {
-    std::vector<std::uint32_t> pending(insns.size() + 1);
+    bool back = false;
     for (std::size_t i = insns.size(); i-- > 0;) {
         const Insn insn = insns[i];
         const auto target = [&] {
-            return pending[static_cast<std::size_t>(static_cast<std::int64_t>(i) + 1 + distance_of(insn))];
+            const auto at = static_cast<std::size_t>(static_cast<std::int64_t>(i) + 1 + distance_of(insn));
+            back = back || at <= i;
+            return pending[at];
         };
         if (is_conditional(insn))
             pending[i] = std::max(pending[i + 1] + 1, target());
@@ -153,6 +156,15 @@ std::size_t pending_branches(const std::vector<Insn> &insns)
         else if (insn.code != (BPF_JMP | BPF_EXIT))
             pending[i] = pending[i + 1];
     }
+    return back;
+}
+
+std::size_t pending_branches(const std::vector<Insn> &insns)
+{
+    constexpr unsigned most_rounds = 16; // of a loop, and more than any has
+    std::vector<std::uint32_t> pending(insns.size() + 1);
+    for (unsigned round = 0; count_pending(insns, pending) && round < most_rounds; ++round)
+        continue;
     return pending[0];
 }
 

@@ -37,7 +37,8 @@ void count_uses(const Program &program, Facts &facts)
         for (const Edge &edge : block.end.edges)
             if (edge.target.valid())
                 for (std::size_t arg = 0; arg < edge.args.size(); ++arg)
-                    if (facts.values[program.blocks[edge.target].params[arg]].uses > 0)
+                    if (const Block &target = program.blocks[edge.target];
+                        target.is_loop() || facts.values[target.params[arg]].uses > 0)
                         use(edge.args[arg]);
         for (const Inst &inst : block.insts | std::views::reverse)
             if (!is_droppable(inst.op) || (inst.result.valid() && facts.values[inst.result].uses > 0))

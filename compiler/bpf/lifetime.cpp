@@ -11,20 +11,35 @@ public:
     explicit Sweep(const MachineProgram &program)
         : program_(program), lifetimes_(program.registers), open_(program.registers, 0), live_in_(program.blocks.size())
     {
-        for (const MachineBlock &block : program.blocks)
-            place_ += static_cast<std::uint32_t>(block.insts.size()) + 1;
     }
 
     std::vector<Lifetime> run()
     {
-        for (std::size_t i = program_.blocks.size(); i-- > 0;)
-            block(i);
+        const bool loops = sweep();
+        if (loops) { // what their heads need is known now
+            lifetimes_.assign(lifetimes_.size(), {});
+            (void)sweep();
+        }
         for (Lifetime &lifetime : lifetimes_)
             std::ranges::reverse(lifetime);
         return std::move(lifetimes_);
     }
 
 private:
+    // Whether there were jumps back.
+    bool sweep()
+    {
+        bool back = false;
+        place_ = 0;
+        for (const MachineBlock &block : program_.blocks)
+            place_ += static_cast<std::uint32_t>(block.insts.size()) + 1;
+        for (std::size_t i = program_.blocks.size(); i-- > 0;) {
+            for_each_target(program_.blocks[i].end, [&](std::uint32_t target) { back = back || target <= i; });
+            block(i);
+        }
+        return back;
+    }
+
     void read(VReg reg)
     {
         if (reg == no_reg || reg == frame_pointer || open_[reg] != 0)

@@ -2,7 +2,7 @@
 // folder.
 //
 // Registers 0-10 are the machine's, higher ones are virtual until allocation. Blocks stand in the order in which they
-// are emitted, every edge goes forward.
+// are emitted; every edge goes forward but for the jumps that end a loop's body.
 #pragma once
 
 #include "compiler/bpf/insn.hpp"

@@ -152,6 +152,20 @@ void Selector::pass(const Edge &edge)
     }
 }
 
+// The parameters of a loop's head are live while the next ones are made of them.
+void Selector::pass_again(const Edge &edge)
+{
+    const Block &head = in_.blocks[edge.target];
+    std::vector<VReg> next;
+    for (const ValueId arg : edge.args) {
+        next.push_back(fresh());
+        copy(next.back(), arg);
+    }
+    for (std::size_t i = 0; i < next.size(); ++i)
+        if (facts(head.params[i]).uses != 0)
+            move(homes_[head.params[i]].reg, next[i]);
+}
+
 void Selector::guard(const Terminator &end, MachineEnd &made)
 {
     const Home &start = home(end.a);
@@ -226,6 +240,10 @@ void Selector::finish(BlockId id, const Terminator &end)
     if (end.kind == Terminator::Kind::jump) {
         pass(end.edges[0]);
         return jump(layout_.target(id, 0));
+    }
+    if (end.kind == Terminator::Kind::again) {
+        pass_again(end.edges[0]);
+        return jump(layout_.place(end.edges[0].target));
     }
     if (!has_two_edges(end))
         return leave(end);

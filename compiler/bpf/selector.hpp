@@ -113,6 +113,7 @@ private:
     void edge_block(const ir::Terminator &end, unsigned edge);
     void jump(std::uint32_t target);
     void pass(const ir::Edge &edge);
+    void pass_again(const ir::Edge &edge);
     void guard(const ir::Terminator &end, MachineEnd &made);
     void branch(const ir::Terminator &end, MachineEnd &made);
     void compare_with(MachineEnd &made, std::uint64_t number, bool narrow_enough);

@@ -31,7 +31,7 @@ std::vector<std::uint32_t> better_targets(const MachineProgram &program)
     for (auto i = static_cast<std::uint32_t>(program.blocks.size()); i-- > 0;) {
         const MachineBlock &block = program.blocks[i];
         better[i] = i;
-        if (block.insts.empty() && block.end.kind == MachineEnd::Kind::jump)
+        if (block.insts.empty() && block.end.kind == MachineEnd::Kind::jump && block.end.yes > i)
             better[i] = better[block.end.yes];
         else if (const auto constant = returned_constant(block))
             better[i] = returning.try_emplace(*constant, i).first->second;

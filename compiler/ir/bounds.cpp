@@ -49,8 +49,8 @@ IdVector<ValueId, std::uint64_t> upper_bounds(const Program &program)
     bounds.resize(program.values.size(), unbounded);
     IdSet<ValueId> constants(program.values.size());
     for (const Block &block : program.blocks)
-        for (const ValueId param : block.params)
-            bounds[param] = 0; // grows with the arguments, all of which come before
+        for (const ValueId param : block.params) // grows with the arguments, where all of them come before
+            bounds[param] = block.is_loop() ? program.values[param].max : 0;
     for (const Block &block : program.blocks) {
         for (const Inst &inst : block.insts) {
             if (!inst.result.valid() || program.values[inst.result].kind != ValueKind::number)
@@ -68,25 +68,49 @@ IdVector<ValueId, std::uint64_t> upper_bounds(const Program &program)
     return bounds;
 }
 
-IdVector<ValueId, std::uint64_t> packet_reaches(const Program &program)
+namespace {
+
+std::uint64_t plus(std::uint64_t a, std::uint64_t b) { return a > unbounded - b ? unbounded : a + b; }
+
+// One sweep. `growth`: by how much each parameter of a loop's head grows in a round; `seen` takes what it is here.
+Bounds follow_reaches(const Program &program, const Bounds &growth, Bounds &seen)
 {
     Bounds reaches;
     reaches.resize(program.values.size(), 0);
     for (const Block &block : program.blocks) {
-        for (const Inst &inst : block.insts) {
-            if ((inst.op != Op::offset && inst.op != Op::rebase) || !inst.a.valid() || !inst.result.valid())
-                continue;
-            const std::uint64_t base = reaches[inst.a];
-            const std::uint64_t distance = inst.op == Op::rebase ? 0 : inst.imm;
-            reaches[inst.result] = base > unbounded - distance ? unbounded : base + distance;
-        }
-        for_each_edge(block.end, [&](const Edge &edge) {
+        for (const ValueId param : block.params)
+            for (std::uint32_t round = 0; round < block.rounds; ++round)
+                reaches[param] = plus(reaches[param], growth[param]);
+        for (const Inst &inst : block.insts)
+            if (shape_of(inst.op) == Shape::offset && inst.a.valid() && inst.result.valid())
+                reaches[inst.result] = plus(reaches[inst.a], inst.op == Op::rebase ? 0 : inst.imm);
+        for_each_way(block.end, [&](const Edge &edge) {
             const auto &params = program.blocks[edge.target].params;
-            for (std::size_t i = 0; i < std::min(params.size(), edge.args.size()); ++i)
-                reaches[params[i]] = std::max(reaches[params[i]], reaches[edge.args[i]]);
+            for (std::size_t i = 0; i < std::min(params.size(), edge.args.size()); ++i) {
+                const std::uint64_t there = reaches[edge.args[i]];
+                std::uint64_t &reach = reaches[params[i]];
+                if (block.end.kind == Terminator::Kind::again)
+                    seen[params[i]] = std::max(seen[params[i]], there - std::min(there, reach));
+                else
+                    reach = std::max(reach, there);
+            }
         });
     }
     return reaches;
+}
+
+} // namespace
+
+IdVector<ValueId, std::uint64_t> packet_reaches(const Program &program)
+{
+    Bounds none;
+    none.resize(program.values.size(), 0);
+    Bounds growth = none;
+    Bounds reaches = follow_reaches(program, none, growth);
+    if (std::ranges::none_of(program.blocks, &Block::is_loop))
+        return reaches;
+    Bounds again = none;
+    return follow_reaches(program, growth, again);
 }
 
 void settle_packet_bounds(Program &program)
@@ -94,7 +118,7 @@ void settle_packet_bounds(Program &program)
     const auto is_packet = [&](ValueId value) { return program.values[value].kind == ValueKind::packet; };
     for (const Block &block : program.blocks)
         for (const ValueId param : block.params)
-            if (is_packet(param))
+            if (is_packet(param) && !block.is_loop())
                 program.values[param].max = 0;
     for (const Block &block : program.blocks) {
         for (const Inst &inst : block.insts)

@@ -69,6 +69,8 @@ Facts facts_along(const Program &program, const Terminator &end, std::size_t whi
         facts.learn_present(end.a, 1);
 
     const Edge &edge = end.edges[which];
+    if (program.blocks[edge.target].is_loop())
+        return facts; // its parameters are others each time
     const auto &params = program.blocks[edge.target].params;
     for (std::size_t i = 0; i < params.size(); ++i) {
         const Fact argument = facts.about(edge.args[i]);

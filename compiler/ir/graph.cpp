@@ -22,7 +22,7 @@ IdVector<BlockId, std::uint32_t> count_incoming(const Program &program)
     counts.resize(program.blocks.size(), 0);
     for (std::size_t i = 0; i < program.blocks.size(); ++i)
         if (reachable.contains(BlockId(i)))
-            for_each_edge(program.blocks[BlockId(i)].end, [&](const Edge &edge) { ++counts[edge.target]; });
+            for_each_way(program.blocks[BlockId(i)].end, [&](const Edge &edge) { ++counts[edge.target]; });
     return counts;
 }
 

@@ -1,5 +1,6 @@
 // The shape of a program's control flow: who comes before whom. All of it needs edges that only go forward in block
-// order, as verify() demands, so one sweep in that order is enough.
+// order, as verify() demands, so one sweep in that order is enough; the edge of `again` adds nothing to who comes
+// before whom.
 #pragma once
 
 #include "compiler/ir/id_set.hpp"
@@ -7,7 +8,7 @@
 
 namespace xdpf::ir {
 
-// Calls visit(const Edge &) or visit(Edge &) for each edge that leaves.
+// Calls visit(const Edge &) or visit(Edge &) for each edge that leaves forward.
 template <class End, class F> void for_each_edge(End &end, F visit)
 {
     if (end.kind == Terminator::Kind::jump || has_two_edges(end))
@@ -16,10 +17,18 @@ template <class End, class F> void for_each_edge(End &end, F visit)
         visit(end.edges[1]);
 }
 
+// The same for all edges, that of `again` included.
+template <class End, class F> void for_each_way(End &end, F visit)
+{
+    for_each_edge(end, visit);
+    if (end.kind == Terminator::Kind::again)
+        visit(end.edges[0]);
+}
+
 // The blocks that a path from the entry comes to.
 [[nodiscard]] IdSet<BlockId> reachable_blocks(const Program &program);
 
-// For each block the number of edges into it from reachable blocks.
+// For each block the number of edges into it from reachable blocks, `again` included.
 [[nodiscard]] IdVector<BlockId, std::uint32_t> count_incoming(const Program &program);
 
 // Which blocks stand on every path to which others.

@@ -325,7 +325,8 @@ private:
     BlockId leave(const Terminator &end)
     {
         switch (end.kind) {
-        case Terminator::Kind::jump: return follow(end.edges[0]);
+        case Terminator::Kind::jump:
+        case Terminator::Kind::again: return follow(end.edges[0]);
         case Terminator::Kind::branch: {
             const std::uint64_t b = end.b.valid() ? values_[end.b] : end.imm;
             return follow(end.edges[evaluate(end.cond, values_[end.a], b) ? 0 : 1]);

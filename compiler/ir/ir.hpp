@@ -1,4 +1,5 @@
-// The intermediate representation: per program a loop-free control-flow graph in SSA form with block parameters.
+// The intermediate representation: per program a control-flow graph in SSA form with block parameters, free of loops
+// but for those that `again` makes.
 //
 // Values are 64 bits wide; numbers are unsigned and wrap. A value is either a number or a pointer (into the packet, its
 // metadata, a map's value or a record of a ring buffer). Packet bytes may be loaded and stored only through a pointer
@@ -127,6 +128,7 @@ struct Terminator {
         jump,    // to edges[0]
         branch,  // a cond (b or imm): edges[0] if so, edges[1] if not
         guard,   // a + imm <= b, pointers: edges[0] if so, edges[1] if not
+        again,   // back to edges[0], the head of a loop that this block is in
         return_, // a, the verdict (XDP_PASS, …)
         asm_,    // asms[imm] of the program, which gives the verdict itself
     };
@@ -143,6 +145,12 @@ struct Block {
     std::vector<ValueId> params;
     std::vector<Inst> insts;
     Terminator end;
+    // Of a loop's head: how often `again` leads here at most; 0: no loop. The parameters hold other values each time,
+    // no more than their ValueInfo says. One of them is a number that the loop counts down itself, which is how the
+    // kernel's verifier sees that it ends. Nothing in a loop writes to the packet or moves it.
+    std::uint32_t rounds = 0;
+
+    [[nodiscard]] bool is_loop() const { return rounds != 0; }
 };
 
 // meta: into the metadata before the packet. record: of a ring buffer, or 0.
@@ -173,7 +181,8 @@ struct AsmBlock {
     Span span;
 };
 
-// Block 0 is the entry and has no parameters. Blocks stand in an order in which every edge goes forward.
+// Block 0 is the entry and has no parameters. Blocks stand in an order in which every edge but that of `again` goes
+// forward.
 struct Program {
     std::string name;
     Span span;

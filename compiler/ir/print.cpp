@@ -90,7 +90,7 @@ private:
             parameter(param);
             separator = ", ";
         }
-        put("):\n");
+        put("){}:\n", block.is_loop() ? fmt::format(" loop {}", block.rounds) : "");
         for (const Inst &inst : block.insts) {
             put("  ");
             instruction(inst);
@@ -243,6 +243,7 @@ private:
         switch (end.kind) {
         case Terminator::Kind::none: put("no terminator"); break;
         case Terminator::Kind::jump: put("jump {}", edge(end.edges[0])); break;
+        case Terminator::Kind::again: put("again {}", edge(end.edges[0])); break;
         case Terminator::Kind::branch: {
             const std::string a = name(end.a);
             put("if {} {} {}", a, text_of(end.cond), end.b.valid() ? name(end.b) : number_text(end.imm));

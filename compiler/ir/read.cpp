@@ -227,6 +227,8 @@ private:
                 lexer_.expect(",");
             block_->params.push_back(parameter());
         }
+        if (lexer_.accept_word("loop"))
+            block_->rounds = small_number();
         lexer_.expect(":");
         while (lexer_.ok() && block_->end.kind == Terminator::Kind::none) {
             const std::string_view next = lexer_.peek_word();
@@ -484,8 +486,8 @@ private:
     bool terminator()
     {
         Terminator &end = block_->end;
-        if (lexer_.accept_word("jump")) {
-            end.kind = Terminator::Kind::jump;
+        if (const bool again = lexer_.accept_word("again"); again || lexer_.accept_word("jump")) {
+            end.kind = again ? Terminator::Kind::again : Terminator::Kind::jump;
             end.edges[0] = edge();
         } else if (lexer_.accept_word("if")) {
             end.kind = Terminator::Kind::branch;

@@ -20,8 +20,9 @@
 //
 // Parameters say what they are: `b1(%4, %5: max 255, %6: packet max 34, %7: map_value)`. A result with another bound
 // than the operation's own has it behind: `%8 = add %4, %5 within 300`. Conditions are == != < <= > >=, `&` (any bit of
-// the second set in the first) and `!&` (none). `#` begins a comment. Blocks of assembled instructions stand behind the
-// slots, in order: `asm 0 : 0x1018, 0x0, 0x95 @hits at 0`, and a block's end `asm 0` goes there.
+// the second set in the first) and `!&` (none). The head of a loop of at most 6 rounds is `b1(…) loop 6:`, and `again
+// b1(…)` goes back to it. `#` begins a comment. Blocks of assembled instructions stand behind the slots, in order: `asm
+// 0 : 0x1018, 0x0, 0x95 @hits at 0`, and a block's end `asm 0` goes there.
 #pragma once
 
 #include "compiler/ir/ir.hpp"

@@ -102,14 +102,16 @@ private:
         const bool b = end.kind == guard || (end.kind == branch && end.b.valid());
         if (is_value(end.a) != a || is_value(end.b) != b || end.a.valid() != a || end.b.valid() != b)
             fail("operands are missing or too many");
-        for_each_edge(end, [&](const Edge &edge) { check_parts(edge); });
+        for_each_way(end, [&](const Edge &edge) { check_parts(edge, end.kind == again); });
     }
 
-    void check_parts(const Edge &edge)
+    void check_parts(const Edge &edge, bool back)
     {
         if (!edge.target.valid() || edge.target.value >= program_.blocks.size())
             return fail("an edge leads nowhere");
-        if (edge.target <= block_)
+        if (back && (edge.target > block_ || !program_.blocks[edge.target].is_loop()))
+            fail("b{} is not the head of a loop that ends here", edge.target.value);
+        if (!back && edge.target <= block_)
             fail("the edge to b{} does not go forward", edge.target.value);
         const auto &params = program_.blocks[edge.target].params;
         if (edge.args.size() != params.size())

@@ -68,6 +68,8 @@ private:
             [&](const Terminator &end) {
                 for_each_use(end, check_use);
                 check_kinds(end);
+                if (end.kind == Terminator::Kind::again && !dominators.dominates(end.edges[0].target, id))
+                    fail("a way leads into the loop of b{} beside its head", end.edges[0].target.value);
             });
     }
 
@@ -257,6 +259,7 @@ private:
                 fail("there is no such block of instructions");
             break;
         case Terminator::Kind::jump:
+        case Terminator::Kind::again:
         case Terminator::Kind::none: break;
         }
     }

@@ -230,6 +230,8 @@ private:
         if (test(range_of(number)) || shown(number, block_, test))
             return true;
         const BlockId home = defined_in_[number];
+        if (program_.blocks[home].is_loop())
+            return false;
         const auto &params = program_.blocks[home].params;
         const auto at = std::ranges::find(params, number);
         if (at == params.end() || incoming_[home] == 0)

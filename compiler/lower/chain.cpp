@@ -1,5 +1,6 @@
-// Walks the links behind a base header: at most `limit` of them, unrolled. Ways that come to the same link number with
-// the same facts found meet again, so the code grows with the limit and not with the number of combinations.
+// Walks the links behind a base header: at most `limit` of them, in a loop. Where something is asked that tells one
+// link from another, unrolled: ways that come to the same link number with the same facts found meet again, so the code
+// grows with the limit and not with the number of combinations.
 #include "compiler/lower/emitter.hpp"
 
 #include <algorithm>
@@ -26,11 +27,10 @@ public:
                 e_.unit_.headers[sema::HeaderId(i)].ways[0].parent == base)
                 links_.push_back(sema::HeaderId(i));
         find_facts(known);
-        std::uint32_t longest = 0;
         for (const auto link : links_)
-            longest = std::max(longest, e_.unit_.headers[link].max_size);
+            longest_ = std::max(longest_, e_.unit_.headers[link].max_size);
         const auto &header = e_.unit_.headers[base];
-        reach_ = header.max_position + header.max_size + longest * chain_.limit;
+        reach_ = header.max_position + header.max_size + longest_ * chain_.limit;
     }
 
     void run(const Knowledge &known)
@@ -45,6 +45,8 @@ public:
         }
         const auto selector = chain_.constant ? e_.constant(*chain_.constant)
                                               : e_.field(header, header.fields[chain_.selector], entry.start);
+        if (tracked_.empty() && told_apart_.empty() && e_.mask_of(reach_))
+            return loop(entry.end, selector, known);
         level({0, entry.end, selector, {}}, known);
         while (!pending_.empty()) {
             auto next = std::move(pending_.back());
@@ -89,20 +91,53 @@ private:
         }
     }
 
+    void loop(Place first, ir::ValueId selector, const Knowledge &known)
+    {
+        const ir::ValueId start = e_.materialised(first).base;
+        const auto most = e_.constant(chain_.limit);
+        left_ = e_.program_.add_value(ir::ValueKind::number, chain_.limit);
+        Step step{.place = {e_.program_.add_value(ir::ValueKind::packet, *e_.mask_of(reach_) + longest_), 0},
+                  .selector = e_.program_.add_value(ir::ValueKind::number, e_.program_.values[selector].max)};
+        head_ = e_.new_block();
+        e_.program_.blocks[head_].params = {step.place.base, step.selector, left_};
+        e_.program_.blocks[head_].rounds = chain_.limit;
+        e_.jump({head_, {start, selector, most}});
+        e_.start(head_);
+        step.place = e_.rebased(step.place, reach_);
+        const auto is_link = e_.new_block();
+        test_selector(step, e_.to(is_link), done(step, known));
+        e_.start(is_link);
+        const auto has_room = e_.new_block();
+        e_.branch(ir::Cond::ne, left_, 0, e_.to(has_room), fail(step, known));
+        e_.start(has_room);
+        links(step, known);
+    }
+
     void level(const Step &step, const Knowledge &known)
     {
-        std::vector<Group> groups = grouped();
-        std::vector<sema::Interval> all;
-        for (const auto &group : groups)
-            all.insert(all.end(), group.selectors.begin(), group.selectors.end());
-        std::ranges::sort(all, {}, &sema::Interval::first);
-        const auto most = e_.program_.values[step.selector].max;
         const bool full = step.level == chain_.limit;
         const auto is_link = full ? ir::BlockId() : e_.new_block();
-        e_.test_intervals(step.selector, all, most, full ? fail(step, known) : e_.to(is_link), done(step, known));
+        test_selector(step, full ? fail(step, known) : e_.to(is_link), done(step, known));
         if (full)
             return;
         e_.start(is_link);
+        links(step, known);
+    }
+
+    void test_selector(const Step &step, const ir::Edge &is_link, const ir::Edge &other)
+    {
+        std::vector<sema::Interval> all;
+        for (const auto &group : grouped())
+            all.insert(all.end(), group.selectors.begin(), group.selectors.end());
+        std::ranges::sort(all, {}, &sema::Interval::first);
+        e_.test_intervals(step.selector, all, e_.program_.values[step.selector].max, is_link, other);
+    }
+
+    // The next header is a link: which, and what comes behind it.
+    void links(const Step &step, const Knowledge &known)
+    {
+        const std::vector<Group> groups = grouped();
+        const auto most = e_.program_.values[step.selector].max;
         for (std::size_t i = 0; i < groups.size(); ++i) {
             if (i + 1 == groups.size()) {
                 link(groups[i], step, known);
@@ -142,6 +177,8 @@ private:
             e_.start(holds);
         }
         step.selector = e_.field(header, header.fields[*header.then], place);
+        if (head_.valid())
+            return e_.jump({head_, {e_.materialised(end).base, step.selector, e_.binary(ir::Op::sub, left_, 1)}});
         step.place = end;
         ++step.level;
         e_.jump(to_level(step, known));
@@ -197,7 +234,7 @@ private:
         const auto chain = e_.facts_.find({Fact::Kind::chain_end, base_});
         Entry &entry = known.entry(chain);
         entry = {Truth::yes, step.place, {}, step.selector};
-        if (!tracked_.empty())
+        if (!tracked_.empty() || head_.valid())
             return e_.go(node_, known);
         const auto here = e_.block_;
         const auto meet = e_.new_block();
@@ -282,9 +319,12 @@ private:
     std::vector<sema::HeaderId> links_;
     std::vector<FactId> tracked_;
     std::map<std::uint32_t, unsigned> told_apart_; // link header, and how many of it facts ask for
+    std::uint32_t longest_ = 0;                    // of the links, in bytes
     std::uint64_t reach_ = 0;                      // no farther than this does the chain's end lie, in bytes
     std::unordered_map<std::string, ir::BlockId> blocks_;
     std::vector<Pending> pending_;
+    ir::BlockId head_; // of the loop; none: unrolled
+    ir::ValueId left_; // how many links it may still find
 };
 
 void Emitter::walk_chain(sema::HeaderId base, NodeId node, const Knowledge &known)

@@ -437,22 +437,29 @@ Place Emitter::materialised(Place place)
 
 Place Emitter::rebased(Place place, std::uint64_t reach)
 {
-    constexpr std::uint64_t widest = 0x7fff; // leaves room for what follows below MAX_PACKET_OFF
     const ir::ValueId base = materialised(place).base;
-    const auto mask = std::bit_ceil(reach + 1) - 1;
-    if (mask > widest)
+    const auto mask = mask_of(reach);
+    if (!mask)
         return {base, 0};
     ir::Inst &made = inst(ir::Op::rebase);
     made.a = base;
     made.b = packet_start_;
-    made.imm = mask;
-    return {made.result = program_.add_value(ir::ValueKind::packet, mask), 0};
+    made.imm = *mask;
+    return {made.result = program_.add_value(ir::ValueKind::packet, *mask), 0};
+}
+
+std::optional<std::uint64_t> Emitter::mask_of(std::uint64_t reach)
+{
+    constexpr std::uint64_t widest = 0x7fff; // leaves room for what follows below MAX_PACKET_OFF
+    const auto mask = std::bit_ceil(reach + 1) - 1;
+    return mask > widest ? std::nullopt : std::optional(mask);
 }
 
 void Emitter::jump(ir::Edge edge)
 {
     auto &end = program_.blocks[block_].end;
-    end.kind = ir::Terminator::Kind::jump;
+    const bool back = program_.blocks[edge.target].is_loop() && edge.target < block_;
+    end.kind = back ? ir::Terminator::Kind::again : ir::Terminator::Kind::jump;
     end.edges[0] = std::move(edge);
     end.span = span_;
 }

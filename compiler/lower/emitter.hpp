@@ -101,6 +101,8 @@ private:
     // The place as a pointer of which the kernel's verifier knows only that it lies within `reach` bytes, so that it
     // walks what follows once and not once for each way there.
     Place rebased(Place place, std::uint64_t reach);
+    // What a rebase to a reach keeps; nothing where it would keep too much.
+    [[nodiscard]] static std::optional<std::uint64_t> mask_of(std::uint64_t reach);
     Place materialised(Place place);
     void jump(ir::Edge to);
     void branch(ir::Cond cond, ir::ValueId a, std::uint64_t imm, const ir::Edge &yes, const ir::Edge &no);

@@ -66,6 +66,8 @@ private:
     void use_constant_params(BlockId id)
     {
         const Block &block = program_.blocks[id];
+        if (block.is_loop())
+            return;
         for (std::size_t i = 0; i < block.params.size() && incoming_[id].any; ++i)
             if (const auto number = incoming_[id].constants[i])
                 replacements_.replace(block.params[i], add_constant(*number, {}));

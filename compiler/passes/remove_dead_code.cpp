@@ -47,12 +47,15 @@ IdSet<ValueId> find_live(const Program &program)
 {
     IdSet<ValueId> live(program.values.size());
     const auto use = [&](ValueId value) { live.insert(value); };
+    for (const Block &block : program.blocks) // an argument of `again` stands behind the uses of its parameter
+        if (block.is_loop())
+            std::ranges::for_each(block.params, use);
     for (std::size_t i = program.blocks.size(); i-- > 0;) {
         const Block &block = program.blocks[BlockId(i)];
         for (const ValueId operand : {block.end.a, block.end.b})
             if (operand.valid())
                 use(operand);
-        for_each_edge(block.end, [&](const Edge &edge) {
+        for_each_way(block.end, [&](const Edge &edge) {
             const auto &params = program.blocks[edge.target].params;
             for (std::size_t p = 0; p < params.size(); ++p)
                 if (live.contains(params[p]))

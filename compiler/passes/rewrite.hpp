@@ -42,7 +42,7 @@ public:
     {
         apply(end.a);
         apply(end.b);
-        ir::for_each_edge(end, [&](ir::Edge &edge) {
+        ir::for_each_way(end, [&](ir::Edge &edge) {
             for (ir::ValueId &arg : edge.args)
                 apply(arg);
         });

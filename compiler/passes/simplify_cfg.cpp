@@ -52,7 +52,7 @@ void skip_jumps(Program &program)
     const auto uses = count_uses(program);
     IdSet<BlockId> skipped(program.blocks.size());
     for (std::size_t i = 0; i < program.blocks.size(); ++i)
-        if (only_jumps(program.blocks[BlockId(i)], uses))
+        if (!program.blocks[BlockId(i)].is_loop() && only_jumps(program.blocks[BlockId(i)], uses))
             skipped.insert(BlockId(i));
     for (std::size_t i = program.blocks.size(); i-- > 0;)
         for_each_edge(program.blocks[BlockId(i)].end, [&](Edge &edge) {
@@ -94,7 +94,7 @@ void drop_uniform_params(Program &program)
         const auto &params = program.blocks[id].params;
         dropped[id].resize(params.size(), false);
         for (std::size_t p = 0; p < params.size(); ++p) {
-            if (!incoming[id].values[p])
+            if (program.blocks[id].is_loop() || !incoming[id].values[p])
                 continue;
             replacements.replace(params[p], *incoming[id].values[p]);
             dropped[id][p] = true;
@@ -146,7 +146,7 @@ void remove_unreachable(Program &program)
         if (reachable.contains(BlockId(i)))
             moved[BlockId(i)] = kept.add(std::move(program.blocks[BlockId(i)]));
     for (Block &block : kept)
-        for_each_edge(block.end, [&](Edge &edge) { edge.target = moved[edge.target]; });
+        for_each_way(block.end, [&](Edge &edge) { edge.target = moved[edge.target]; });
     program.blocks = std::move(kept);
 }
 
