@@ -123,9 +123,14 @@ private:
             }
             const ValueInfo &arg = program_.values[edge.args[i]];
             const ValueInfo &param = program_.values[params[i]];
-            if (arg.kind != param.kind)
+            if (back && param.kind != ValueKind::number && param.kind != ValueKind::packet)
+                fail("a loop carries no {}", text_of(param.kind));
+            else if (arg.kind != param.kind)
                 fail("b{} takes a {} as its parameter {}, not a {}", edge.target.value, text_of(param.kind), i + 1,
                      text_of(arg.kind));
+            else if (param.kind == ValueKind::number && program_.blocks[edge.target].is_loop() && arg.max > param.max)
+                fail("the number for parameter {} of b{} may be {}, more than {}", i + 1, edge.target.value, arg.max,
+                     param.max);
             else if (param.kind == ValueKind::packet && arg.max > param.max)
                 fail("the pointer for parameter {} of b{} may be {} bytes into the packet, more than {}", i + 1,
                      edge.target.value, arg.max, param.max);

@@ -97,7 +97,7 @@ private:
         const auto most = e_.constant(chain_.limit);
         left_ = e_.program_.add_value(ir::ValueKind::number, chain_.limit);
         Step step{.place = {e_.program_.add_value(ir::ValueKind::packet, *e_.mask_of(reach_) + longest_), 0},
-                  .selector = e_.program_.add_value(ir::ValueKind::number, e_.program_.values[selector].max)};
+                  .selector = e_.program_.add_value(ir::ValueKind::number, largest_selector(selector))};
         head_ = e_.new_block();
         e_.program_.blocks[head_].params = {step.place.base, step.selector, left_};
         e_.program_.blocks[head_].rounds = chain_.limit;
@@ -111,6 +111,17 @@ private:
         e_.branch(ir::Cond::ne, left_, 0, e_.to(has_room), fail(step, known));
         e_.start(has_room);
         links(step, known);
+    }
+
+    [[nodiscard]] std::uint64_t largest_selector(ir::ValueId first) const
+    {
+        std::uint64_t out = e_.program_.values[first].max;
+        for (const auto link : links_) {
+            const sema::Header &header = e_.unit_.headers[link];
+            const auto bits = header.fields[*header.then].bits;
+            out = std::max(out, bits < 64 ? (std::uint64_t{1} << bits) - 1 : UINT64_MAX);
+        }
+        return out;
     }
 
     void level(const Step &step, const Knowledge &known)
@@ -178,7 +189,8 @@ private:
         }
         step.selector = e_.field(header, header.fields[*header.then], place);
         if (head_.valid())
-            return e_.jump({head_, {e_.materialised(end).base, step.selector, e_.binary(ir::Op::sub, left_, 1)}});
+            return e_.jump(
+                {head_, {e_.materialised(end).base, step.selector, e_.binary(ir::Op::sub, left_, 1, chain_.limit)}});
         step.place = end;
         ++step.level;
         e_.jump(to_level(step, known));

@@ -180,6 +180,14 @@ TEST_CASE("an unknown bound of a number is not written")
     CHECK(to_text(module).find("within") == std::string::npos);
 }
 
+TEST_CASE("loops read back")
+{
+    constexpr std::string_view loop = "program turns {\nb0():\n  %1 = 5\n  jump b1(%1)\nb1(%2: max 5) loop 5:\n"
+                                      "  if %2 == 0 ? b3() : b2()\nb2():\n  %3 = 1\n  %4 = sub %2, %3 within 5\n"
+                                      "  again b1(%4)\nb3():\n  return 2\n}\n";
+    CHECK(to_text(read_module(loop)) == loop);
+}
+
 TEST_CASE("what does not read says where and why")
 {
     const auto error = [](std::string_view text) {

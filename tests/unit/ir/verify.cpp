@@ -56,6 +56,48 @@ TEST_CASE("the shape of the graph")
     CHECK(findings(Module{{}, {Program{}}}).ends_with("the program has no blocks"));
 }
 
+TEST_CASE("loops")
+{
+    const std::string head = "b0(): %1 = packet_start %2 = packet_end %3 = 5 jump b1(%1, %3) ";
+    CHECK(findings(head + R"(
+        b1(%4: packet max 40, %5: max 5) loop 5: %6 = rebase %4 from %1 max 31  if %5 == 0 ? b4() : b2()
+        b2(): guard %6 + 1 <= %2 ? b3() : b4()
+        b3(): %7 = load.u8 %6 + 0  %8 = 3  %9 = and %7, %8  %10 = offset %6 + %9 max 3
+              %11 = 1  %12 = sub %5, %11 within 5  again b1(%10, %12)
+        b4(): return 2)",
+                   Stage::for_the_kernel) == "");
+    finds("b0(): jump b1() b1(): again b0()", "b0 is not the head of a loop that ends here");
+    finds(head + "b1(%4: packet max 9, %5: max 5) loop 5: again b1(%4)", "b1 takes 2 values, not 1");
+    finds(head + "b1(%4: packet max 9, %5: max 5) loop 5: %6 = 1 %7 = offset %4 + %6 max 1 again b1(%7, %5)",
+          "may be 10 bytes into the packet, more than 9");
+    finds("b0(): %1 = packet_start %2 = packet_end jump b1(%2) b1(%3: packet_end) loop 5: again b1(%3)",
+          "a loop carries no packet_end");
+    finds("b0(): %1 = 1 jump b1(%1) b1(%2: max 1) loop 5: %3 = 2 again b1(%3)",
+          "the number for parameter 1 of b1 may be 2, more than 1");
+    // What the entry's argument is guarded for, the next round's is not.
+    finds(R"(b0(): %1 = packet_start %2 = packet_end %3 = 5 guard %1 + 1 <= %2 ? b1(%1, %3) : b3()
+             b1(%4: packet max 9, %5: max 5) loop 5: %6 = load.u8 %4 + 0  if %5 == 0 ? b3() : b2()
+             b2(): %7 = 1  %8 = sub %5, %7 within 5  again b1(%4, %8)
+             b3(): return 2)",
+          "0 bytes are guarded on every path, 1 needed");
+    finds(R"(b0(): %3 = 5 if %3 == 5 ? b1(%3) : b2()
+             b1(%5: max 5) loop 5: jump b2()
+             b2(): %7 = 1  again b1(%7))",
+          "a way leads into the loop of b1 beside its head");
+    // Each round goes farther than a mask of 31 keeps.
+    finds(head + R"(
+        b1(%4: packet max 40, %5: max 5) loop 5: %6 = rebase %4 from %1 max 31  if %5 == 0 ? b3() : b2()
+        b2(): %7 = 7  %8 = offset %6 + %7 max 7  %9 = 1  %10 = sub %5, %9 within 5  again b1(%8, %10)
+        b3(): return 2)",
+          "the pointer may be 35 bytes into the packet, more than the mask keeps");
+    finds(head + R"(
+        b1(%4: packet max 40, %5: max 5) loop 5: if %5 == 0 ? b3() : b2()
+        b2(): jump b4(%4, %5)
+        b3(): jump b4(%4, %5)
+        b4(%6: packet max 40, %7: max 5): again b2())",
+          "b2 is not the head of a loop that ends here");
+}
+
 TEST_CASE("instructions have what they need")
 {
     Module module = read_blocks("b0(): %1 = 1 %2 = add %1, %1 return %2");
