@@ -95,10 +95,9 @@ TestResult run_test(const Compilation &compilation, const TestImage &test, const
     return out;
 }
 
-TestResult run_test(const Compilation &compilation, const TestImage &test)
+TestResult run_test(const Compilation &compilation, const TestImage &test, PacketContext context)
 {
     Interpreter interpreter(compilation, test.program);
-    PacketContext context;
     const TestEngine engine{
         .run = [&](const TestGroup &group) -> std::optional<TestedGroup> {
             set_up(interpreter, compilation.image(), group);

@@ -47,8 +47,9 @@ struct TestResult {
     [[nodiscard]] bool passed() const { return failures.empty(); }
 };
 
-// Runs one test in the interpreter, with maps of its own.
-[[nodiscard]] TestResult run_test(const Compilation &compilation, const TestImage &test);
+// Runs one test in the interpreter, with maps of its own. What the test says of its packets' surroundings changes
+// `context`.
+[[nodiscard]] TestResult run_test(const Compilation &compilation, const TestImage &test, PacketContext context = {});
 // Runs it by an engine.
 [[nodiscard]] TestResult run_test(const Compilation &compilation, const TestImage &test, const TestEngine &engine);
 
