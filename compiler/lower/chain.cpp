@@ -295,6 +295,8 @@ private:
             group.selectors.insert(group.selectors.end(), intervals.begin(), intervals.end());
             std::ranges::sort(group.selectors, {}, &sema::Interval::first);
         }
+        // The last needs no test, so that is the one whose test is the longest.
+        std::ranges::stable_sort(out, {}, [](const Group &group) { return group.selectors.size(); });
         return out;
     }
 

@@ -1,6 +1,7 @@
 //   guard %1 + 14 ? b1 : out            guard %1 + 42 ? b1 : out
 //   b1: … guard %1 + 34 ? b2 : out  →   b1: … jump b2
 //   b2: … guard %1 + 42 ? b3 : out      b2: … jump b3
+// Other tests that lead out to the same may stand in between.
 #include "compiler/ir/facts.hpp"
 #include "compiler/ir/traits.hpp"
 #include "compiler/passes/passes.hpp"
@@ -31,14 +32,37 @@ void decide_known(Program &program)
     });
 }
 
-// Whether the second guard may be asked in place of the first: where it fails, nothing has happened that the first
-// would not have seen fail, too.
-bool can_widen(const Block &first, const Block &second)
+bool same(const Edge &a, const Edge &b) { return a.target == b.target && a.args == b.args; }
+
+// The edge that a block takes where the way out is `out`; none: it has another.
+const Edge *way_on(const Block &block, const Edge &out)
 {
-    return first.end.a == second.end.a && first.end.imm <= second.end.imm &&
-           first.end.edges[1].target == second.end.edges[1].target &&
-           first.end.edges[1].args == second.end.edges[1].args && second.params.empty() &&
-           std::ranges::all_of(second.insts, [](const Inst &inst) { return is_droppable(inst.op); });
+    if (block.end.kind == Terminator::Kind::jump)
+        return &block.end.edges[0];
+    if (!has_two_edges(block.end))
+        return nullptr;
+    if (same(block.end.edges[1], out))
+        return &block.end.edges[0];
+    return same(block.end.edges[0], out) ? &block.end.edges[1] : nullptr;
+}
+
+// The next guard of the same pointer behind the one that ends `first`, where each test in between leads out as that one
+// does and nothing happens: then it does not matter which of them fails first.
+Block *next_guard(Program &program, const Block &first, const IdVector<BlockId, std::uint32_t> &incoming)
+{
+    const Edge &out = first.end.edges[1];
+    const Edge *on = &first.end.edges[0];
+    while (on != nullptr) {
+        Block &block = program.blocks[on->target];
+        const bool quiet = incoming[on->target] == 1 && block.params.empty() &&
+                           std::ranges::all_of(block.insts, [](const Inst &inst) { return is_droppable(inst.op); });
+        if (!quiet)
+            return nullptr;
+        if (is_guard(block) && block.end.a == first.end.a && same(block.end.edges[1], out))
+            return &block;
+        on = way_on(block, out);
+    }
+    return nullptr;
 }
 
 // From the last block on: a chain of guards collapses into its first.
@@ -49,12 +73,11 @@ void widen(Program &program)
         Block &first = program.blocks[BlockId(i)];
         if (!is_guard(first))
             continue;
-        const BlockId next = first.end.edges[0].target;
-        Block &second = program.blocks[next];
-        if (incoming[next] != 1 || !is_guard(second) || !can_widen(first, second))
+        Block *const second = next_guard(program, first, incoming);
+        if (second == nullptr || first.end.imm > second->end.imm)
             continue;
-        first.end.imm = second.end.imm;
-        decide(second.end, 0);
+        first.end.imm = second->end.imm;
+        decide(second->end, 0);
     }
 }
 

@@ -207,6 +207,16 @@ TEST_CASE("merge_guards")
                b2(): jump b3()
                b3(): %4 = load.u8 %1 + 41 return %4
                b4(): return 2)");
+    // Over tests that lead out as the guards do, either way round.
+    becomes(pass,
+            R"(b0(): %1 = packet_start %2 = packet_end guard %1 + 14 <= %2 ? b1() : b5()
+               b1(): %3 = load.u8 %1 + 0 if %3 == 1 ? b2() : b5()
+               b2(): %4 = load.u8 %1 + 1 if %4 == 1 ? b5() : b3()
+               b3(): guard %1 + 34 <= %2 ? b4() : b5() b4(): return 1 b5(): return 2)",
+            R"(b0(): %1 = packet_start %2 = packet_end guard %1 + 34 <= %2 ? b1() : b5()
+               b1(): %3 = load.u8 %1 + 0 if %3 == 1 ? b2() : b5()
+               b2(): %4 = load.u8 %1 + 1 if %4 == 1 ? b5() : b3()
+               b3(): jump b4() b4(): return 1 b5(): return 2)");
     // One that has been asked already, also where paths met, and one that cannot succeed.
     becomes(pass,
             R"(b0(): %1 = packet_start %2 = packet_end %3 = ctx rx_queue if %3 == 0 ? b1() : b2()
@@ -234,9 +244,9 @@ TEST_CASE("merge_guards")
                b1(): guard %1 + 34 <= %2 ? b2() : b3(%4) b2(): return 1 b3(%5): return %5)");
     stays(pass, R"(b0(): %1 = packet_start %2 = packet_end %3 = packet_start guard %1 + 14 <= %2 ? b1() : b3()
                b1(): guard %3 + 34 <= %2 ? b2() : b3() b2(): return 1 b3(): return 2)");
-    stays(pass, R"(b0(): %1 = packet_start %2 = packet_end guard %1 + 14 <= %2 ? b1() : b4()
+    stays(pass, R"(b0(): %1 = packet_start %2 = packet_end guard %1 + 14 <= %2 ? b1() : b5()
                b1(): %3 = load.u8 %1 + 0 if %3 == 1 ? b2() : b4()
-               b2(): guard %1 + 34 <= %2 ? b3() : b4() b3(): return 1 b4(): return 2)");
+               b2(): guard %1 + 34 <= %2 ? b3() : b5() b3(): return 1 b4(): return 3 b5(): return 2)");
     stays(pass, R"(slot $0 : 4 b0(): %1 = packet_start %2 = packet_end %3 = 1 store.le32 $0 + 0, %3
                guard %1 + 14 <= %2 ? b1() : b3()
                b1(): %4 = lookup @last[$0] guard %1 + 34 <= %2 ? b2() : b3() b2(): return 1 b3(): return 2)");
@@ -324,12 +334,11 @@ TEST_CASE("the whole list on the program that the project began with")
         b9(): return 2)");
     passes::optimize(module, passes::Checks::on);
     CHECK(text(module) == text(read(R"(
-        b0(): %1 = packet_start %2 = packet_end guard %1 + 14 <= %2 ? b1() : b7()
-        b1(): %3 = load.le16 %1 + 12 if %3 == 8 ? b2() : b7()
-        b2(): guard %1 + 34 <= %2 ? b3() : b7()
-        b3(): %4 = load.u8 %1 + 23 if %4 == 17 ? b4() : b5()
-        b4(): %5 = ctx rx_queue %6 = redirect @xsks[%5] else 2 return %6
-        b5(): %7 = load.u8 %1 + 23 if %7 == 6 ? b6() : b7()
-        b6(): return 1
-        b7(): return 2)")));
+        b0(): %1 = packet_start %2 = packet_end guard %1 + 34 <= %2 ? b1() : b6()
+        b1(): %3 = load.le16 %1 + 12 if %3 == 8 ? b2() : b6()
+        b2(): %4 = load.u8 %1 + 23 if %4 == 17 ? b3() : b4()
+        b3(): %5 = ctx rx_queue %6 = redirect @xsks[%5] else 2 return %6
+        b4(): %7 = load.u8 %1 + 23 if %7 == 6 ? b5() : b6()
+        b5(): return 1
+        b6(): return 2)")));
 }
