@@ -13,8 +13,10 @@
 #include "compiler/state.hpp"
 #include "grammar/dump.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
+#include <set>
 #include <utility>
 
 namespace xdpf {
@@ -106,30 +108,62 @@ void analyze(Compilation::State &state, const CompileOptions &options)
         state.diagnostics.report(Kind::nothing_to_compile, {}, state.unit.name).suggest("match udp -> xsk");
 }
 
+bool says_the_same(const Diagnostic &one, const Diagnostic &other)
+{
+    const auto same = [](const Note &a, const Note &b) { return a.span == b.span && a.text == b.text; };
+    return one.kind == other.kind && one.span == other.span && one.message == other.message &&
+           std::ranges::equal(one.notes, other.notes, same);
+}
+
+// By place, whatever found them, each once, and once what is to import; what has no place comes last.
+void put_in_order(Diagnostics &diagnostics)
+{
+    auto all = diagnostics.all();
+    std::ranges::stable_sort(all, {},
+                             [](const Diagnostic &one) { return std::pair(one.span.file.value, one.span.begin); });
+    const auto repeated = std::ranges::unique(all, says_the_same);
+    all.erase(repeated.begin(), repeated.end());
+    Diagnostics ordered;
+    std::set<std::string> known;
+    for (auto &one : all) {
+        const bool about_import = one.kind == Kind::import_missing || one.help.starts_with("import \"");
+        if (about_import && !known.insert(one.help).second)
+            one.help.clear();
+        ordered.add(std::move(one));
+    }
+    diagnostics = std::move(ordered);
+}
+
+void build(Compilation::State &state, const CompileOptions &options)
+{
+    analyze(state, options);
+    assemble(state);
+    if (state.diagnostics.has_errors())
+        return;
+    state.module = lower(state.unit, state.diagnostics);
+    check_gotos(state.unit, state.module, state.diagnostics);
+    if (state.diagnostics.has_errors())
+        return;
+    if (options.optimize)
+        passes::optimize(state.module);
+    generate(state);
+    Image &image = state.image;
+    image.name = state.unit.name;
+    image.license = state.unit.license;
+    image.maps.assign(state.unit.maps.begin(), state.unit.maps.end());
+    image.records = state.unit.records;
+    image.parameters = state.unit.parameters;
+    image.params = state.unit.params;
+    image.program_table = state.unit.program_table;
+    image.tests = state.unit.tests;
+    if (!state.diagnostics.has_errors())
+        image.elf = write_object(image);
+}
+
 Compilation finish(std::unique_ptr<Compilation::State> state, const CompileOptions &options)
 {
-    analyze(*state, options);
-    assemble(*state);
-    if (state->diagnostics.has_errors())
-        return Compilation(std::move(state));
-    state->module = lower(state->unit, state->diagnostics);
-    check_gotos(state->unit, state->module, state->diagnostics);
-    if (state->diagnostics.has_errors())
-        return Compilation(std::move(state));
-    if (options.optimize)
-        passes::optimize(state->module);
-    generate(*state);
-    Image &image = state->image;
-    image.name = state->unit.name;
-    image.license = state->unit.license;
-    image.maps.assign(state->unit.maps.begin(), state->unit.maps.end());
-    image.records = state->unit.records;
-    image.parameters = state->unit.parameters;
-    image.params = state->unit.params;
-    image.program_table = state->unit.program_table;
-    image.tests = state->unit.tests;
-    if (!state->diagnostics.has_errors())
-        image.elf = write_object(image);
+    build(*state, options);
+    put_in_order(state->diagnostics);
     return Compilation(std::move(state));
 }
 

@@ -325,7 +325,7 @@ struct Param {
     Name name;
     Type type;
     ExprId value;
-    std::optional<ExprId> bounds; // a Set or a Range
+    std::optional<ExprId> bounds; // a Set, a Range, or what names one
 };
 
 // def from_lan = ipv4.src in 10.0.0.0/8; def punish(k) = { count hits[k]; drop }

@@ -17,7 +17,6 @@ constexpr LiteralToken literal{};
 constexpr Punctuation opening_value{"(", "an expression"};
 constexpr Punctuation opening_set{"{", "a set"};
 constexpr Punctuation slice_colon{":", {}};
-constexpr Punctuation range_dots{"..", "'..'"};
 constexpr Punctuation target_arrow{"->", {}};
 constexpr Punctuation unicode_target_arrow{lexis::unicode_arrow, {}};
 constexpr Contextual<lookahead::is_quote> pcap_word{"pcap", {}};
@@ -77,11 +76,6 @@ struct Filter {
     Span span;
 };
 
-struct Bounds {
-    ast::ExprId first;
-    ast::ExprId last;
-};
-
 const x3::rule<struct whole_id, ast::ExprId> whole = "expression";
 const x3::rule<struct bit_or_id, ast::ExprId> bit_or = "bit_or";
 const x3::rule<struct postfix_id, ast::ExprId> postfix = "postfix";
@@ -98,7 +92,6 @@ const x3::rule<struct target_id, ast::ExprId> target = "target";
 const x3::rule<struct braced_id, Braced> braced = "braced";
 const x3::rule<struct set_id, ast::ExprId> set_literal = "set";
 const x3::rule<struct value_id, ast::ExprId> value = "value";
-const x3::rule<struct range_id, Bounds> range = "range";
 const x3::rule<struct bounds_id, ast::ExprId> bounds = "bounds";
 
 // Adds a node that spans from `begin` on; a tree grown too high ends the reading.
@@ -174,12 +167,6 @@ constexpr auto check_rate = [](auto &ctx) {
         std::ranges::find(units, unit->text) != units.end())
         state.reject(rate.span, "a number of packets per second", "a rate is written 1000/s");
 };
-constexpr auto add_range = [](auto &ctx) {
-    const Bounds &it = x3::_attr(ctx);
-    const auto &expressions = state_of(ctx).expressions;
-    const Span span = join(expressions.span(it.first), expressions.span(it.last));
-    x3::_val(ctx) = add(ctx, span, ast::Range{it.first, it.last});
-};
 
 const auto unary = prefixed(postfix, unary_table);
 const auto product = chain(unary, product_table);
@@ -225,11 +212,10 @@ const auto braced_def = spanned[opening_set > -(element[append_element] % comma)
 const auto set_literal_def = braced[add_node(&Braced::set)];
 
 const auto value_def = set_literal[pass_on] | ranged(whole, bit_or)[pass_on];
-const auto range_def = bit_or[set(&Bounds::first)] > range_dots > bit_or[set(&Bounds::last)];
-const auto bounds_def = set_literal[pass_on] | range[add_range];
+const auto bounds_def = set_literal[pass_on] | ranged(bit_or, bit_or)[pass_on];
 
 BOOST_SPIRIT_DEFINE(whole, bit_or, postfix, primary, named, filter, limit, parenthesised, subscript, arguments,
-                    argument, element, target, braced, set_literal, value, range, bounds)
+                    argument, element, target, braced, set_literal, value, bounds)
 
 } // namespace
 

@@ -38,11 +38,33 @@ void Emitter::emit_step(NodeId id, Knowledge &known)
     emit_sample(std::get<sema::Sample>(step.node), next);
 }
 
+namespace {
+
+// ": match ipv4 or ipv6 { … }", of the first header that the key reads.
+std::string match_for(const sema::Unit &unit, const std::vector<sema::ExprId> &key)
+{
+    for (const auto id : key) {
+        std::vector<sema::ExprId> fields{id};
+        if (const auto *either = std::get_if<sema::Either>(&unit.exprs[id].node))
+            fields = either->alternatives;
+        std::vector<std::string> names;
+        for (const auto one : fields)
+            if (const auto *field = std::get_if<sema::FieldValue>(&unit.exprs[one].node))
+                names.push_back(unit.headers[field->header.header].name);
+        if (!names.empty())
+            return fmt::format(": match {} {{ … }}", fmt::join(names, " or "));
+    }
+    return {};
+}
+
+} // namespace
+
 void Emitter::warn_absent(const sema::Step &step)
 {
     if (const auto *count = std::get_if<sema::Count>(&step.node))
         diagnostics_.report(Kind::absent_key, unit_.exprs[count->key.front()].span, unit_.maps[count->map].name)
-            .suggest("put the rule under a match of the header that holds the key");
+            .suggest(fmt::format("put the rule under a match of the header that holds the key{}",
+                                 match_for(unit_, count->key)));
     else
         diagnostics_.report(Kind::absent_operand, step.span)
             .suggest("put the rule under a match of the header that it reads");

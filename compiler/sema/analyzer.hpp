@@ -17,6 +17,7 @@
 #include "grammar/ast.hpp"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -43,6 +44,7 @@ struct LetScope {
     ValueType type = ValueType::number;
     std::uint32_t bits = 64;
     const LetScope *outer = nullptr;
+    bool broken = false; // an error was reported: those who use it say nothing more
 };
 
 // Where an expression stands: whose names it sees.
@@ -134,6 +136,8 @@ private:
     // declare.cpp
     void declare_all();
     bool declare(const ast::Name &name, Symbol symbol);
+    bool may_be_local(const ast::Name &name);
+    void check_parameters(const ast::Def &def);
     [[nodiscard]] bool is_stdlib(FileId file) const;
     [[nodiscard]] Symbol *find(std::string_view name);
     // Its declaration has syntax errors, which have been reported: what is missing of it is no news.
@@ -198,10 +202,11 @@ private:
     // expressions.cpp
     std::optional<ExprId> value(ast::ExprId id, const Scope &scope);
     std::optional<ExprId> identifier_value(const ast::Identifier &node, Span span, const Scope &scope);
+    void report_unknown_name(const std::string &name, Span span, const Scope &scope);
     std::optional<std::optional<ExprId>> surroundings(std::string_view name, Span span);
     std::optional<ExprId> constant_value(const std::string &name, ConstSymbol &constant, Span span);
     std::optional<ExprId> member_value(ast::ExprId id, const Scope &scope);
-    std::optional<ExprId> slice_value(const ast::Expr &expr, const Scope &scope);
+    std::optional<ExprId> slice_value(ast::ExprId id, const Scope &scope);
     std::optional<ExprId> binary_value(const ast::Binary &node, Span span, const Scope &scope);
     std::optional<ExprId> unary_value(const ast::Unary &node, Span span, const Scope &scope);
     std::optional<ExprId> number_value(ast::ExprId id, const Scope &scope);
@@ -223,7 +228,7 @@ private:
     [[nodiscard]] std::string describe(ExprId id) const;
 
     [[nodiscard]] bool names_map(ast::ExprId id, const Scope &scope);
-    [[nodiscard]] bool reads_map(ast::ExprId id, const Scope &scope);
+    [[nodiscard]] bool is_entry(ast::ExprId id, const Scope &scope);
 
     // defs.cpp
     std::pair<ast::ExprId, const Scope *> unbound(ast::ExprId id, const Scope &scope) const;
@@ -236,16 +241,20 @@ private:
     template <class F> bool expand(const DefSymbol &def, const DefUse &use, const Scope &scope, F body);
     bool may_expand(const DefSymbol &def, const DefUse &use, const Scope &scope);
     [[nodiscard]] const DefSymbol *def_named(std::string_view name);
+    using Parts = std::vector<std::pair<ast::ExprId, const Scope *>>;
+    void with_parts(ast::ExprId id, const Scope &scope, const std::function<void(const Parts &)> &body);
     std::optional<DefUse> use_of_def(ast::ExprId id, const Scope &scope);
     std::optional<ExprId> def_value(const DefUse &use, const Scope &scope);
     std::optional<PredId> def_predicate(const DefUse &use, const Scope &scope);
     std::optional<SetValue> def_set(const DefUse &use, const Scope &scope);
+    bool def_action(const DefUse &use, const Scope &scope, Action &out);
     bool use_action(const ast::Use &node, Span span, const Scope &scope, Action &out);
     void check_defs();
 
     // functions.cpp
     std::optional<ExprId> call_value(const ast::Call &call, Span span, const Scope &scope);
     std::optional<ExprId> hash_value(const ast::Call &call, Span span, const Scope &scope);
+    std::optional<ExprId> hashed(ast::ExprId id, const Scope &scope);
     std::optional<ExprId> weighted_value(const ast::Call &call, Span span, const Scope &scope);
     std::optional<PredId> one_in(const ast::Call &call, Span span, const Scope &scope);
     std::optional<PredId> exceeds(const ast::Exceeds &node, Span span, const Scope &scope);
@@ -301,7 +310,15 @@ private:
     // The values of a key as written: m[a, b], m[(a, b)]; checked against the map.
     std::optional<std::vector<ExprId>> key_of(MapId map, const std::vector<ast::ExprId> &written, Span span,
                                               const Scope &scope);
-    std::optional<ExprId> map_value(const ast::Expr &expr, const Scope &scope);
+    std::optional<std::vector<ExprId>> stored(const Parts &parts, std::span<const LayoutField> fields,
+                                              const std::string &what, Span declared, Span span);
+    struct Entry {
+        MapId map;
+        std::vector<ExprId> key;
+    };
+    std::optional<Entry> entry(ast::ExprId id, const Scope &scope);
+    std::optional<ExprId> map_value(ast::ExprId id, const Scope &scope);
+    [[nodiscard]] bool broken(MapId map) const { return unit_.maps[map].max_entries == 0; } // its declaration
     bool set_map_attributes(MapSpec &spec, const ast::File &file, const ast::Map &decl);
     bool takes_flags(MapKind kind, std::uint64_t flags, Span span);
     enum class EntryUse : std::uint8_t { read, write, both };
@@ -346,7 +363,10 @@ private:
     bool step(const ast::Action &ast, const Scope &scope, Action &out);
     bool count(const ast::Count &node, Span span, const Scope &scope, Action &out);
     bool assign(const ast::Assign &node, Span span, const Scope &scope, Action &out);
+    void report_not_assignable(ast::ExprId target, ast::ExprId base, const Scope &scope);
     bool assign_fields(const ast::Set &set, MapId map, Span span, const Scope &scope, Assign &out);
+    bool assign_parts(ast::ExprId written, Span target, const Scope &scope, Assign &out);
+    std::optional<std::vector<ExprId>> named_parts(const ast::Set &set, MapId map, Span span, const Scope &scope);
     bool erase(const ast::Delete &node, Span span, const Scope &scope, Action &out);
     bool add_to(const ast::AddTo &node, Span span, const Scope &scope, Action &out);
     bool let(const ast::Let &node, Span span, const Scope &scope, Action &out);
@@ -368,6 +388,9 @@ private:
     bool even_between(HeaderId outer, HeaderId inner) const;
     [[nodiscard]] bool stands_behind(HeaderId inner, HeaderId outer) const;
     [[nodiscard]] bool lies_in(HeaderId item, HeaderId container) const;
+    [[nodiscard]] std::string headers_of(ExprId field) const;
+    [[nodiscard]] std::string likely_field(HeaderId header, ast::ExprId written, const Scope &scope) const;
+    bool check_arguments(const ast::Layer &layer, HeaderId header, const Scope &scope);
     bool written_arguments(const ast::Layer &layer, HeaderId header, const Scope &scope,
                            std::vector<std::pair<std::size_t, ExprId>> &out);
     [[nodiscard]] std::optional<std::uint64_t> selector_of(PredId condition) const;

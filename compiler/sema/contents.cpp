@@ -99,7 +99,8 @@ std::optional<std::vector<std::byte>> Analyzer::key_bytes(MapId map, const std::
         parts = tuple->elements;
     if (parts.size() != fields.size()) {
         diagnostics_
-            .report(Kind::key_count, span, spec.name, counted(fields.size(), "value"), std::to_string(parts.size()))
+            .report(Kind::key_count, span, fmt::format("a key of '{}'", spec.name), counted(fields.size(), "value"),
+                    std::to_string(parts.size()))
             .note(spec.span, "declared here");
         return std::nullopt;
     }

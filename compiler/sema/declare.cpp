@@ -38,6 +38,33 @@ bool Analyzer::declare(const ast::Name &name, Symbol symbol)
     return added;
 }
 
+// A name that is seen in a part of the file hides none that is seen everywhere.
+bool Analyzer::may_be_local(const ast::Name &name)
+{
+    if (std::ranges::find(reserved, name.text) != reserved.end()) {
+        diagnostics_.report(Kind::reserved_name, name.span, name.text);
+        return false;
+    }
+    const Symbol *known = find(name.text);
+    if (known == nullptr || (std::holds_alternative<DefSymbol>(known->what) && is_stdlib(known->span.file)))
+        return true;
+    diagnostics_.report(Kind::redefined, name.span, name.text).note(known->span, "first here");
+    return false;
+}
+
+void Analyzer::check_parameters(const ast::Def &def)
+{
+    for (std::size_t i = 0; i < def.parameters.size(); ++i) {
+        const ast::Name &name = def.parameters[i];
+        const auto end = def.parameters.begin() + static_cast<std::ptrdiff_t>(i);
+        const auto first = std::ranges::find(def.parameters.begin(), end, name.text, &ast::Name::text);
+        if (first != end)
+            diagnostics_.report(Kind::redefined, name.span, name.text).note(first->span, "first here");
+        else
+            (void)may_be_local(name);
+    }
+}
+
 void Analyzer::declare_all()
 {
     for (const auto &module : modules_.files) {
@@ -65,6 +92,10 @@ void Analyzer::declare_all()
             }
         }
     }
+    for (const auto &module : modules_.files)
+        for (const auto &decl : module->ast.decls)
+            if (const auto *def = std::get_if<ast::Def>(&decl.node); def != nullptr && !is_stdlib(def->name.span.file))
+                check_parameters(*def);
 }
 
 Symbol *Analyzer::find(std::string_view name)

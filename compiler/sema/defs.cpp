@@ -43,13 +43,18 @@ const DefSymbol *Analyzer::def_named(std::string_view name)
     return symbol != nullptr ? std::get_if<DefSymbol>(&symbol->what) : nullptr;
 }
 
-// Whether the expression is the use of a definition: its name, alone or with arguments.
+// Whether the expression is the use of a definition: its name, alone or with arguments. What `let` names hides one of
+// the standard library.
 std::optional<Analyzer::DefUse> Analyzer::use_of_def(ast::ExprId id, const Scope &scope)
 {
     static const std::vector<ast::Argument> none;
     const ast::Expr &expr = scope[id];
-    if (const auto *name = std::get_if<ast::Identifier>(&expr.node); name != nullptr && def_named(name->text))
+    if (const auto *name = std::get_if<ast::Identifier>(&expr.node); name != nullptr && def_named(name->text)) {
+        for (const LetScope *let = scope.lets; let != nullptr; let = let->outer)
+            if (let->name == name->text)
+                return std::nullopt;
         return DefUse{name->text, expr.span, &none};
+    }
     if (const auto *call = std::get_if<ast::Call>(&expr.node); call != nullptr && def_named(call->callee.text))
         return DefUse{call->callee.text, expr.span, &call->arguments};
     return std::nullopt;
@@ -96,6 +101,26 @@ template <class F> bool Analyzer::expand(const DefSymbol &def, const DefUse &use
     body(inside);
     diagnostics_.settle(before, use.span, fmt::format("in this use of '{}'", use.name));
     return true;
+}
+
+// Calls body with the values of a tuple, or with the one value that this is. Definitions are expanded around the call.
+void Analyzer::with_parts(ast::ExprId written, const Scope &outer, const std::function<void(const Parts &)> &body)
+{
+    const auto [id, where] = unbound(written, outer);
+    if (const auto use = use_of_def(id, *where)) {
+        const DefSymbol def = *def_named(use->name);
+        if (const auto *inner = std::get_if<ast::ExprId>(&def.decl->body)) {
+            expand(def, *use, *where, [&](const Scope &inside) { with_parts(*inner, inside, body); });
+            return;
+        }
+    }
+    Parts parts;
+    if (const auto *tuple = std::get_if<ast::Tuple>(&(*where)[id].node))
+        for (const auto element : tuple->elements)
+            parts.emplace_back(element, where);
+    else
+        parts.emplace_back(id, where);
+    body(parts);
 }
 
 std::optional<ExprId> Analyzer::def_value(const DefUse &use, const Scope &scope)
@@ -151,15 +176,52 @@ bool Analyzer::use_action(const ast::Use &node, Span span, const Scope &scope, A
             .suggest(did_you_mean(node.callee.text, actions));
         return false;
     }
-    const DefSymbol def = *symbol;
+    return def_action({node.callee.text, span, &node.arguments}, scope, out);
+}
+
+// def leave = { count hits[1]; drop }, or def bye = leave
+bool Analyzer::def_action(const DefUse &use, const Scope &scope, Action &out)
+{
+    const DefSymbol def = *def_named(use.name);
     bool good = false;
-    expand(def, {node.callee.text, span, &node.arguments}, scope, [&](const Scope &inside) {
+    expand(def, use, scope, [&](const Scope &inside) {
         if (const auto *body = std::get_if<ast::ActionId>(&def.decl->body))
             good = action(*body, inside, out);
+        else if (const auto other = use_of_def(std::get<ast::ExprId>(def.decl->body), inside))
+            good = def_action(*other, inside, out);
         else
-            diagnostics_.report(Kind::def_misused, span, node.callee.text, "a condition or a value", "an action");
+            diagnostics_.report(Kind::def_misused, use.span, use.name, "a condition or a value", "an action");
     });
     return good;
+}
+
+// m[key], or the use of a definition that stands for it: is_entry() says whether it is either.
+std::optional<Analyzer::Entry> Analyzer::entry(ast::ExprId written, const Scope &outer)
+{
+    const auto [id, where] = unbound(written, outer);
+    const Scope &scope = *where;
+    std::optional<Entry> out;
+    if (const auto use = use_of_def(id, scope)) {
+        const DefSymbol def = *def_named(use->name);
+        expand(def, *use, scope,
+               [&](const Scope &inside) { out = entry(std::get<ast::ExprId>(def.decl->body), inside); });
+        return out;
+    }
+    const auto &index = std::get<ast::Index>(scope[id].node);
+    const MapId map = std::get<MapId>(find(std::get<ast::Identifier>(scope[index.base].node).text)->what);
+    if (broken(map))
+        return std::nullopt;
+    const MapSpec &spec = unit_.maps[map];
+    if (has(spec.kind, map_trait::redirect | map_trait::keyless | map_trait::ring)) {
+        diagnostics_
+            .report(Kind::map_misused, scope[index.base].span, spec.name,
+                    fmt::format("a map of kind {}", name_of(spec.kind)), "a map that holds values under keys")
+            .note(spec.span, "declared here");
+        return std::nullopt;
+    }
+    if (auto key = key_of(map, index.indices, scope[id].span, scope))
+        out = Entry{map, std::move(*key)};
+    return out;
 }
 
 } // namespace xdpf::sema

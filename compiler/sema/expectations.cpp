@@ -305,6 +305,8 @@ std::optional<TestBuilder::EntryWritten> TestBuilder::entry_written(ast::ExprId 
 
 bool TestBuilder::expect_entry(const EntryWritten &written, Span span)
 {
+    if (a_.broken(written.map))
+        return false;
     const MapSpec spec = a_.unit_.maps[written.map];
     const bool bloom = spec.kind == MapKind::bloom_filter;
     if (has(spec.kind, map_trait::redirect | map_trait::programs | map_trait::ring) ||

@@ -129,7 +129,7 @@ std::optional<ExprId> Analyzer::value(ast::ExprId written, const Scope &outer)
     if (std::holds_alternative<ast::Member>(expr.node))
         return member_value(id, scope);
     if (std::holds_alternative<ast::Slice>(expr.node) || std::holds_alternative<ast::Index>(expr.node))
-        return slice_value(expr, scope);
+        return slice_value(id, scope);
     if (const auto *unary = std::get_if<ast::Unary>(&expr.node))
         return unary_value(*unary, expr.span, scope);
     if (const auto *binary = std::get_if<ast::Binary>(&expr.node))
@@ -158,15 +158,15 @@ std::optional<ExprId> Analyzer::identifier_value(const ast::Identifier &node, Sp
             return field_value({scope.self}, node.text, span, span);
     for (const LetScope *let = scope.lets; let != nullptr; let = let->outer)
         if (let->name == node.text)
-            return add(Expr{let->type, let->bits, LetValue{let->let}, span});
+            return let->broken ? std::nullopt
+                               : std::optional(add(Expr{let->type, let->bits, LetValue{let->let}, span}));
     if (const auto outside = surroundings(node.text, span))
         return *outside;
     Symbol *symbol = find(node.text);
     if (symbol == nullptr && damaged(node.text))
         return std::nullopt;
     if (symbol == nullptr) {
-        auto candidates = scope.self.valid() ? field_names(scope.self) : names();
-        diagnostics_.report(Kind::unknown_name, span, node.text).suggest(did_you_mean(node.text, candidates));
+        report_unknown_name(node.text, span, scope);
         return std::nullopt;
     }
     if (auto *constant = std::get_if<ConstSymbol>(&symbol->what)) {
@@ -185,6 +185,32 @@ std::optional<ExprId> Analyzer::identifier_value(const ast::Identifier &node, Sp
             report.suggest(fmt::format("name one of its fields, e.g. {}.{}", node.text, fields.front().name));
     }
     return std::nullopt;
+}
+
+void Analyzer::report_unknown_name(const std::string &name, Span span, const Scope &scope)
+{
+    struct Function {
+        std::string_view name;
+        std::string_view example;
+    };
+    static constexpr std::array functions{
+        Function{"hash", "hash(ipv4.src, ipv4.dst)"}, Function{"weighted", "weighted(hash(ipv4.src), 3, 1)"},
+        Function{"one_in", "one_in(1000)"}, Function{"exceeds", "exceeds(1000/s per ipv4.src)"}};
+    if (const auto *function = std::ranges::find(functions, name, &Function::name); function != functions.end()) {
+        diagnostics_.report(Kind::argument_count, span, name, "one argument or more", "none")
+            .suggest(std::string(function->example));
+        return;
+    }
+    if (name == "packet" || name == "payload") {
+        diagnostics_.report(Kind::not_a_value, span, name == "packet" ? "the packet" : "a payload")
+            .suggest("say which bytes of it: packet[12:2], udp.payload[0:4]");
+        return;
+    }
+    auto &report = diagnostics_.report(Kind::unknown_name, span, name);
+    if (const auto module = stdlib_module_of(name); !module.empty())
+        report.suggest(fmt::format("import \"{}\"", module));
+    else
+        report.suggest(did_you_mean(name, scope.self.valid() ? field_names(scope.self) : names()));
 }
 
 // What is not in the packet. The outer optional: the name is one of these.

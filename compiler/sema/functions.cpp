@@ -11,12 +11,6 @@ constexpr std::uint64_t second = 1'000'000'000; // ns
 constexpr std::size_t most_weights = 64;
 constexpr std::uint32_t buckets = 65'536; // of a rate limit per key
 
-std::vector<ast::ExprId> elements_of(const ast::File &file, ast::ExprId id)
-{
-    const auto *tuple = std::get_if<ast::Tuple>(&file.exprs[id].node);
-    return tuple != nullptr ? tuple->elements : std::vector{id};
-}
-
 } // namespace
 
 std::optional<ExprId> Analyzer::call_value(const ast::Call &call, Span span, const Scope &scope)
@@ -49,22 +43,29 @@ std::optional<ExprId> Analyzer::hash_value(const ast::Call &call, Span span, con
         return std::nullopt;
     }
     for (const auto &argument : call.arguments) {
-        const auto [id, where] = unbound(argument.value, scope);
-        for (const auto part : elements_of(*where->file, id)) {
-            const auto one = value(part, *where);
-            if (!one)
-                return std::nullopt;
-            const Expr &typed = unit_.exprs[*one];
-            if (typed.type == ValueType::bytes) {
-                diagnostics_
-                    .report(Kind::bad_argument, typed.span, "hash", "it takes numbers and addresses, no raw bytes")
-                    .suggest("slices of up to 8 bytes are numbers: udp.payload[0:8]");
-                return std::nullopt;
-            }
-            out.values.push_back(*one);
-        }
+        bool good = false;
+        with_parts(argument.value, scope, [&](const Parts &parts) {
+            good = std::ranges::all_of(parts, [&](const auto &part) {
+                const auto one = hashed(part.first, *part.second);
+                out.values.push_back(one.value_or(ExprId()));
+                return one.has_value();
+            });
+        });
+        if (!good)
+            return std::nullopt;
     }
     return add(Expr{ValueType::number, 32, std::move(out), span});
+}
+
+std::optional<ExprId> Analyzer::hashed(ast::ExprId id, const Scope &scope)
+{
+    const auto one = value(id, scope);
+    if (!one || unit_.exprs[*one].type != ValueType::bytes)
+        return one;
+    diagnostics_
+        .report(Kind::bad_argument, unit_.exprs[*one].span, "hash", "it takes numbers and addresses, no raw bytes")
+        .suggest("slices of up to 8 bytes are numbers: udp.payload[0:8]");
+    return std::nullopt;
 }
 
 std::optional<ExprId> Analyzer::weighted_value(const ast::Call &call, Span span, const Scope &scope)
@@ -166,15 +167,18 @@ std::optional<PredId> Analyzer::exceeds(const ast::Exceeds &node, Span span, con
     MapSpec spec{.name = fmt::format("rate_{}", unit_.maps.size()), .span = span};
     spec.value = {"", 8, {{"", FieldFormat::number, 0, 8, false}}};
     if (node.per) {
-        const auto [id, where] = unbound(*node.per, scope);
         spec.kind = MapKind::lru_hash;
         spec.max_entries = buckets;
-        for (const auto part : elements_of(*where->file, id)) {
-            const auto one = value(part, *where);
-            if (!one)
-                return std::nullopt;
-            out.key.push_back(*one);
-        }
+        bool good = false;
+        with_parts(*node.per, scope, [&](const Parts &parts) {
+            good = std::ranges::all_of(parts, [&](const auto &part) {
+                const auto one = value(part.first, *part.second);
+                out.key.push_back(one.value_or(ExprId()));
+                return one.has_value();
+            });
+        });
+        if (!good)
+            return std::nullopt;
         spec.key = layout_of(out.key, spec.name + "_key");
     } else {
         spec.kind = MapKind::array;

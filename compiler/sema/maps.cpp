@@ -368,9 +368,9 @@ std::optional<MapId> Analyzer::map_named(const ast::Name &name)
 {
     const Symbol *symbol = find(name.text);
     const auto *map = symbol != nullptr ? std::get_if<MapId>(&symbol->what) : nullptr;
-    if (map != nullptr)
+    if (map != nullptr && !broken(*map))
         return *map;
-    if (damaged(name.text))
+    if (map != nullptr || damaged(name.text))
         return std::nullopt;
     std::vector<std::string> candidates;
     for (const auto &spec : unit_.maps)
@@ -432,7 +432,7 @@ bool Analyzer::check_field(ExprId value, const LayoutField &field, const std::st
     if (same && field.format == FieldFormat::number && read && expr.bits > field.size * 8) {
         diagnostics_
             .report(Kind::value_mismatch, expr.span, what, fmt::format("a number of {} bits", field.size * 8),
-                    describe(value))
+                    fmt::format("a number of {} bits", expr.bits))
             .note(declared, "declared here")
             .suggest(fmt::format("declare it wider, or say which bits count: {} & {:#x}", sources_.text(expr.span),
                                  static_cast<std::uint64_t>(largest(field.size * 8))));
@@ -453,34 +453,43 @@ bool Analyzer::check_field(ExprId value, const LayoutField &field, const std::st
     return false;
 }
 
-// The values of a key as written: m[a, b], m[(a, b)].
+// The values of a key as written, m[a, b], m[(a, b)]; of what has no keys, the values themselves.
 std::optional<std::vector<ExprId>> Analyzer::key_of(MapId map, const std::vector<ast::ExprId> &written, Span span,
                                                     const Scope &scope)
 {
     const MapSpec &spec = unit_.maps[map];
     if (spec.value.fields.empty() && spec.key.fields.empty())
         return std::nullopt; // its declaration was in error
-    const Layout &layout = has(spec.kind, map_trait::keyless) ? spec.value : spec.key;
-    const auto fields = std::span(layout.fields).subspan(has(spec.kind, map_trait::prefix) ? 1 : 0);
-    std::vector<std::pair<ast::ExprId, const Scope *>> parts;
-    for (const auto id : written) {
-        const auto [bound, where] = unbound(id, scope);
-        if (const auto *tuple = std::get_if<ast::Tuple>(&(*where)[bound].node); tuple != nullptr && written.size() == 1)
-            for (const auto element : tuple->elements)
-                parts.emplace_back(element, where);
-        else
-            parts.emplace_back(bound, where);
+    const bool keyless = has(spec.kind, map_trait::keyless);
+    const auto fields = keyless ? spec.value.fields : spec.key.fields;
+    const auto wanted = std::span(fields).subspan(has(spec.kind, map_trait::prefix) ? 1 : 0);
+    const auto what = fmt::format("a {} of '{}'", keyless ? "value" : "key", spec.name);
+    std::optional<std::vector<ExprId>> out;
+    const auto store = [&](const Parts &parts) { out = stored(parts, wanted, what, unit_.maps[map].span, span); };
+    if (written.size() == 1) {
+        with_parts(written[0], scope, store);
+        return out;
     }
+    Parts parts;
+    for (const auto id : written)
+        parts.emplace_back(id, &scope);
+    store(parts);
+    return out;
+}
+
+// One value for each field of `what`.
+std::optional<std::vector<ExprId>> Analyzer::stored(const Parts &parts, std::span<const LayoutField> fields,
+                                                    const std::string &what, Span declared, Span span)
+{
     if (parts.size() != fields.size()) {
-        diagnostics_
-            .report(Kind::key_count, span, spec.name, counted(fields.size(), "value"), std::to_string(parts.size()))
-            .note(spec.span, "declared here");
+        diagnostics_.report(Kind::key_count, span, what, counted(fields.size(), "value"), std::to_string(parts.size()))
+            .note(declared, "declared here");
         return std::nullopt;
     }
     std::vector<ExprId> out;
     for (std::size_t i = 0; i < parts.size(); ++i) {
         const auto one = value(parts[i].first, *parts[i].second);
-        if (!one || !check_field(*one, fields[i], fmt::format("a key of '{}'", spec.name), spec.span))
+        if (!one || !check_field(*one, fields[i], what, declared))
             return std::nullopt;
         out.push_back(*one);
     }
@@ -488,29 +497,18 @@ std::optional<std::vector<ExprId>> Analyzer::key_of(MapId map, const std::vector
 }
 
 // hits[ipv4.src], hits[ipv4.src].packets
-std::optional<ExprId> Analyzer::map_value(const ast::Expr &expr, const Scope &scope)
+std::optional<ExprId> Analyzer::map_value(ast::ExprId id, const Scope &scope)
 {
-    const auto *member = std::get_if<ast::Member>(&expr.node);
-    const ast::Expr &base = member != nullptr ? scope[member->base] : expr;
-    const auto &index = std::get<ast::Index>(base.node);
-    const auto &name = std::get<ast::Identifier>(scope[index.base].node);
-    const MapId map = std::get<MapId>(find(name.text)->what);
-    const MapSpec &spec = unit_.maps[map];
-    if (has(spec.kind, map_trait::redirect | map_trait::keyless | map_trait::ring)) {
-        diagnostics_
-            .report(Kind::map_misused, scope[index.base].span, spec.name,
-                    fmt::format("a map of kind {}", name_of(spec.kind)), "a map that holds values under keys")
-            .note(spec.span, "declared here");
+    const Span span = scope[id].span;
+    const auto *member = std::get_if<ast::Member>(&scope[id].node);
+    const auto entry = this->entry(member != nullptr ? member->base : id, scope);
+    if (!entry)
         return std::nullopt;
-    }
-    const auto key = key_of(map, index.indices, base.span, scope);
-    if (!key || spec.value.fields.empty() || !allowed(map, EntryUse::read, base.span))
+    const auto field = value_field(entry->map, member != nullptr ? &member->member : nullptr, span);
+    if (!field || !allowed(entry->map, EntryUse::read, span))
         return std::nullopt;
-    const auto field = value_field(map, member != nullptr ? &member->member : nullptr, expr.span);
-    if (!field)
-        return std::nullopt;
-    const LayoutField &what = unit_.maps[map].value.fields[*field];
-    return add(Expr{type_of(what), what.size * 8, MapValue{map, *key, *field}, expr.span});
+    const LayoutField &what = unit_.maps[entry->map].value.fields[*field];
+    return add(Expr{type_of(what), what.size * 8, MapValue{entry->map, entry->key, *field}, span});
 }
 
 // The field of a map's value that is meant: its only one, or the one named.

@@ -94,9 +94,11 @@ private:
         layer.size = header_of(layer).fixed_size;
         bytes_.resize(layer.start + layer.size);
         layers_.push_back(layer);
+        bool good = a_.check_arguments(ast, *header, scope_);
         for (const auto &argument : ast.arguments)
-            if (!set_argument(layers_.back(), argument))
-                return false;
+            good = (!argument.name || set_argument(layers_.back(), argument)) && good;
+        if (!good)
+            return false;
         grow(layers_.back());
         return place_floating(layers_.back(), ast);
     }
@@ -243,12 +245,6 @@ private:
     bool set_argument(LayerState &layer, const ast::Argument &argument)
     {
         const Span span = scope_[argument.value].span;
-        if (!argument.name) {
-            a_.diagnostics_.report(Kind::bad_packet, span, "which field is this?")
-                .suggest(
-                    fmt::format("name it: {}({} = …)", header_of(layer).name, header_of(layer).fields.front().name));
-            return false;
-        }
         // Parts are set by their own name: tcp(syn = 1) is flags.syn.
         auto field = a_.find_field(layer.header, argument.name->text);
         if (!field)

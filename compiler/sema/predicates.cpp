@@ -265,6 +265,8 @@ std::optional<PredId> Analyzer::membership(const ast::Binary &node, Span span, c
 
 std::optional<PredId> Analyzer::in_map(ast::ExprId written, MapId map, Span span, const Scope &scope)
 {
+    if (broken(map))
+        return std::nullopt;
     const MapSpec &spec = unit_.maps[map];
     if (has(spec.kind, map_trait::redirect | map_trait::ring) || spec.kind == MapKind::queue ||
         spec.kind == MapKind::stack) {

@@ -59,13 +59,18 @@ bool Analyzer::names_map(ast::ExprId id, const Scope &scope)
     return symbol != nullptr && std::holds_alternative<MapId>(symbol->what);
 }
 
-// hits[ipv4.src], hits[ipv4.src].packets
-bool Analyzer::reads_map(ast::ExprId id, const Scope &scope)
+// hits[ipv4.src], or a definition that stands for it
+bool Analyzer::is_entry(ast::ExprId written, const Scope &outer)
 {
-    if (const auto *member = std::get_if<ast::Member>(&scope[id].node))
-        id = member->base;
-    const auto *index = std::get_if<ast::Index>(&scope[id].node);
-    return index != nullptr && names_map(index->base, scope);
+    const auto [id, where] = unbound(written, outer);
+    if (const auto *index = std::get_if<ast::Index>(&(*where)[id].node))
+        return names_map(index->base, *where);
+    const auto use = use_of_def(id, *where);
+    const ast::Def *def = use ? def_named(use->name)->decl : nullptr;
+    const Scope inside{.file = use ? def_named(use->name)->file : nullptr};
+    const auto *body = use ? std::get_if<ast::ExprId>(&def->body) : nullptr;
+    const auto *index = body != nullptr ? std::get_if<ast::Index>(&inside[*body].node) : nullptr;
+    return index != nullptr && names_map(index->base, inside);
 }
 
 std::optional<std::size_t> Analyzer::find_field(HeaderId header, std::string_view name) const
@@ -246,8 +251,8 @@ std::optional<ExprId> Analyzer::member_value(ast::ExprId id, const Scope &scope)
 {
     const Span span = scope[id].span;
     std::vector<NamePart> parts;
-    if (reads_map(id, scope))
-        return map_value(scope[id], scope);
+    if (is_entry(std::get<ast::Member>(scope[id].node).base, scope))
+        return map_value(id, scope);
     if (!names_of(id, scope, parts)) {
         ast::ExprId base = id;
         while (const auto *member = std::get_if<ast::Member>(&scope[base].node))
@@ -307,12 +312,13 @@ std::optional<ExprId> Analyzer::bare_value(HeaderId header, Span span, const Sco
 }
 
 // packet[12:2], packet[12], udp.payload[0:4]
-std::optional<ExprId> Analyzer::slice_value(const ast::Expr &expr, const Scope &scope)
+std::optional<ExprId> Analyzer::slice_value(ast::ExprId id, const Scope &scope)
 {
+    const ast::Expr &expr = scope[id];
     const auto *slice = std::get_if<ast::Slice>(&expr.node);
     const auto *index = std::get_if<ast::Index>(&expr.node);
     if (index != nullptr && names_map(index->base, scope))
-        return map_value(expr, scope);
+        return map_value(id, scope);
     const ast::ExprId base_id = slice != nullptr ? slice->base : std::get<ast::Index>(expr.node).base;
     const ast::Expr &base = scope[base_id];
     Slice out;
@@ -322,6 +328,8 @@ std::optional<ExprId> Analyzer::slice_value(const ast::Expr &expr, const Scope &
         if (!out.behind)
             return std::nullopt;
     } else if (const auto *name = std::get_if<ast::Identifier>(&base.node); name == nullptr || name->text != "packet") {
+        if (name != nullptr && damaged(name->text))
+            return std::nullopt;
         const bool header = name != nullptr && header_ref(base_id, scope, true).has_value();
         diagnostics_.report(Kind::not_a_value, expr.span, header ? "a header" : "no packet or payload")
             .suggest("bytes are taken from the packet or a payload: packet[12:2], udp.payload[0:4]");

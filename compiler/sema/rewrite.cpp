@@ -114,7 +114,7 @@ bool Analyzer::fits_field(ExprId what, const Header &header, const Field &field,
     if (field.type == ValueType::number && read && expr.bits > field.bits) {
         diagnostics_
             .report(Kind::value_mismatch, expr.span, fmt::format("'{}.{}'", header.name, field.name),
-                    sema::describe(field.type, field.bits), describe(what))
+                    sema::describe(field.type, field.bits), fmt::format("a number of {} bits", expr.bits))
             .suggest(fmt::format("say which bits count: {} & {:#x}", sources_.text(expr.span),
                                  static_cast<std::uint64_t>(largest(field.bits))));
         return false;
@@ -202,6 +202,21 @@ void Analyzer::find_checksums(SetField &step)
     }
 }
 
+// Of a field, or of the fields of a union: "ipv4, ipv6".
+std::string Analyzer::headers_of(ExprId field) const
+{
+    const auto &node = unit_.exprs[field].node;
+    std::vector<ExprId> fields{field};
+    if (const auto *either = std::get_if<Either>(&node))
+        fields = either->alternatives;
+    std::vector<std::string> names;
+    for (const ExprId one : fields)
+        if (std::holds_alternative<FieldValue>(unit_.exprs[one].node) ||
+            std::holds_alternative<ChainEnd>(unit_.exprs[one].node))
+            names.push_back(unit_.headers[header_of(one)].name);
+    return names.empty() ? "no header" : fmt::format("{}", fmt::join(names, ", "));
+}
+
 bool Analyzer::swap(const ast::Swap &node, Span span, const Scope &scope, Action &out)
 {
     const auto left = value(node.left, scope);
@@ -216,6 +231,15 @@ bool Analyzer::swap(const ast::Swap &node, Span span, const Scope &scope, Action
         pairs.clear();
         for (std::size_t i = 0; i < a->alternatives.size(); ++i)
             pairs.emplace_back(a->alternatives[i], b->alternatives[i]);
+    }
+    if ((a != nullptr || b != nullptr) && !both) {
+        diagnostics_
+            .report(Kind::bad_rewrite, span,
+                    fmt::format("both sides of 'swap' need fields of the same headers: '{}' is one of {}, '{}' of {}",
+                                sources_.text(scope[node.left].span), headers_of(*left),
+                                sources_.text(scope[node.right].span), headers_of(*right)))
+            .suggest("swap the fields of each header under a match of it");
+        return false;
     }
     for (const auto &[one, other] : pairs) {
         const auto first = writing(one, other, scope[node.left].span);
@@ -259,25 +283,79 @@ std::optional<HeaderId> Analyzer::base_of_link(const ast::Name &name, HeaderId &
     return std::nullopt;
 }
 
+// The field that a value without a name could be meant for: the one called as it is, or the widest of its type, of
+// those without a default if there are any.
+std::string Analyzer::likely_field(HeaderId header, ast::ExprId written, const Scope &scope) const
+{
+    const Header &what = unit_.headers[header];
+    if (const auto *member = std::get_if<ast::Member>(&scope[written].node);
+        member && find_field(header, member->member.text))
+        return member->member.text;
+    const auto *literal = std::get_if<ast::Literal>(&scope[written].node);
+    const auto kind = literal != nullptr ? literal->kind : ast::Literal::Kind::integer;
+    const auto type = kind == ast::Literal::Kind::ipv4   ? ValueType::ipv4
+                      : kind == ast::Literal::Kind::ipv6 ? ValueType::ipv6
+                      : kind == ast::Literal::Kind::mac  ? ValueType::mac
+                                                         : ValueType::number;
+    std::string best = what.fields.empty() ? "field" : what.fields.front().name;
+    std::pair<bool, std::uint32_t> most;
+    for (std::size_t i = 0; i < what.fields.size(); ++i) {
+        const Field &field = what.fields[i];
+        const std::pair fit{!defaults_.contains({header.value, i}), field.bits};
+        if (field.type != type || what.then == i || fit <= most)
+            continue;
+        best = field.name;
+        most = fit;
+    }
+    return best;
+}
+
+// Whether each argument of a layer has the name of a field, and no other has it, too.
+bool Analyzer::check_arguments(const ast::Layer &layer, HeaderId header, const Scope &scope)
+{
+    bool good = true;
+    for (auto argument = layer.arguments.begin(); argument != layer.arguments.end(); ++argument) {
+        const Span span = scope[argument->value].span;
+        if (!argument->name) {
+            diagnostics_.report(Kind::bad_argument, span, layer.name.text, "its arguments have names")
+                .suggest(fmt::format("write name = value: {}({} = {})", layer.name.text,
+                                     likely_field(header, argument->value, scope), sources_.text(span)));
+            good = false;
+            continue;
+        }
+        const auto first = std::find_if(layer.arguments.begin(), argument, [&](const ast::Argument &one) {
+            return one.name && one.name->text == argument->name->text;
+        });
+        if (first == argument)
+            continue;
+        diagnostics_.report(Kind::redefined, argument->name->span, argument->name->text)
+            .note(first->name->span, "first here");
+        good = false;
+    }
+    return good;
+}
+
 // vlan(id = 7): the fields that are given, by number
 bool Analyzer::written_arguments(const ast::Layer &layer, HeaderId header, const Scope &scope,
                                  std::vector<std::pair<std::size_t, ExprId>> &out)
 {
+    bool good = check_arguments(layer, header, scope);
     for (const auto &argument : layer.arguments) {
-        const auto field = argument.name ? find_field(header, argument.name->text) : std::nullopt;
-        if (!field) {
-            const Span at = argument.name ? argument.name->span : scope[argument.value].span;
-            diagnostics_.report(Kind::unknown_field, at, unit_.headers[header].name, sources_.text(at))
-                .suggest(did_you_mean(sources_.text(at), field_names(header)));
-            return false;
-        }
+        if (!argument.name)
+            continue;
         const auto what = value(argument.value, scope);
-        if (!what ||
-            !fits_field(*what, unit_.headers[header], unit_.headers[header].fields[*field], argument.name->span))
-            return false;
-        out.emplace_back(*field, *what);
+        const auto field = find_field(header, argument.name->text);
+        if (!field)
+            diagnostics_
+                .report(Kind::unknown_field, argument.name->span, unit_.headers[header].name, argument.name->text)
+                .suggest(did_you_mean(argument.name->text, field_names(header)));
+        good = field && what &&
+               fits_field(*what, unit_.headers[header], unit_.headers[header].fields[*field], argument.name->span) &&
+               good;
+        if (good)
+            out.emplace_back(*field, *what);
     }
-    return true;
+    return good;
 }
 
 bool Analyzer::push(const ast::Push &node, Span span, const Scope &scope, Action &out)

@@ -81,36 +81,29 @@ bool Analyzer::count(const ast::Count &node, Span span, const Scope &scope, Acti
     return true;
 }
 
-// m[key] = 1, m[key].packets += 1, m[key] = {packets = 1, seen = now}
+// m[key] = 1, m[key].packets += 1, m[key] = {packets = 1, seen = now}; h = 1, where `h` is a definition of m[key]
 bool Analyzer::assign(const ast::Assign &node, Span span, const Scope &scope, Action &out)
 {
     const ast::Expr &target = scope[node.target];
-    if (!reads_map(node.target, scope)) {
-        diagnostics_.report(Kind::not_assignable, target.span, sources_.text(target.span))
-            .suggest("an entry of a map is assigned to: seen[ipv4.src] = now; a field of the packet is set: set "
-                     "ipv4.ttl = 64");
-        return false;
-    }
     const auto *member = std::get_if<ast::Member>(&target.node);
-    const ast::Expr &base = member != nullptr ? scope[member->base] : target;
-    const auto &index = std::get<ast::Index>(base.node);
-    const MapId map = std::get<MapId>(find(std::get<ast::Identifier>(scope[index.base].node).text)->what);
-    const MapSpec &spec = unit_.maps[map];
-    if (has(spec.kind, map_trait::redirect | map_trait::keyless | map_trait::ring)) {
-        diagnostics_
-            .report(Kind::map_misused, scope[index.base].span, spec.name,
-                    fmt::format("a map of kind {}", name_of(spec.kind)), "a map that holds values under keys")
-            .note(spec.span, "declared here");
+    const ast::ExprId base = member != nullptr ? member->base : node.target;
+    if (!is_entry(base, scope)) {
+        report_not_assignable(node.target, base, scope);
         return false;
     }
-    const auto key = key_of(map, index.indices, base.span, scope);
-    if (!key)
+    const auto entry = this->entry(base, scope);
+    if (!entry)
         return false;
-    Assign step{.map = map, .key = *key, .op = static_cast<Assign::Op>(node.op)};
+    const MapId map = entry->map;
+    Assign step{.map = map, .key = entry->key, .op = static_cast<Assign::Op>(node.op)};
     const auto *set = std::get_if<ast::Set>(&scope[node.value].node);
     if (set != nullptr && member == nullptr) {
         step.whole = true;
         if (!assign_fields(*set, map, span, scope, step))
+            return false;
+    } else if (member == nullptr && unit_.maps[map].value.fields.size() > 1) {
+        step.whole = true;
+        if (!assign_parts(node.value, target.span, scope, step))
             return false;
     } else {
         const auto field = value_field(map, member != nullptr ? &member->member : nullptr, target.span);
@@ -130,10 +123,23 @@ bool Analyzer::assign(const ast::Assign &node, Span span, const Scope &scope, Ac
                 return false;
             }
     // What keeps a part of the value looks the entry up.
-    if (!allowed(map, step.whole && step.op == Assign::Op::set ? EntryUse::write : EntryUse::both, base.span))
+    if (!allowed(map, step.whole && step.op == Assign::Op::set ? EntryUse::write : EntryUse::both, scope[base].span))
         return false;
     out.steps.push_back({std::move(step), span});
     return true;
+}
+
+void Analyzer::report_not_assignable(ast::ExprId target, ast::ExprId base, const Scope &scope)
+{
+    std::vector<NamePart> parts;
+    if (names_of(base, scope, parts) && damaged(parts.front().text))
+        return;
+    const Span span = scope[target].span;
+    auto &report = diagnostics_.report(Kind::not_assignable, span, sources_.text(span))
+                       .suggest("an entry of a map is assigned to: seen[ipv4.src] = now; a field of the packet is set: "
+                                "set ipv4.ttl = 64");
+    if (const auto use = use_of_def(base, scope))
+        report.note(def_named(use->name)->decl->name.span, "defined here");
 }
 
 bool Analyzer::assign_fields(const ast::Set &set, MapId map, Span span, const Scope &scope, Assign &out)
@@ -158,6 +164,23 @@ bool Analyzer::assign_fields(const ast::Set &set, MapId map, Span span, const Sc
         out.fields.push_back({*field, *what});
     }
     return true;
+}
+
+// m[key] = (1, 2): one value for each field
+bool Analyzer::assign_parts(ast::ExprId written, Span target, const Scope &scope, Assign &out)
+{
+    const auto fields = unit_.maps[out.map].value.fields;
+    const auto what = fmt::format("a value of '{}'", unit_.maps[out.map].name);
+    std::optional<std::vector<ExprId>> values;
+    with_parts(written, scope, [&](const Parts &parts) {
+        if (parts.size() == 1)
+            (void)value_field(out.map, nullptr, target);
+        else
+            values = stored(parts, fields, what, unit_.maps[out.map].span, scope[written].span);
+    });
+    for (std::size_t i = 0; values && i < values->size(); ++i)
+        out.fields.push_back({i, (*values)[i]});
+    return values.has_value();
 }
 
 bool Analyzer::erase(const ast::Delete &node, Span span, const Scope &scope, Action &out)
@@ -195,26 +218,52 @@ bool Analyzer::add_to(const ast::AddTo &node, Span span, const Scope &scope, Act
             .suggest(fmt::format("{}[key] = value", spec.name));
         return false;
     }
-    const auto parts = key_of(*map, {node.value}, span, scope);
+    const auto *set = std::get_if<ast::Set>(&scope[node.value].node);
+    const auto parts = set != nullptr ? named_parts(*set, *map, span, scope) : key_of(*map, {node.value}, span, scope);
     if (!parts || !allowed(*map, EntryUse::write, node.map.span))
         return false;
     out.steps.push_back({AddTo{*map, *parts}, span});
     return true;
 }
 
+// add {src = ipv4.src, seen = now} to q: in the order of the fields; what is not named is 0
+std::optional<std::vector<ExprId>> Analyzer::named_parts(const ast::Set &set, MapId map, Span span, const Scope &scope)
+{
+    Assign named{.map = map, .key = {}};
+    if (!assign_fields(set, map, span, scope, named))
+        return std::nullopt;
+    std::vector<ExprId> out;
+    for (std::size_t i = 0; i < unit_.maps[map].value.fields.size(); ++i) {
+        const LayoutField &field = unit_.maps[map].value.fields[i];
+        const auto found = std::ranges::find(named.fields, i, &Assign::To::field);
+        if (found != named.fields.end())
+            out.push_back(found->value);
+        else if (field.format == FieldFormat::bytes)
+            out.push_back(
+                add(Expr{ValueType::bytes, width_of(field), BytesConstant{std::string(field.size, '\0')}, span}));
+        else
+            out.push_back(add(Expr{type_of(field), width_of(field), Constant{0}, span}));
+    }
+    return out;
+}
+
+// A let in error is known all the same, so that those who use it say nothing more.
 bool Analyzer::let(const ast::Let &node, Span span, const Scope &scope, Action &out)
 {
     const auto what = value(node.value, scope);
-    if (!what)
-        return false;
-    const Expr &expr = unit_.exprs[*what];
-    if (expr.type == ValueType::bytes || expr.type == ValueType::ipv6) {
-        diagnostics_.report(Kind::not_a_value, expr.span, describe(*what))
+    bool good = may_be_local(node.name) && what;
+    if (what && (unit_.exprs[*what].type == ValueType::bytes || unit_.exprs[*what].type == ValueType::ipv6)) {
+        diagnostics_.report(Kind::not_a_value, unit_.exprs[*what].span, describe(*what))
             .suggest("'let' holds numbers, MAC and IPv4 addresses");
+        good = false;
+    }
+    if (!good) {
+        let_scopes_.push_back({.name = node.name.text, .broken = true});
         return false;
     }
-    out.steps.push_back({Let{lets_, *what}, span});
-    let_scopes_.push_back({node.name.text, lets_++, expr.type, expr.bits, nullptr});
+    const Expr &expr = unit_.exprs[*what];
+    let_scopes_.push_back({.name = node.name.text, .let = lets_, .type = expr.type, .bits = expr.bits});
+    out.steps.push_back({Let{lets_++, *what}, span});
     return true;
 }
 
@@ -237,8 +286,15 @@ bool Analyzer::emit(const ast::Emit &node, Span span, const Scope &scope, Action
                 .suggest(fmt::format("{{x = {}}}", sources_.text(at)));
             return false;
         }
-        if (std::ranges::find(type.layout.fields, element.name->text, &LayoutField::name) != type.layout.fields.end()) {
-            diagnostics_.report(Kind::redefined, at, element.name->text);
+        const auto known = std::ranges::find(type.layout.fields, element.name->text, &LayoutField::name);
+        if (known != type.layout.fields.end()) {
+            const bool own = known - type.layout.fields.begin() >=
+                             static_cast<std::ptrdiff_t>(type.layout.fields.size() - step.fields.size());
+            if (own)
+                diagnostics_.report(Kind::redefined, at, element.name->text);
+            else
+                diagnostics_.report(Kind::bad_record, at, "each record begins with 'time' and 'type'")
+                    .suggest(fmt::format("call this field otherwise: {{{}_2 = …}}", element.name->text));
             return false;
         }
         const auto what = value(element.value, scope);
