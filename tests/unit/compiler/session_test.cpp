@@ -174,8 +174,8 @@ TEST_CASE("maps are shown by the types of their keys")
     accept(session, "with nets = {10.0.0.0/8, 192.0.2.1}");
     accept(session, "with six = {2001:db8::1}");
     accept(session, "with macs = {02:00:00:00:00:0a}");
-    CHECK(session.map_text("nets") == "10.0.0.0/8 = 0\n192.0.2.1/32 = 0\n");
-    CHECK(session.map_text("six")->starts_with("2001:db8::1 = "));
+    CHECK(session.map_text("nets") == "10.0.0.0/8\n192.0.2.1/32\n");
+    CHECK(session.map_text("six") == "2001:db8::1\n");
     CHECK(session.map_text("macs") == "02:00:00:00:00:0a = 0\n");
     CHECK(session.map_text("total") == "every entry is 0\n");
     CHECK(session.map_text("q") == "every slot is filled\n");

@@ -24,19 +24,16 @@ void check(std::initializer_list<Case> cases)
 
 TEST_CASE("parameters")
 {
-    constexpr std::string_view help = "for example: param dns_port : u16 = 53 in 1..65535";
     check({
         {"param dns_port : u16 = 53", "param dns_port : u16 = 53"},
         {"param dns_port : u16 = 53 in 1..65535", "param dns_port : u16 = 53 in (.. 1 65535)"},
         {"param p : u8 = 2 * 3 in {1, 2, 6}", "param p : u8 = (* 2 3) in {1, 2, 6}"},
+        {"param p : u8 = 1 in few", "param p : u8 = 1 in few"},
         {"param gateway : ipv4.src = 10.0.0.1", "param gateway : ipv4.src = 10.0.0.1"},
         {"param p : u8", "1:13 '': expected '='; the file ends here"},
         {"param p = 1", "1:9 '=': expected ':'; for example: param dns_port : u16 = 53 in 1..65535"},
         {"param set : u8 = 1", "1:7 'set': expected a name; 'set' is a keyword and cannot be a name"},
     });
-    CHECK(Parsed("param p : u8 = 1 in 2").messages() == "1:22 '': expected '..'; the file ends here\n");
-    CHECK(Parsed("param p : u8 = 1 in 2 match a -> drop").messages() ==
-          fmt::format("1:23 'match': expected '..'; {}\n", help));
 }
 
 TEST_CASE("definitions")
