@@ -114,8 +114,8 @@ class Translation {
 public:
     Translation(std::span<const pcap::Instruction> code, const PcapSite &site, const ir::Edge &yes, const ir::Edge &no)
         : code_(code), program_(site.program), block_(site.block), packet_start_(site.packet_start),
-          packet_end_(site.packet_end), length_(site.length), span_(site.span), yes_(yes), no_(no), live_(code.size() + 1),
-          joins_(code.size())
+          packet_end_(site.packet_end), length_(site.length), span_(site.span), yes_(yes), no_(no),
+          live_(code.size() + 1), joins_(code.size())
     {
         for (std::size_t i = code.size(); i-- > 0;) {
             for (const std::size_t next : successors(code[i], i))

@@ -160,12 +160,13 @@ TEST_CASE("loops, with values that change places and more of them than registers
             out += fmt::format("%{} = add %{}, %{}\n", 40 + i, 39 + i, 20 + i);
         return out;
     }();
-    const ir::Module module = parse(fmt::format("program loops {{\nb0(): %1 = packet_start %2 = packet_end %3 = 4\n"
-                                                "guard %1 + 9 <= %2 ? b1() : b4()\nb1(): {} jump b2(%20, %21, %3)\n"
-                                                "b2(%5, %6, %7: max 4) loop 4: {} if %7 == 0 ? b5() : b3()\n"
-                                                "b3(): %8 = 1 %9 = sub %7, %8 within 4 %10 = add %6, %48 again b2(%10, %5, %9)\n"
-                                                "b4(): return 1\nb5(): return %6\n}}\n",
-                                                loads, sums));
+    const ir::Module module =
+        parse(fmt::format("program loops {{\nb0(): %1 = packet_start %2 = packet_end %3 = 4\n"
+                          "guard %1 + 9 <= %2 ? b1() : b4()\nb1(): {} jump b2(%20, %21, %3)\n"
+                          "b2(%5, %6, %7: max 4) loop 4: {} if %7 == 0 ? b5() : b3()\n"
+                          "b3(): %8 = 1 %9 = sub %7, %8 within 4 %10 = add %6, %48 again b2(%10, %5, %9)\n"
+                          "b4(): return 1\nb5(): return %6\n}}\n",
+                          loads, sums));
     std::vector<std::vector<std::byte>> packets;
     for (std::size_t i = 0; i < 5; ++i) {
         packets.emplace_back(7 + i);
