@@ -1,40 +1,22 @@
-// What a map holds from the beginning: written in the source, or in a file beside it.
+// What a map holds from the beginning, as the source says it; contents_file.cpp: in a file beside it.
+#include "compiler/sema/contents.hpp"
+#include "compiler/map_text.hpp"
 #include "compiler/sema/analyzer.hpp"
 #include "compiler/sema/encode.hpp"
 
+#include <linux/bpf.h>
+
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 
 namespace xdpf::sema {
 namespace {
 
-constexpr std::uintmax_t most_contents = std::uintmax_t(64) << 20; // bytes
 constexpr std::uint8_t mapped_length = 96;
+constexpr std::uint32_t longest_queue = 16384; // of a cpumap's entry (kernel/bpf/cpumap.c)
 
-std::string_view trimmed(std::string_view text)
-{
-    const auto first = text.find_first_not_of(" \t\r\"");
-    const auto last = text.find_last_not_of(" \t\r\"");
-    return first == std::string_view::npos ? std::string_view() : text.substr(first, last + 1 - first);
-}
+} // namespace
 
-// A word of a contents file as the literal that it would be in the source.
-ast::Literal literal_of(std::string_view text)
-{
-    using LiteralKind = ast::Literal::Kind;
-    const auto colons = std::ranges::count(text, ':');
-    if (colons == 5 && text.size() == 17 && text.find("::") == std::string_view::npos)
-        return {LiteralKind::mac, std::string(text)};
-    if (colons > 0)
-        return {LiteralKind::ipv6, std::string(text)};
-    if (text.find('.') != std::string_view::npos)
-        return {LiteralKind::ipv4, std::string(text)};
-    return {LiteralKind::integer, std::string(text)};
-}
-
-// An IPv4 address where IPv6 addresses stand, as in a key of the type of ip.src, is the one that it is mapped to.
 LiteralValue stored_as(const LayoutField &field, LiteralValue read)
 {
     if (field.format == FieldFormat::ipv6 && read.type == ValueType::ipv4) {
@@ -45,16 +27,39 @@ LiteralValue stored_as(const LayoutField &field, LiteralValue read)
     return read;
 }
 
-bool is_number(std::string_view text)
+std::optional<LiteralValue> number_prefix(const LayoutField &field, std::uint64_t number, std::uint64_t length,
+                                          Span span, Diagnostics &diagnostics)
 {
-    const bool hex = text.starts_with("0x");
-    const auto digits = hex ? text.substr(2) : text;
-    return !digits.empty() && std::ranges::all_of(digits, [&](char c) {
-        return (c >= '0' && c <= '9') || c == '_' || (hex && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')));
-    });
+    const std::uint64_t bits = field.size * 8;
+    const auto written = fmt::format("{:#x}/{}", number, length);
+    if (length > bits) {
+        diagnostics.report(Kind::bad_prefix, span, written, fmt::format("its length must be 0 to {}", bits));
+        return std::nullopt;
+    }
+    const auto behind = static_cast<std::uint64_t>(largest(static_cast<std::uint32_t>(bits - length)));
+    if (number <= largest(static_cast<std::uint32_t>(bits)) && (number & behind) != 0) {
+        diagnostics
+            .report(Kind::bad_prefix, span, written,
+                    fmt::format("of its {} bits, some behind the first {} are set", bits, length))
+            .suggest(fmt::format("write {:#x}/{}", number & ~behind, length));
+        return std::nullopt;
+    }
+    return LiteralValue{.first = number, .prefix = true, .prefix_length = static_cast<std::uint8_t>(length)};
 }
 
-} // namespace
+bool is_new_key(const MapSpec &spec, KeyPlaces &places, Span span, Diagnostics &diagnostics)
+{
+    std::string key;
+    for (const std::byte byte : spec.contents.back().key)
+        key.push_back(static_cast<char>(byte));
+    if (key.empty()) // of a queue
+        return true;
+    const auto [place, fresh] = places.emplace(std::move(key), span);
+    if (!fresh)
+        diagnostics.report(Kind::bad_contents, span, spec.name, "this key is there already")
+            .note(place->second, "here");
+    return fresh;
+}
 
 // A constant as bytes of a key or a value.
 bool Analyzer::put_constant(const LayoutField &field, ast::ExprId id, const std::string &what, Span declared,
@@ -105,13 +110,25 @@ std::optional<std::vector<std::byte>> Analyzer::key_bytes(MapId map, const std::
         return std::nullopt;
     }
     const auto what = fmt::format("a key of '{}'", spec.name);
-    const auto *literal = std::get_if<ast::Literal>(&scope[parts[0]].node);
-    if (prefix && literal != nullptr) {
-        auto read = read_literal(*literal, scope[parts[0]].span, diagnostics_);
+    const auto &first = scope[parts[0]];
+    const auto *literal = std::get_if<ast::Literal>(&first.node);
+    const auto *divided = std::get_if<ast::Binary>(&first.node);
+    const bool number =
+        divided != nullptr && divided->op == ast::BinaryOp::divide && fields[0].format == FieldFormat::number;
+    if (prefix && (literal != nullptr || number)) {
+        std::optional<LiteralValue> read;
+        if (literal != nullptr) {
+            read = read_literal(*literal, first.span, diagnostics_);
+        } else {
+            const auto of = constant(divided->left, scope);
+            const auto length = constant(divided->right, scope);
+            if (of && length)
+                read = number_prefix(fields[0], *of, *length, first.span, diagnostics_);
+        }
         if (read)
             read = stored_as(fields[0], *read);
-        if (!read || !check_field(add(Expr{read->type, 64, Constant{read->first}, scope[parts[0]].span}), fields[0],
-                                  what, spec.span))
+        if (!read ||
+            !check_field(add(Expr{read->type, 64, Constant{read->first}, first.span}), fields[0], what, spec.span))
             return std::nullopt;
         encode(spec.key.fields[0], read->prefix ? read->prefix_length : fields[0].size * 8, key);
         encode(fields[0], read->first, key);
@@ -163,12 +180,17 @@ void Analyzer::build_contents(MapId id, const ast::File &file, const ast::Map &d
 {
     if (unit_.maps[id].max_entries == 0 || (!decl.contents && !decl.from))
         return;
-    const MapSpec &spec = unit_.maps[id];
+    const MapSpec spec = unit_.maps[id];
     const bool device = spec.kind == MapKind::devmap || spec.kind == MapKind::devmap_hash;
     if (has(spec.kind, map_trait::ring) ||
         (has(spec.kind, map_trait::redirect) && !device && spec.kind != MapKind::cpumap)) {
         diagnostics_.report(Kind::bad_contents, decl.name.span, decl.name.text,
                             fmt::format("a map of kind {} is filled while it is used", name_of(spec.kind)));
+        return;
+    }
+    if ((spec.flags & BPF_F_RDONLY) != 0) {
+        diagnostics_.report(Kind::bad_contents, decl.name.span, decl.name.text,
+                            "BPF_F_RDONLY lets programs write there, and not the loader");
         return;
     }
     if (decl.from)
@@ -179,10 +201,26 @@ void Analyzer::build_contents(MapId id, const ast::File &file, const ast::Map &d
                             "they stand in braces");
         return;
     }
+    if (set->elements.size() > spec.max_entries) {
+        diagnostics_.report(Kind::bad_contents, file.exprs[set->elements[spec.max_entries].value].span, spec.name,
+                            fmt::format("{} entries, and room for {}", set->elements.size(), spec.max_entries));
+        return;
+    }
+    constexpr auto without_key = map_trait::array | map_trait::keyless | map_trait::redirect;
+    KeyPlaces places;
     std::uint32_t position = 0;
-    for (const auto &element : set->elements)
-        if (!add_content(id, element, position++, {.file = &file}))
+    std::size_t mistakes = 0;
+    for (const auto &element : set->elements) {
+        const Span span = file.exprs[element.value].span;
+        bool good = element.target || element.name || spec.is_set || has(spec.kind, without_key);
+        if (!good)
+            diagnostics_.report(Kind::bad_contents, span, spec.name,
+                                fmt::format("an entry has a key and a value: {} -> …", sources_.text(span)));
+        good = good && add_content(id, element, position++, {.file = &file}) &&
+               is_new_key(unit_.maps[id], places, span, diagnostics_);
+        if (!good && ++mistakes == most_mistakes)
             return;
+    }
 }
 
 bool Analyzer::add_content(MapId map, const ast::Argument &element, std::uint32_t position, const Scope &scope)
@@ -229,6 +267,9 @@ bool Analyzer::add_content(MapId map, const ast::Argument &element, std::uint32_
                                      spec.span, scope, content.value)) {
                 return false;
             }
+            const auto packets = number_of(spec.value.fields[0], content.value);
+            if (spec.kind == MapKind::cpumap && (packets == 0 || packets > longest_queue))
+                return bad(fmt::format("1 to {} packets can wait for a processor", longest_queue));
         } else if (element.target) {
             const auto bytes = value_bytes(map, *element.target, scope);
             if (!bytes)
@@ -242,89 +283,6 @@ bool Analyzer::add_content(MapId map, const ast::Argument &element, std::uint32_
                 return bad(fmt::format("its indices go from 0 to {}", spec.max_entries - 1));
         }
     }
-    unit_.maps[map].contents.push_back(std::move(content));
-    return true;
-}
-
-// One entry a line: values of the key, then of the value, with commas between them; # begins a comment.
-void Analyzer::read_contents(MapId map, const ast::File &file, const ast::Map &decl)
-{
-    const auto beside = std::filesystem::path(sources_.name(file.file)).parent_path() / decl.from->value;
-    std::error_code error;
-    const auto size = std::filesystem::file_size(beside, error);
-    std::ifstream in(beside, std::ios::binary);
-    if (error || !in || size > most_contents) {
-        const auto why = error ? error.message() : in ? "it has more than 64 MiB" : std::strerror(errno);
-        diagnostics_.report(Kind::cannot_read, decl.from_span, beside.string(), why);
-        return;
-    }
-    std::string bytes(size, '\0');
-    in.read(bytes.data(), static_cast<std::streamsize>(size));
-    const FileId loaded = sources_.add(beside.string(), std::move(bytes));
-    const MapSpec &spec = unit_.maps[map];
-    std::vector<LayoutField> fields;
-    const bool keyless = has(spec.kind, map_trait::keyless);
-    const std::size_t key_from = has(spec.kind, map_trait::prefix) ? 1 : 0;
-    if (!keyless)
-        fields.assign(spec.key.fields.begin() + static_cast<std::ptrdiff_t>(key_from), spec.key.fields.end());
-    const std::size_t keys = fields.size();
-    fields.insert(fields.end(), spec.value.fields.begin(), spec.value.fields.end());
-    const std::string_view text = sources_.text(loaded);
-    const auto errors = diagnostics_.errors();
-    constexpr std::size_t enough = 20;
-    for (std::size_t begin = 0; begin < text.size() && diagnostics_.errors() < errors + enough;) {
-        const auto end = std::min(text.find('\n', begin), text.size());
-        const auto line = text.substr(begin, std::min(text.substr(begin, end - begin).find('#'), end - begin));
-        if (!trimmed(line).empty())
-            read_line(map, loaded, static_cast<std::uint32_t>(begin), line, fields, keys);
-        begin = end + 1;
-    }
-}
-
-bool Analyzer::read_line(MapId map, FileId file, std::uint32_t at, std::string_view line,
-                         const std::vector<LayoutField> &fields, std::size_t keys)
-{
-    const MapSpec &spec = unit_.maps[map];
-    const Span whole{file, at, at + static_cast<std::uint32_t>(line.size())};
-    const auto bad = [&](Span span, const std::string &why) {
-        diagnostics_.report(Kind::bad_contents, span, spec.name, why);
-        return false;
-    };
-    MapContent content{.key = std::vector<std::byte>(spec.key.size), .value = std::vector<std::byte>(spec.value.size)};
-    std::size_t part = 0;
-    for (std::size_t begin = 0; begin <= line.size(); ++part) {
-        const auto end = std::min(line.find(',', begin), line.size());
-        const auto word = trimmed(line.substr(begin, end - begin));
-        const auto offset =
-            static_cast<std::uint32_t>(word.empty() ? begin : static_cast<std::size_t>(word.data() - line.data()));
-        const Span span{file, at + offset, at + offset + static_cast<std::uint32_t>(word.size())};
-        begin = end + 1;
-        if (part >= fields.size())
-            return bad(span, fmt::format("a line has at most {}", counted(fields.size(), "value")));
-        const ast::Literal literal = literal_of(word);
-        if (literal.kind == ast::Literal::Kind::integer && !is_number(word))
-            return bad(span, fmt::format("'{}' is no number and no address", word));
-        auto read = read_literal(literal, span, diagnostics_);
-        const bool is_prefix = part == 0 && keys > 0 && has(spec.kind, map_trait::prefix);
-        if (!read)
-            return false;
-        if (read->prefix && !is_prefix)
-            return bad(span, "a prefix, where one value is wanted");
-        read = stored_as(fields[part], *read);
-        const auto expr = add(Expr{read->type, 64, Constant{read->first}, span});
-        if (!check_field(expr, fields[part], fmt::format("a {} of '{}'", part < keys ? "key" : "value", spec.name),
-                         spec.span))
-            return false;
-        encode(fields[part], read->first, part < keys ? content.key : content.value);
-        if (is_prefix)
-            encode(spec.key.fields[0], read->prefix ? read->prefix_length : fields[0].size * 8, content.key);
-    }
-    if (part < keys)
-        return bad(whole, fmt::format("a key has {}", counted(keys, "value")));
-    if (part != keys && part != fields.size())
-        return bad(whole, fmt::format("a line has a key of {} and a value of {}", keys, fields.size() - keys));
-    if (spec.contents.size() >= spec.max_entries)
-        return bad(whole, fmt::format("it has room for no more than {}", spec.max_entries));
     unit_.maps[map].contents.push_back(std::move(content));
     return true;
 }

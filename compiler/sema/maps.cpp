@@ -293,6 +293,12 @@ std::optional<Layout> Analyzer::layout(const ast::Type &type, const ast::File &f
         field.name = type.name.text;
         if (!field_type(file, type, field))
             return std::nullopt;
+        const auto bits = number_bytes(field.bits) * 8;
+        if (field.type == ValueType::number && field.bits != bits && !struct_name.empty()) {
+            diagnostics_.report(Kind::unknown_type, type.span, type.name.text)
+                .suggest(fmt::format("keys and values of maps have whole bytes: u{}", bits));
+            return std::nullopt;
+        }
     }
     const auto size = field.type == ValueType::number ? number_bytes(field.bits) : field.bits / 8;
     return Layout{name.empty() ? "" : struct_name, size, {{name, format_of(field.type), 0, size, false, either_ip}}};
@@ -423,6 +429,9 @@ bool Analyzer::check_field(ExprId value, const LayoutField &field, const std::st
 {
     if (field.either_ip && unit_.exprs[value].type == ValueType::ipv4)
         map_to_ipv6(value);
+    // A slice of up to 8 bytes is a number, too.
+    if (field.format == FieldFormat::bytes && std::holds_alternative<Slice>(unit_.exprs[value].node))
+        unit_.exprs[value].type = ValueType::bytes;
     const Expr &expr = unit_.exprs[value];
     const bool same = format_of(expr.type) == field.format;
     const bool fits = field.format == FieldFormat::bytes ? expr.bits == field.size * 8 : true;
