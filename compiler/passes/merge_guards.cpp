@@ -32,8 +32,6 @@ void decide_known(Program &program)
     });
 }
 
-bool same(const Edge &a, const Edge &b) { return a.target == b.target && a.args == b.args; }
-
 // The edge that a block takes where the way out is `out`; none: it has another.
 const Edge *way_on(const Block &block, const Edge &out)
 {

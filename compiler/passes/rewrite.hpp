@@ -70,6 +70,11 @@ private:
     bool any_ = false;
 };
 
+[[nodiscard]] inline bool same(const ir::Edge &a, const ir::Edge &b)
+{
+    return a.target == b.target && a.args == b.args;
+}
+
 // A guard or branch becomes a jump along one of its edges.
 inline void decide(ir::Terminator &end, std::size_t which)
 {

@@ -8,8 +8,6 @@ namespace {
 
 using namespace ir;
 
-bool same(const Edge &a, const Edge &b) { return a.target == b.target && a.args == b.args; }
-
 // A branch between two equal edges.
 void decide_equal_edges(Program &program)
 {

@@ -93,7 +93,7 @@ bool Analyzer::put_constant(const LayoutField &field, ast::ExprId id, const std:
 std::optional<std::vector<std::byte>> Analyzer::key_bytes(MapId map, const std::vector<ast::ExprId> &written, Span span,
                                                           const Scope &scope)
 {
-    const MapSpec spec = unit_.maps[map];
+    const MapSpec &spec = unit_.maps[map];
     const bool prefix = has(spec.kind, map_trait::prefix);
     if (spec.key.fields.empty())
         return std::nullopt;
@@ -145,7 +145,7 @@ std::optional<std::vector<std::byte>> Analyzer::key_bytes(MapId map, const std::
 // 5, 10.0.0.1, (1, 2), {packets = 1}: what is not named is 0.
 std::optional<std::vector<std::byte>> Analyzer::value_bytes(MapId map, ast::ExprId id, const Scope &scope)
 {
-    const MapSpec spec = unit_.maps[map];
+    const MapSpec &spec = unit_.maps[map];
     std::vector<std::byte> out(spec.value.size);
     const auto what = fmt::format("a value of '{}'", spec.name);
     const auto *set = std::get_if<ast::Set>(&scope[id].node);
@@ -225,7 +225,7 @@ void Analyzer::build_contents(MapId id, const ast::File &file, const ast::Map &d
 
 bool Analyzer::add_content(MapId map, const ast::Argument &element, std::uint32_t position, const Scope &scope)
 {
-    const MapSpec spec = unit_.maps[map];
+    const MapSpec &spec = unit_.maps[map];
     const Span span = scope[element.value].span;
     const auto bad = [&](const std::string &why) {
         diagnostics_.report(Kind::bad_contents, span, spec.name, why);
