@@ -59,9 +59,9 @@ private:
         }
     }
 
-    Diagnostic &report(Span span, const sema::Program &first, const sema::Program &second, std::string why)
+    Diagnostic &report(Span span, const sema::Program &first, const sema::Program &second, const std::string &why)
     {
-        return diagnostics_.report(Kind::bad_goto, span, first.name, second.name, std::move(why));
+        return diagnostics_.report(Kind::bad_goto, span, first.name, second.name, why);
     }
 
     const sema::Unit &unit_;
