@@ -78,13 +78,17 @@ bool TestBuilder::expect_xsk(const ast::Redirect &redirect, ExpectedVerdict &out
             return false;
         out.map = *map;
     }
-    if (redirect.key) {
-        const auto key = a_.constant(*redirect.key, scope_);
-        if (!key)
-            return false;
+    return expect_slot(redirect.key, out);
+}
+
+bool TestBuilder::expect_slot(std::optional<ast::ExprId> slot, ExpectedVerdict &out)
+{
+    if (!slot)
+        return true;
+    const auto key = a_.constant(*slot, scope_);
+    if (key)
         out.key = static_cast<std::uint32_t>(*key);
-    }
-    return true;
+    return key.has_value();
 }
 
 bool TestBuilder::expect_redirect(const ast::RedirectTo &redirect, ExpectedVerdict &out)
@@ -104,13 +108,7 @@ bool TestBuilder::expect_redirect(const ast::RedirectTo &redirect, ExpectedVerdi
     out.map = *map;
     out.broadcast = !redirect.key;
     out.exclude_ingress = redirect.except_ingress;
-    if (redirect.key) {
-        const auto key = a_.constant(*redirect.key, scope_);
-        if (!key)
-            return false;
-        out.key = static_cast<std::uint32_t>(*key);
-    }
-    return true;
+    return expect_slot(redirect.key, out);
 }
 
 // ---- Records --------------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ private:
     // expectations.cpp
     bool expect_action(ast::ActionId id);
     bool expect_xsk(const ast::Redirect &redirect, ExpectedVerdict &out);
+    bool expect_slot(std::optional<ast::ExprId> slot, ExpectedVerdict &out);
     bool expect_redirect(const ast::RedirectTo &redirect, ExpectedVerdict &out);
     bool expect_record(const ast::Emit &emit, Span span);
     bool expect_sample(const ast::Sample &sample);
