@@ -9,12 +9,14 @@
 #include "compiler/lower/lower.hpp"
 #include "compiler/object/object.hpp"
 #include "compiler/passes/pipeline.hpp"
+#include "compiler/rule_tables.hpp"
 #include "compiler/sema/analyze.hpp"
 #include "compiler/state.hpp"
 #include "grammar/dump.hpp"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <set>
 #include <utility>
@@ -108,6 +110,20 @@ void analyze(Compilation::State &state, const CompileOptions &options)
         state.diagnostics.report(Kind::nothing_to_compile, {}, state.unit.name).suggest("match udp -> xsk");
 }
 
+// Rules can be replaced by others that the same instructions read: the tables carry a signature of these (FNV-1a).
+void sign_tables(Image &image)
+{
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const ProgramImage &program : image.programs)
+        for (const Insn &insn : program.insns)
+            for (const auto byte : std::bit_cast<std::array<std::uint8_t, sizeof(Insn)>>(insn))
+                hash = (hash ^ byte) * 0x100000001b3;
+    for (MapSpec &spec : image.maps)
+        if (rule_tables::is_one(spec))
+            for (std::size_t i = 0; i < sizeof hash; ++i)
+                spec.initial[rule_tables::signature_at + i] = static_cast<std::byte>(hash >> (8 * i));
+}
+
 bool says_the_same(const Diagnostic &one, const Diagnostic &other)
 {
     const auto same = [](const Note &a, const Note &b) { return a.span == b.span && a.text == b.text; };
@@ -140,7 +156,8 @@ void build(Compilation::State &state, const CompileOptions &options)
     assemble(state);
     if (state.diagnostics.has_errors())
         return;
-    state.module = lower(state.unit, state.diagnostics);
+    state.module = lower(state.unit, state.diagnostics,
+                         {.classify = options.optimize, .table_bytes = options.table_bytes, .forms = &state.forms});
     check_gotos(state.unit, state.module, state.diagnostics);
     if (state.diagnostics.has_errors())
         return;
@@ -150,7 +167,8 @@ void build(Compilation::State &state, const CompileOptions &options)
     Image &image = state.image;
     image.name = state.unit.name;
     image.license = state.unit.license;
-    image.maps.assign(state.unit.maps.begin(), state.unit.maps.end());
+    image.maps = state.module.maps;
+    sign_tables(image);
     image.records = state.unit.records;
     image.parameters = state.unit.parameters;
     image.params = state.unit.params;
@@ -183,6 +201,18 @@ Compilation::Compilation(std::unique_ptr<State> state) : state_(std::move(state)
 Compilation::Compilation(Compilation &&) noexcept = default;
 Compilation &Compilation::operator=(Compilation &&) noexcept = default;
 Compilation::~Compilation() = default;
+
+const ir::Module &Compilation::State::reference() const
+{
+    if (std::ranges::all_of(module.programs, &ir::Program::by_rule))
+        return module;
+    if (!by_rule) {
+        Diagnostics unused;
+        by_rule = lower(unit, unused, {.classify = false});
+        passes::optimize(*by_rule);
+    }
+    return by_rule->programs.size() == module.programs.size() ? *by_rule : module;
+}
 
 bool Compilation::ok() const { return !state_->diagnostics.has_errors(); }
 const Sources &Compilation::sources() const { return state_->sources; }

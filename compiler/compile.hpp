@@ -21,7 +21,8 @@ namespace xdpf {
 
 struct CompileOptions {
     bool optimize = true;
-    bool rule_counters = false; // each rule counts its packets: ProgramImage::rule_counters
+    bool rule_counters = false;    // each rule counts its packets: ProgramImage::rule_counters
+    std::uint32_t table_bytes = 0; // the size of the map for rules from files; 0: as they need
 };
 
 // What can be looked at: the syntax tree, the intermediate representation behind the passes, the BPF instructions.
@@ -46,6 +47,8 @@ public:
     [[nodiscard]] const Image &image() const; // only where ok()
     // Stable text. `ast` is there for whatever could be parsed; the others only where ok().
     [[nodiscard]] std::string dump(Stage stage) const;
+    // What form the rules have got and why, and what a program costs; only where ok().
+    [[nodiscard]] std::string explain_forms() const;
     [[nodiscard]] const State &state() const { return *state_; }
 
 private:

@@ -61,7 +61,7 @@ std::vector<std::byte> copy_of(std::span<const std::byte> bytes) { return {bytes
 
 struct Interpreter::State {
     State(const Compilation::State &compilation, std::size_t program)
-        : image(compilation.image), module(compilation.module), maps(module.maps)
+        : image(compilation.image), module(compilation.reference()), maps(module.maps)
     {
         interpreters.resize(module.programs.size());
         select(program);

@@ -51,4 +51,6 @@ std::string_view name_of(MapKind kind) { return map_kinds[static_cast<std::size_
 unsigned traits_of(MapKind kind) { return map_kinds[static_cast<std::size_t>(kind)].traits; }
 std::uint32_t bpf_type_of(MapKind kind) { return map_kinds[static_cast<std::size_t>(kind)].bpf_type; }
 
+std::string data_section_of(const MapSpec &spec) { return spec.internal ? ".data." + spec.name : ".data"; }
+
 } // namespace xdpf

@@ -86,9 +86,13 @@ struct MapSpec {
     // with a variable for each field of the value.
     bool data = false;
     std::vector<std::byte> initial{};   // of `data`: the bytes of the value
+    bool internal = false;              // the compiler's own: nothing that the source names or that users are shown
     bool is_set = false;                // only its keys were declared; the values mean nothing
     bool pinned = false;                // under its name in bpffs, shared by all that load it
     std::vector<MapContent> contents{}; // what the loader puts in
 };
+
+// The section of an object file that a map of `data` is; libbpf calls the map by its name.
+[[nodiscard]] std::string data_section_of(const MapSpec &spec);
 
 } // namespace xdpf

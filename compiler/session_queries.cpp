@@ -79,7 +79,8 @@ std::vector<std::string> Session::map_names() const
 {
     std::vector<std::string> names;
     for (const auto &map : state_->compilation->image().maps)
-        names.push_back(map.name);
+        if (!map.internal)
+            names.push_back(map.name);
     return names;
 }
 

@@ -3,8 +3,11 @@
 
 #include "compiler/compile.hpp"
 #include "compiler/ir/ir.hpp"
+#include "compiler/lower/lower.hpp"
 #include "compiler/sema/modules.hpp"
 #include "compiler/sema/typed.hpp"
+
+#include <optional>
 
 namespace xdpf {
 
@@ -14,6 +17,11 @@ struct Compilation::State {
     sema::Modules modules;
     sema::Unit unit;
     ir::Module module;
+    // The module in which each instruction that returns stands for the rule that decides, whatever form the rules have
+    // in `module`; that one where this would be too large.
+    [[nodiscard]] const ir::Module &reference() const;
+    mutable std::optional<ir::Module> by_rule;
+    std::vector<RunForm> forms; // of the runs of rules in `module`
     Image image;
 };
 

@@ -299,12 +299,14 @@ struct Action {
         node;
 };
 
-// match PREDICATE -> ACTION | match PREDICATE { RULES } | default -> ACTION
+// match PREDICATE -> ACTION | match PREDICATE { RULES } | default -> ACTION | match from "acl.csv"
 struct Rule {
     Span span;                       // of the whole rule
     Span head;                       // `match PREDICATE`, or `default`: what messages underline
-    std::optional<ExprId> predicate; // none: default
+    std::optional<ExprId> predicate; // none: default, or `from`
     std::variant<ActionId, std::vector<RuleId>> body;
+    std::optional<String> from = {}; // the rules are in this file, and there is no body
+    Span from_span = {};
 };
 
 // ---- Declarations ----------------------------------------------------------------------------------------------

@@ -90,6 +90,8 @@ public:
     void operator()(ast::RuleId id)
     {
         const auto &rule = file_.rules[id];
+        if (rule.from)
+            return line("match from {}", quote(rule.from->value));
         if (rule.predicate)
             line("match {}", text(*rule.predicate));
         else

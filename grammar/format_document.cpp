@@ -271,6 +271,11 @@ std::size_t Document::rule(std::size_t i, std::size_t indent)
         action(i, indent);
         return past;
     }
+    if (is(i, "match") && is(i + 1, "from") && at(i + 2).kind == Token::Kind::string) {
+        writer_.start(i, indent);
+        writer_.statement({i, i + 3}, Sort::other, {});
+        return i + 3;
+    }
     const auto arrow = is(i, "match") ? shape_.expression(i + 1, true) : i + 1;
     writer_.start(i, indent);
     if (is(arrow, "{"))

@@ -187,13 +187,20 @@ constexpr auto take_assembly = [](auto &ctx) {
     x3::_val(ctx).body = state_of(ctx).file.actions.add(std::move(x3::_attr(ctx)));
 };
 
-const auto rule_head_def = spanned[(quoted("match", "'match'")[example("match udp.dport == 53 -> drop")] >
-                                    expression[set(&ast::Rule::predicate)]) |
-                                   quoted("default", "'default'")[example("default -> pass")]];
+constexpr auto set_rules_from = [](auto &ctx) {
+    x3::_val(ctx).from = ast::String{std::move(x3::_attr(ctx).value)};
+    x3::_val(ctx).from_span = x3::_attr(ctx).span;
+};
+constexpr auto has_file = [](auto &ctx) { x3::_pass(ctx) = x3::_val(ctx).from.has_value(); };
+
+const auto rule_head_def =
+    spanned[(quoted("match", "'match'")[example("match udp.dport == 53 -> drop")] >
+             ((silent("from") >> string[set_rules_from]) | expression[set(&ast::Rule::predicate)])) |
+            quoted("default", "'default'")[example("default -> pass")]];
 const auto rules_def = open_block > *each_rule[rule][append_rule] > close_block;
-const auto rule_def =
-    nested[spanned[(rule_head[take_head] > ((arrow > action[set_body]) | (x3::eps[has_predicate] >> rules[set_body]))) |
-                   whole_assembly[take_assembly]]];
+const auto rule_def = nested[spanned[(rule_head[take_head] > (x3::eps[has_file] | (arrow > action[set_body]) |
+                                                              (x3::eps[has_predicate] >> rules[set_body]))) |
+                                     whole_assembly[take_assembly]]];
 
 BOOST_SPIRIT_DEFINE(action, plain_action, action_node, plain, plain_node, verdict, redirect, redirect_to, jump, count,
                     erase, add, let, set_field, exchange, push, pop, encap, decap, emit, sample, metadata, conditional,

@@ -79,7 +79,7 @@ bpf_map *Loaded::map_handle(MapId map) const
     if (!map.valid() || map.value >= image_.maps.size())
         return nullptr;
     const MapSpec &spec = image_.maps[map.value];
-    return bpf_object__find_map_by_name(object_.get(), spec.data ? ".data" : spec.name.c_str());
+    return bpf_object__find_map_by_name(object_.get(), (spec.data ? data_section_of(spec) : spec.name).c_str());
 }
 
 int Loaded::program_fd() const { return object_ != nullptr ? bpf_program__fd(handle()) : -1; }

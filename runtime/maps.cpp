@@ -182,7 +182,10 @@ Result<Map> map_of(const Loaded &loaded, std::string_view name)
 {
     if (const auto map = loaded.map_named(name))
         return map_of(loaded, *map);
-    const auto names = loaded.maps() | std::views::transform(&MapSpec::name);
+    std::vector<std::string_view> names;
+    for (const MapSpec &spec : loaded.maps())
+        if (!spec.internal)
+            names.push_back(spec.name);
     Error error;
     error.stage = fmt::format("cannot use map '{}'", name);
     error.message = "the program has no map of that name";

@@ -94,6 +94,7 @@ void Selector::body(const Inst &inst, VReg dst)
     case Op::neg: copy(dst, inst.a); return void(alu(Alu::neg, dst, std::uint64_t{0}));
     case Op::complement: copy(dst, inst.a); return void(alu(Alu::xor_, dst, UINT64_MAX));
     case Op::rebase: return rebase(inst, dst);
+    case Op::element: return element(inst, dst);
     case Op::distance: {
         const VReg behind = reg(inst.b);
         copy(dst, inst.a);

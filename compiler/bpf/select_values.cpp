@@ -175,6 +175,16 @@ void Selector::rebase(const Inst &inst, VReg dst)
     alu(Alu::add, dst, start);
 }
 
+// The verifier wants to see the bound: a mask, unless it has seen it elsewhere.
+void Selector::element(const Inst &inst, VReg dst)
+{
+    const VReg base = reg(inst.a);
+    copy(dst, inst.b);
+    if (facts(inst.b).visible > inst.imm)
+        alu(Alu::and_, dst, inst.imm, true);
+    alu(Alu::add, dst, base);
+}
+
 void Selector::context_field(const Inst &inst, VReg dst)
 {
     switch (inst.field) {

@@ -83,6 +83,7 @@ private:
     void with_constant(ir::Op op, VReg dst, std::uint64_t number, bool dst_small);
     Home offset(const ir::Inst &inst);
     void rebase(const ir::Inst &inst, VReg dst);
+    void element(const ir::Inst &inst, VReg dst);
     void context_field(const ir::Inst &inst, VReg dst);
     void load_value(const ir::Inst &inst, VReg dst);
     // Writes `value` to base + off, or to a slot of the stack.

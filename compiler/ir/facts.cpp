@@ -54,7 +54,7 @@ void Facts::meet(const Facts &other)
 void learn_inside(const Block &block, Facts &known)
 {
     for (const Inst &inst : block.insts)
-        if (inst.op == Op::map_value)
+        if (inst.op == Op::map_value || inst.op == Op::element)
             known.learn_present(inst.result, 1);
 }
 

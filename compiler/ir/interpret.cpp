@@ -111,6 +111,10 @@ private:
             if (const Held *const held = pointee(inst))
                 access(inst, part(inst, *held->bytes, held->from + inst.imm), inst.b);
             break;
+        case Shape::element:
+            if (const Held *const held = pointee(inst))
+                give(inst, handle(held->bytes, held->from + (values_[inst.b] & inst.imm), held->map));
+            break;
         case Shape::map_value:
         case Shape::lookup:
         case Shape::update:

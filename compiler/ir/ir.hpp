@@ -64,6 +64,7 @@ enum class Shape : std::uint8_t {
     load_map,
     store_map,
     map_value,
+    element,
     lookup,
     update,
     erase,
@@ -103,8 +104,8 @@ struct Inst {
     ValueId result; // none where the operation gives nothing, or a status that nobody wants
     ValueId a;
     ValueId b;
-    // constant; byte offset of loads, stores, map_value, copy_packet; bound of `offset`; flags of update and redirect;
-    // slot of tail_call; bytes of reserve
+    // constant; byte offset of loads, stores, map_value, copy_packet; bound of `offset`; mask of element; flags of
+    // update and redirect; slot of tail_call; bytes of reserve
     std::uint64_t imm = 0;
     std::uint32_t max = 0; // copy_packet: bound of the length
     MapId map;
@@ -190,6 +191,7 @@ struct Program {
     IdVector<ValueId, ValueInfo> values;
     IdVector<SlotId, Slot> slots;
     std::vector<AsmBlock> asms;
+    bool by_rule = true; // what returns stands for the rule that decides; otherwise for any that says the same
 
     ValueId add_value(ValueKind kind, std::uint64_t max = UINT64_MAX) { return values.add({kind, max}); }
 };

@@ -161,6 +161,7 @@ private:
             const std::string a = name(inst.a);
             return fmt::format("{} {}, {}", op, a, name(inst.b));
         }
+        case Shape::element:
         case Shape::offset: {
             const std::string a = name(inst.a);
             const std::string_view joint = inst.op == Op::rebase ? "from" : "+";

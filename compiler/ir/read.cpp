@@ -383,9 +383,10 @@ private:
             lexer_.expect(",");
             inst.b = value();
             break;
+        case Shape::element:
         case Shape::offset:
             inst.a = value();
-            if (op == Op::offset)
+            if (op != Op::rebase)
                 lexer_.expect("+");
             else
                 lexer_.expect_word("from");

@@ -37,6 +37,7 @@ ValueKind result_kind(Op op)
     case Op::packet_end: return ValueKind::packet_end;
     case Op::meta_start: return ValueKind::meta;
     case Op::map_value:
+    case Op::element:
     case Op::lookup: return ValueKind::map_value;
     case Op::reserve: return ValueKind::record;
     default: return ValueKind::number;
@@ -76,6 +77,7 @@ bool is_pure(Op op)
     case Shape::unary:
     case Shape::binary:
     case Shape::offset:
+    case Shape::element:
     case Shape::map_value: return true;
     case Shape::query:
     case Shape::store_packet:

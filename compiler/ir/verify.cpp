@@ -60,6 +60,7 @@ private:
         case Shape::store_packet:
         case Shape::binary:
         case Shape::offset:
+        case Shape::element:
         case Shape::store_map:
         case Shape::copy_packet: return {.a = true, .b = true};
         case Shape::load_slot: return {.key = true};

@@ -111,6 +111,12 @@ private:
             want(inst.a, packet);
             want(inst.b, inst.op == Op::rebase ? packet : number);
             break;
+        case Shape::element:
+            want(inst.a, map_value);
+            want(inst.b, number);
+            if ((inst.imm & (inst.imm + 1)) != 0 || inst.imm >= UINT32_MAX)
+                fail("the mask {} is not one less than a power of two of 32 bits", inst.imm);
+            break;
         case Shape::store_slot:
             want(inst.a, number);
             check_slot_access(inst);

@@ -82,6 +82,7 @@ private:
         switch (inst.op) {
         case Op::lookup: return spec(inst).value.size;
         case Op::map_value: return spec(inst).value.size - std::min<std::uint64_t>(inst.imm, spec(inst).value.size);
+        case Op::element: return value_sizes_[inst.a] - std::min(inst.imm, value_sizes_[inst.a]);
         case Op::reserve: return inst.imm;
         default: return std::nullopt;
         }
@@ -111,6 +112,10 @@ private:
             if (kind(inst.a) == ValueKind::map_value && facts.about(inst.a).present == 0)
                 fail("the pointer may be null");
             check_inside(inst, inst.width);
+            break;
+        case Shape::element:
+            if (facts.about(inst.a).present == 0)
+                fail("the pointer may be null");
             break;
         case Shape::copy_packet: check_copy(inst); break;
         case Shape::offset: check_offset(inst); break;

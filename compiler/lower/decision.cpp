@@ -1,21 +1,34 @@
 #include "compiler/lower/decision.hpp"
 
+#include <algorithm>
 #include <map>
+#include <span>
+#include <tuple>
 
 namespace xdpf::lowering {
 namespace {
 
 constexpr std::size_t many = 8;
+constexpr std::size_t shortest_run = 12; // fewer rules share more with each other as single tests
 
 // Built from the end: each part knows where it goes on before it is made.
 class Builder {
 public:
-    Builder(const sema::Unit &unit, Facts &facts) : unit_(unit), facts_(facts) {}
+    Builder(const sema::Unit &unit, Facts &facts, bool runs) : unit_(unit), facts_(facts), runs_(runs) {}
 
     NodeId rules(const std::vector<sema::Rule> &list, NodeId otherwise)
     {
-        for (std::size_t i = list.size(); i-- > 0;)
-            otherwise = rule(list[i], otherwise);
+        for (std::size_t end = list.size(); end > 0;) {
+            std::size_t begin = end;
+            while (runs_ && begin > 0 && is_plain(list[begin - 1]))
+                --begin;
+            if (end - begin >= shortest_run)
+                otherwise = run(std::span(list).subspan(begin, end - begin), otherwise);
+            else
+                for (begin = begin == end ? end - 1 : begin; end > begin; --end)
+                    otherwise = rule(list[end - 1], otherwise);
+            end = begin;
+        }
         return otherwise;
     }
 
@@ -25,6 +38,9 @@ public:
         for (const auto *list : {&node.asked.asks, &node.asked.looks})
             for (const FactId fact : *list)
                 needs.insert(fact);
+        if (node.kind == Node::Kind::run)
+            for (const NodeId target : graph.runs[node.run].targets)
+                needs.insert(graph.needs[target.value]);
         for (const NodeId next : {node.yes, node.no})
             if (next.valid())
                 needs.insert(graph.needs[next.value]);
@@ -41,20 +57,122 @@ private:
         if (const auto *action = std::get_if<sema::Action>(&rule.body))
             then = this->action(*action, rule.head, otherwise);
         else
-            then = rules(std::get<std::vector<sema::Rule>>(rule.body), otherwise);
+            then = rule.table ? table(rule, otherwise) : rules(std::get<std::vector<sema::Rule>>(rule.body), otherwise);
         return rule.predicate ? test(*rule.predicate, then, otherwise) : then;
     }
 
     NodeId action(const sema::Action &action, Span head, NodeId otherwise)
     {
         NodeId next = otherwise;
-        if (action.decision) {
+        if (action.decision && runs_ && action.steps.empty()) {
+            next = shared(*action.decision, head);
+        } else if (action.decision) {
             Node node{.kind = Node::Kind::decide, .decision = &*action.decision, .span = head};
             if (action.decision->key)
                 facts_.asked_by(*action.decision->key, node.asked);
             next = add(std::move(node));
         }
         return steps(action, head, action.steps.size(), next, otherwise);
+    }
+
+    // One node for all decisions that say the same.
+    NodeId shared(const sema::Decision &decision, Span head)
+    {
+        Node node{.kind = Node::Kind::decide, .decision = &decision, .span = head};
+        if (decision.key || decision.assembly) {
+            if (decision.key)
+                facts_.asked_by(*decision.key, node.asked);
+            return add(std::move(node));
+        }
+        const auto [at, is_new] = decisions_.try_emplace({decision.verdict, decision.redirect, decision.broadcast,
+                                                          decision.except_ingress, decision.go_to.value_or(SIZE_MAX)});
+        if (is_new)
+            at->second = add(std::move(node));
+        return at->second;
+    }
+
+    // A conjunction of tests that a run can hold, and an action that decides.
+    bool is_plain(const sema::Rule &rule) const
+    {
+        const auto *action = std::get_if<sema::Action>(&rule.body);
+        return action != nullptr && action->decision && rule.predicate && is_plain(*rule.predicate) &&
+               std::ranges::none_of(action->steps,
+                                    [](const sema::Step &step) { return std::holds_alternative<sema::If>(step.node); });
+    }
+    bool is_plain(sema::PredId id) const
+    {
+        const auto &node = unit_.preds[id].node;
+        if (const auto *both = std::get_if<sema::And>(&node))
+            return is_plain(both->left) && is_plain(both->right);
+        if (const auto *has = std::get_if<sema::Present>(&node))
+            return !facts_.is_item(has->header.header);
+        const auto *set = std::get_if<sema::InSet>(&node);
+        const auto *of = set != nullptr ? std::get_if<sema::FieldValue>(&unit_.exprs[set->value].node) : nullptr;
+        return of != nullptr && !set->intervals.empty() &&
+               !unit_.headers[of->header.header].fields[of->field].floating() && !facts_.is_item(of->header.header);
+    }
+
+    void collect(sema::PredId id, RunRule &out)
+    {
+        const auto &node = unit_.preds[id].node;
+        FactId present;
+        if (const auto *both = std::get_if<sema::And>(&node)) {
+            collect(both->left, out);
+            return collect(both->right, out);
+        }
+        if (const auto *has = std::get_if<sema::Present>(&node)) {
+            present = facts_.present(has->header);
+        } else {
+            out.tests.push_back(id);
+            present =
+                facts_.present(std::get<sema::FieldValue>(unit_.exprs[std::get<sema::InSet>(node).value].node).header);
+        }
+        if (std::ranges::find(out.presents, present) == out.presents.end())
+            out.presents.push_back(present);
+    }
+
+    // Rules out of a file.
+    NodeId table(const sema::Rule &rule, NodeId otherwise)
+    {
+        const auto &list = std::get<std::vector<sema::Rule>>(rule.body);
+        if (!runs_ || list.empty() || !std::ranges::all_of(list, [&](const sema::Rule &one) { return is_plain(one); }))
+            return rules(list, otherwise);
+        return run(list, otherwise, &*rule.table);
+    }
+
+    NodeId run(std::span<const sema::Rule> list, NodeId otherwise, const sema::RuleTable *from = nullptr)
+    {
+        Node node{.kind = Node::Kind::run, .no = otherwise, .run = graph.runs.size(), .span = list.front().head};
+        Run made;
+        made.table = from;
+        FactSet looked_at;
+        FactSet targets;
+        for (const sema::Rule &rule : list) {
+            RunRule &out = made.rules.emplace_back();
+            out.head = rule.head;
+            collect(*rule.predicate, out);
+            out.target = action(std::get<sema::Action>(rule.body), rule.head, otherwise);
+            if (const FactId target(out.target.value); !targets.contains(target)) {
+                targets.insert(target);
+                made.targets.push_back(out.target);
+            }
+            for (const FactId fact : out.presents)
+                if (!looked_at.contains(fact)) {
+                    looked_at.insert(fact);
+                    node.asked.looks.push_back(fact);
+                }
+        }
+        if (from != nullptr) {
+            for (const sema::HeaderRef header : from->headers)
+                node.asked.looks.push_back(facts_.present(header));
+            if (from->xskmap.valid()) {
+                graph.made.push_back({.redirect = from->xskmap, .span = list.front().head});
+                made.xsk = shared(graph.made.back(), list.front().head);
+                made.targets.push_back(made.xsk);
+            }
+        }
+        graph.runs.push_back(std::move(made));
+        return add(std::move(node));
     }
 
     // The first `count` steps of an action, then `next`. `otherwise` is what follows the whole rule.
@@ -104,13 +222,15 @@ private:
 
     const sema::Unit &unit_;
     Facts &facts_;
+    bool runs_;
+    std::map<std::tuple<std::uint32_t, MapId, bool, bool, std::size_t>, NodeId> decisions_;
 };
 
 } // namespace
 
-DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &program, Facts &facts)
+DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &program, Facts &facts, bool runs)
 {
-    Builder builder(unit, facts);
+    Builder builder(unit, facts, runs);
     const NodeId nothing_matched = builder.add({.kind = Node::Kind::decide, .span = program.span});
     builder.graph.root = builder.rules(program.rules, nothing_matched);
     std::map<FactId, std::size_t> askers;

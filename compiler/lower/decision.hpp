@@ -5,6 +5,7 @@
 #include "compiler/lower/facts.hpp"
 #include "compiler/sema/typed.hpp"
 
+#include <deque>
 #include <vector>
 
 namespace xdpf::lowering {
@@ -12,19 +13,38 @@ namespace xdpf::lowering {
 using NodeId = Id<struct NodeTag>;
 
 struct Node {
-    enum class Kind : std::uint8_t { test, step, decide };
+    enum class Kind : std::uint8_t { test, step, decide, run };
     Kind kind = Kind::decide;
     sema::PredId test;                        // test: anything but and, or, not
     NodeId yes;                               // test; step: what comes next
     NodeId no;                                // test
     const sema::Step *step = nullptr;         // step; not an If
     const sema::Decision *decision = nullptr; // decide; null: pass, since no rule matched
+    std::size_t run = 0;                      // run: of DecisionGraph::runs; `no` is what comes behind all of its rules
     Span span;
     Asked asked; // by the node itself
 };
 
+// A rule that is a conjunction of tests of single fields, each against a set of numbers.
+struct RunRule {
+    std::vector<sema::PredId> tests; // sema::InSet
+    std::vector<FactId> presents;    // headers that it asks for, those of its tests included
+    NodeId target;                   // what it says
+    Span head;
+};
+
+// Consecutive rules of that form: the first match decides.
+struct Run {
+    std::vector<RunRule> rules;
+    std::vector<NodeId> targets;            // of the rules, each once
+    const sema::RuleTable *table = nullptr; // the rules are from a file, and others may take their place
+    NodeId xsk;                             // of a table: what a rule says that redirects
+};
+
 struct DecisionGraph {
     IdVector<NodeId, Node> nodes; // successors stand before their predecessors
+    std::vector<Run> runs;
+    std::deque<sema::Decision> made; // decisions that no rule has written down
     NodeId root;
     std::vector<FactSet> needs; // by node: facts that it or anything behind it asks for
     // Headers that many nodes ask for. They are looked for once, in front of the first node that something behind needs
@@ -32,6 +52,8 @@ struct DecisionGraph {
     std::vector<FactId> early;
 };
 
-[[nodiscard]] DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &program, Facts &facts);
+// `runs`: whether long runs of rules become nodes of their own.
+[[nodiscard]] DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &program, Facts &facts,
+                                            bool runs);
 
 } // namespace xdpf::lowering

@@ -39,6 +39,12 @@ std::optional<ir::Program> Emitter::run()
         packet_end_ = next.known.end;
         emit(next.node, std::move(next.known));
     }
+    tables_.finish(program_, maps_, options_.table_bytes);
+    if (tables_.overflow != 0)
+        diagnostics_.report(Kind::too_large, source_.span, source_.name,
+                            fmt::format("its tables take {} bytes, and there is room for {}", tables_.overflow,
+                                        options_.table_bytes / 2));
+    program_.by_rule = graph_.runs.empty();
     return in_order();
 }
 
@@ -63,6 +69,7 @@ void Emitter::emit(NodeId id, Knowledge known)
     case Node::Kind::test: emit_test(id, known); break;
     case Node::Kind::step: emit_step(id, known); break;
     case Node::Kind::decide: emit_decision(id, known); break;
+    case Node::Kind::run: emit_run(id, known); break;
     }
 }
 
@@ -492,12 +499,12 @@ void Emitter::give(std::uint32_t verdict)
 
 namespace xdpf {
 
-ir::Module lower(const sema::Unit &unit, Diagnostics &diagnostics)
+ir::Module lower(const sema::Unit &unit, Diagnostics &diagnostics, const LowerOptions &options)
 {
     ir::Module module;
     module.maps.assign(unit.maps.begin(), unit.maps.end());
     for (const auto &program : unit.programs)
-        if (auto made = lowering::Emitter(unit, program, diagnostics).run())
+        if (auto made = lowering::Emitter(unit, program, diagnostics, module.maps, options).run())
             module.programs.push_back(std::move(*made));
     return module;
 }

@@ -4,11 +4,14 @@
 //   decode.cpp   headers: guards, conditions, sizes          chain.cpp  chains of links
 //   values.cpp   fields and arithmetic                       tests.cpp  comparisons and sets
 //   actions.cpp  verdicts, keys of maps                       steps.cpp  what rules do besides
+//   classify.cpp runs of many rules
 #pragma once
 
 #include "compiler/base/diagnostic.hpp"
+#include "compiler/classify/tables.hpp"
 #include "compiler/lower/decision.hpp"
 #include "compiler/lower/knowledge.hpp"
+#include "compiler/lower/lower.hpp"
 
 #include <map>
 #include <set>
@@ -58,11 +61,37 @@ struct Window {
 // Within the first `limit` bytes; nothing where no load of 1, 2, 4 or 8 bytes there covers the bits.
 [[nodiscard]] std::optional<Window> window_of(std::uint32_t bit_offset, std::uint32_t bits, std::uint32_t limit);
 
+class Emitter;
+
+// The tables of a program's runs of rules, and the caches in front of them; classify_map.cpp.
+class ProgramTables {
+public:
+    struct Contents {
+        classify::Tree tree;
+        classify::RuleSet set;
+        std::vector<std::uint32_t> codes; // by action
+    };
+    // The number by which code finds the tree.
+    std::uint32_t add(Emitter &e, Contents contents);
+    MapId cache_for(Emitter &e, std::size_t words);
+    void finish(ir::Program &program, std::vector<MapSpec> &maps, std::uint32_t bytes);
+
+    MapId map;
+    std::size_t overflow = 0; // bytes of tables for which there is no room
+    bool replaceable = false; // some of them: there is room for another set
+
+private:
+    std::vector<Contents> contents_;
+    std::map<std::size_t, MapId> caches_; // by words of the key
+};
+
 class Emitter {
 public:
-    Emitter(const sema::Unit &unit, const sema::Program &source, Diagnostics &diagnostics)
-        : unit_(unit), source_(source), diagnostics_(diagnostics), facts_(unit),
-          graph_(build_decisions(unit, source, facts_))
+    // Maps that the program needs besides the unit's are added to `maps`.
+    Emitter(const sema::Unit &unit, const sema::Program &source, Diagnostics &diagnostics, std::vector<MapSpec> &maps,
+            const LowerOptions &options)
+        : unit_(unit), source_(source), diagnostics_(diagnostics), maps_(maps), options_(options), facts_(unit),
+          graph_(build_decisions(unit, source, facts_, options.classify))
     {
     }
     // Nothing where the program becomes too large; that has been reported.
@@ -230,6 +259,13 @@ private:
                        std::uint64_t inner_selector);
     void decapsulate(const sema::Decap &decap, NodeId node, Knowledge &known);
 
+    // classify.cpp
+    friend class RunWriter;
+    friend class ProgramTables;
+    void emit_run(NodeId id, const Knowledge &known);
+    [[nodiscard]] std::string internal_map_name(std::string_view what) const;
+    ProgramTables tables_;
+
     // steps.cpp
     void emit_step(NodeId id, Knowledge &known);
     void warn_absent(const sema::Step &step);
@@ -260,6 +296,8 @@ private:
     const sema::Unit &unit_;
     const sema::Program &source_;
     Diagnostics &diagnostics_;
+    std::vector<MapSpec> &maps_;
+    const LowerOptions &options_;
     Facts facts_;
     DecisionGraph graph_;
     ir::Program program_;

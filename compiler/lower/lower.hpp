@@ -8,10 +8,36 @@
 #include "compiler/ir/ir.hpp"
 #include "compiler/sema/typed.hpp"
 
+#include <string>
+#include <vector>
+
 namespace xdpf {
 
-// One IR program for each program of the unit. Limits that are passed (a program that would become too large) go to
-// `diagnostics`, as do warnings about keys that can be absent.
-[[nodiscard]] ir::Module lower(const sema::Unit &unit, Diagnostics &diagnostics);
+// What became of a run of rules, for packets that have the same headers.
+struct RunForm {
+    enum class Kind : std::uint8_t { row, tree, tables };
+    std::string program;
+    std::string headers; // "ipv4, tcp"
+    Kind kind = Kind::row;
+    std::size_t rules = 0;   // that such packets can match
+    std::size_t fields = 0;  // that tell them apart; of a row 0
+    std::size_t depth = 0;   // comparisons on the longest way; of a row 0
+    std::size_t widest = 0;  // rules tested at its end, at most
+    std::size_t entries = 0; // rules in all leaves
+    std::string why;
+};
+
+struct LowerOptions {
+    // Long runs of rules become a tree of comparisons, or tables in a map (classify.cpp); otherwise each rule is tested
+    // after the one before, and the instruction that decides stands for its own rule.
+    bool classify = true;
+    std::uint32_t table_bytes = 0;         // of the map that holds rules from a file; 0: as many as they need, twice
+    std::vector<RunForm> *forms = nullptr; // gets what became of each run
+};
+
+// One IR program for each program of the unit. Behind the unit's maps stand those that the programs need besides.
+// Limits that are passed (a program that would become too large) go to `diagnostics`, as do warnings about keys that
+// can be absent.
+[[nodiscard]] ir::Module lower(const sema::Unit &unit, Diagnostics &diagnostics, const LowerOptions &options = {});
 
 } // namespace xdpf

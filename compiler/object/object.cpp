@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::string_view license_section = "license";
 constexpr std::string_view maps_section = ".maps";
-constexpr std::string_view data_section = ".data";
 constexpr std::string_view kfuncs_section = ".ksyms";
 
 // The kernel takes no more than 16 MB of strings. Past half of it, lines keep their number and lose their text.
@@ -50,7 +49,9 @@ public:
     {
         add_license_section();
         add_maps_section();
-        add_data_section();
+        for (std::size_t i = 0; i < image_.maps.size(); ++i)
+            if (image_.maps[i].data)
+                add_data_section(MapId(i));
         add_kfuncs();
         add_programs();
         for (const RecordType &record : image_.records) // nothing refers to them: they are for readers of the rings
@@ -67,13 +68,14 @@ public:
 private:
     // A symbol of the data, for the bytes from `offset` on.
     struct DataSymbol {
+        MapId map;
         std::uint32_t offset;
         std::uint32_t symbol;
     };
 
     void add_license_section();
     void add_maps_section();
-    void add_data_section();
+    void add_data_section(MapId map);
     void add_kfuncs();
     void add_programs();
     CodeSection &code_section(std::string_view name);
@@ -86,7 +88,7 @@ private:
     ElfFile elf_;
     BtfBuilder btf_;
     std::vector<std::uint32_t> map_symbols_; // by MapId
-    std::vector<DataSymbol> data_symbols_;   // in order of offset
+    std::vector<DataSymbol> data_symbols_;   // in order of map and offset
     std::array<std::uint32_t, kfunc_names.size()> kfunc_symbols_{};
     std::vector<CodeSection> code_;
 };
@@ -126,21 +128,20 @@ void ObjectWriter::add_maps_section()
             elf_.add_symbol(image_.maps[maps[i]].name, STT_OBJECT, section, vars[i].offset, vars[i].size);
 }
 
-void ObjectWriter::add_data_section()
+void ObjectWriter::add_data_section(MapId map)
 {
-    const auto data = std::ranges::find(image_.maps, true, &MapSpec::data);
-    if (data == image_.maps.end())
-        return;
-    assert(std::ranges::count(image_.maps, true, &MapSpec::data) == 1);
+    const MapSpec *const data = &image_.maps[map.value];
     assert(data->initial.size() == data->value.size && !data->value.fields.empty());
-    const auto section = elf_.add_section(data_section, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, 8, data->initial);
+    const std::string name_of_section = data_section_of(*data);
+    const auto section = elf_.add_section(name_of_section, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, 8, data->initial);
     std::vector<BtfSectionVar> vars;
     for (const LayoutField &field : data->value.fields) {
         const std::string name = identifier_from(field.name.empty() ? data->name : field.name);
         vars.push_back({add_data_variable(btf_, name, field), field.offset, field.size});
-        data_symbols_.push_back({field.offset, elf_.add_symbol(name, STT_OBJECT, section, field.offset, field.size)});
+        data_symbols_.push_back(
+            {map, field.offset, elf_.add_symbol(name, STT_OBJECT, section, field.offset, field.size)});
     }
-    btf_.add_datasec(data_section, data->value.size, vars);
+    btf_.add_datasec(name_of_section, data->value.size, vars);
 }
 
 // libbpf gives the section its size.
@@ -205,8 +206,10 @@ Elf64_Rel ObjectWriter::relocate(const MapReference &reference, std::span<Insn> 
     std::int32_t addend = 0;
     if (reference.value_offset) {
         assert(image_.maps[reference.map.value].data);
-        const auto behind = std::ranges::upper_bound(data_symbols_, *reference.value_offset, {}, &DataSymbol::offset);
-        assert(behind != data_symbols_.begin());
+        const auto behind =
+            std::ranges::upper_bound(data_symbols_, std::pair(reference.map.value, *reference.value_offset), {},
+                                     [](const DataSymbol &one) { return std::pair(one.map.value, one.offset); });
+        assert(behind != data_symbols_.begin() && std::prev(behind)->map == reference.map);
         symbol = std::prev(behind)->symbol;
         addend = static_cast<std::int32_t>(*reference.value_offset - std::prev(behind)->offset);
     }

@@ -349,6 +349,9 @@ private:
     void set_chain(const ast::Attribute &attribute, const ast::File &file, Program &out);
     std::vector<Rule> rules(const std::vector<ast::RuleId> &ids, const Scope &scope);
     std::optional<Rule> rule(ast::RuleId id, const Scope &scope);
+    // rules_file.cpp
+    friend class RulesFile;
+    std::optional<Rule> rules_from(const ast::Rule &ast, const ast::File &file);
     bool action(ast::ActionId id, const Scope &scope, Action &out);
     bool redirect(const ast::Redirect &node, Span span, const Scope &scope, Action &out);
     bool redirect_to(const ast::RedirectTo &node, Span span, const Scope &scope, Action &out);

@@ -2,42 +2,16 @@
 #include "compiler/sema/analyzer.hpp"
 #include "compiler/sema/contents.hpp"
 #include "compiler/sema/encode.hpp"
+#include "compiler/sema/table_file.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <expected>
 #include <filesystem>
-#include <fstream>
 
 namespace xdpf::sema {
 namespace {
 
-constexpr std::uintmax_t most_contents = std::uintmax_t(64) << 20; // bytes
-constexpr std::size_t longest_word = 64;                           // of a number or an address
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-
-std::string_view trimmed(std::string_view text)
-{
-    const auto first = text.find_first_not_of(" \t\r\"");
-    const auto last = text.find_last_not_of(" \t\r\"");
-    return first == std::string_view::npos ? std::string_view() : text.substr(first, last + 1 - first);
-}
-
-// A word of a contents file as the literal that it would be in the source.
-ast::Literal literal_of(std::string_view text)
-{
-    using LiteralKind = ast::Literal::Kind;
-    const auto colons = std::ranges::count(text, ':');
-    if (colons == 5 && text.size() == 17 && text.find("::") == std::string_view::npos)
-        return {LiteralKind::mac, std::string(text)};
-    if (colons > 0)
-        return {LiteralKind::ipv6, std::string(text)};
-    if (text.find('.') != std::string_view::npos)
-        return {LiteralKind::ipv4, std::string(text)};
-    return {LiteralKind::integer, std::string(text)};
-}
+constexpr std::size_t longest_word = 64; // of a number or an address
 
 bool is_number(std::string_view text)
 {
@@ -46,45 +20,6 @@ bool is_number(std::string_view text)
     return !digits.empty() && std::ranges::all_of(digits, [&](char c) {
         return (c >= '0' && c <= '9') || c == '_' || (hex && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')));
     });
-}
-
-// The file's text, or why it cannot be had.
-std::expected<std::string, std::string> text_of(const std::filesystem::path &path)
-{
-    std::error_code error;
-    const auto status = std::filesystem::status(path, error);
-    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-        return std::unexpected("it is no regular file");
-    const auto size = std::filesystem::file_size(path, error);
-    if (error)
-        return std::unexpected(error.message());
-    if (size > most_contents)
-        return std::unexpected("it has more than 64 MiB");
-    std::ifstream in(path, std::ios::binary);
-    if (!in)
-        return std::unexpected(std::strerror(errno));
-    std::string bytes(size, '\0');
-    in.read(bytes.data(), static_cast<std::streamsize>(size));
-    return bytes;
-}
-
-struct Line {
-    std::uint32_t at; // byte of the file
-    std::string_view text;
-};
-
-// Those with an entry, without comments.
-std::vector<Line> lines_of(std::string_view text)
-{
-    std::vector<Line> out;
-    for (std::size_t begin = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0; begin < text.size();) {
-        const auto end = std::min(text.find('\n', begin), text.size());
-        const auto line = text.substr(begin, std::min(text.substr(begin, end - begin).find('#'), end - begin));
-        if (!trimmed(line).empty())
-            out.push_back({static_cast<std::uint32_t>(begin), line});
-        begin = end + 1;
-    }
-    return out;
 }
 
 // 0x8000/1, a prefix of a number, or one number or address.

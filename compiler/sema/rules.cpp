@@ -199,6 +199,8 @@ std::vector<Rule> Analyzer::rules(const std::vector<ast::RuleId> &ids, const Sco
 std::optional<Rule> Analyzer::rule(ast::RuleId id, const Scope &scope)
 {
     const ast::Rule &ast = scope.file->rules[id];
+    if (ast.from)
+        return rules_from(ast, *scope.file);
     Rule out{.head = ast.head};
     bool good = true;
     if (ast.predicate) {

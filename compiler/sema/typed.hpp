@@ -444,11 +444,20 @@ struct Action {
     std::optional<Decision> decision;
 };
 
+// Rules that came out of a file, and what they could be about: their fields and headers, whatever is in the file.
+struct RuleTable {
+    std::string file;
+    std::vector<std::pair<HeaderRef, std::size_t>> fields;
+    std::vector<HeaderRef> headers;
+    MapId xskmap; // none: no rule redirects
+};
+
 struct Rule {
     std::optional<PredId> predicate; // none: default
     std::variant<Action, std::vector<Rule>> body;
     Span head;
     std::size_t number = 0; // of a rule with an action: from 1, in source order within its program
+    std::optional<RuleTable> table = std::nullopt; // of rules: they are from a file
 };
 
 struct Program {

@@ -41,7 +41,9 @@ int build(const BuildOptions &options)
             fmt::print("{}", compilation.dump(stage));
     if (!compilation.ok())
         return exit_failure;
-    if (options.output.empty() && !options.dumps.empty())
+    if (options.explain)
+        fmt::print("{}", compilation.explain_forms());
+    if (options.output.empty() && (!options.dumps.empty() || options.explain))
         return exit_ok;
     const std::string output = options.output.empty() ? compilation.image().name + ".o" : options.output;
     return write_file(output, compilation.image().elf) ? exit_ok : exit_failure;

@@ -12,6 +12,7 @@ struct BuildOptions {
     SourceOptions source;
     std::string output;       // empty: the source's name with .o, in the current folder, unless something is dumped
     std::vector<Stage> dumps; // to stdout, in this order
+    bool explain = false;     // say on stdout what form the rules have got, and why
 };
 
 // Status 0 where the source has no errors, else 1.

@@ -1,6 +1,7 @@
 // The `xdpf` command: its subcommands and options, and nothing of what they do.
 #include "runtime/cli/build_command.hpp"
 #include "runtime/cli/fmt_command.hpp"
+#include "runtime/cli/rules_command.hpp"
 #include "runtime/cli/run_command.hpp"
 #include "runtime/cli/shell.hpp"
 #include "runtime/cli/test_command.hpp"
@@ -125,6 +126,7 @@ void add_build(CLI::App &app, BuildOptions &options)
         ->delimiter(',')
         ->allow_extra_args(false)
         ->check(stage);
+    command.add_flag("--explain", options.explain, "say what form the rules have got, why, and what that costs");
 }
 
 void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
@@ -223,6 +225,17 @@ void add_trace(CLI::App &app, TraceOptions &options)
     command.add_flag("--kernel", options.kernel, "the verdicts are the kernel's (needs root)");
 }
 
+void add_rules(CLI::App &app, RulesOptions &options)
+{
+    auto &group = *app.add_subcommand("rules", "the rules of a program that runs");
+    group.require_subcommand(1);
+    auto &command = *group.add_subcommand("replace", "put the rules that a file has now in place of those in force");
+    add_source(command, options.source);
+    command.add_option("-i,--interface", options.interface, "the interface of the program")->required();
+    add_rule_counters(command, options.source);
+    command.add_flag("--json", options.json, "one JSON object on standard output");
+}
+
 void add_fmt(CLI::App &app, FmtOptions &options)
 {
     auto &command = *app.add_subcommand("fmt", "give sources their one layout, in place");
@@ -277,6 +290,8 @@ int main(int argc, char **argv)
     add_test(app, test_options);
     TraceOptions trace_options;
     add_trace(app, trace_options);
+    RulesOptions rules_options;
+    add_rules(app, rules_options);
     FmtOptions fmt_options;
     add_fmt(app, fmt_options);
     ShellOptions shell_options;
@@ -299,6 +314,8 @@ int main(int argc, char **argv)
             return test(test_options);
         if (app.got_subcommand("trace"))
             return trace(trace_options);
+        if (app.got_subcommand("rules"))
+            return replace_rules(rules_options);
         if (app.got_subcommand("fmt"))
             return format_files(fmt_options);
         if (app.got_subcommand("shell"))

@@ -15,7 +15,8 @@ struct SourceOptions {
     std::optional<std::string> rules; // or the rules themselves: -e 'match udp -> xsk'
     Format format = Format::text;
     bool optimize = true;
-    bool rule_counters = false; // as CompileOptions
+    bool rule_counters = false; // as CompileOptions, the next one, too
+    std::uint32_t table_bytes = 0;
 };
 
 // Compiles, and reports: text goes to stderr, in colour where that is a terminal and NO_COLOR is not set; JSON goes to

@@ -30,17 +30,18 @@ ARROWS = {
     "llvm": {"base", "data", "ir"},
     "pcap": set(),
     "sema": {"base", "data", "grammar", "ir", "pcap", "stdlib"},
-    "lower": {"base", "data", "ir", "pcap", "sema"},
+    "classify": {"base", "data"},
+    "lower": {"base", "classify", "data", "ir", "pcap", "sema"},
     "explain": {"base", "data", "pcap", "sema"},
     "public": {"base", "data"},
-    "compiler": {"base", "data", "public", "grammar", "stdlib", "pcap", "sema", "lower", "explain", "ir", "passes",
+    "compiler": {"base", "data", "public", "grammar", "stdlib", "pcap", "sema", "classify", "lower", "explain", "ir", "passes",
                  "bpf", "object", "llvm"},
     "runtime": {"base", "data"},
     "cli": {"base", "data", "public", "runtime"},
     "examples": {"base", "data", "public", "runtime"},
 }
 DATA = {"compiler/maps.hpp", "compiler/maps.cpp", "compiler/image.hpp", "compiler/map_kinds.def",
-        "compiler/map_flags.def",
+        "compiler/map_flags.def", "compiler/rule_tables.hpp",
         "compiler/map_text.hpp", "compiler/map_text.cpp"}
 PUBLIC = {f"compiler/{name}.hpp" for name in ("compile", "explain", "format", "report", "test", "interpret", "session")}
 
@@ -135,7 +136,7 @@ def check_includes(root):
 
 
 COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|"((?:\\.|[^"\\\n])*)"', re.S)
-PROTOCOL_FREE = ("sema", "lower", "explain", "ir", "passes", "bpf")
+PROTOCOL_FREE = ("sema", "classify", "lower", "explain", "ir", "passes", "bpf")
 ADDRESSES = {"ipv4", "ipv6"}  # also names of address types, so identifiers may have them
 # What a driver tells of a packet is called as the kernel calls it: bpf_xdp_metadata_rx_vlan_tag.
 RECEIVED = re.compile(r"rx_vlan\w*")

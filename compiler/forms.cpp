@@ -1,0 +1,74 @@
+// `xdpf build --explain`.
+#include "compiler/rule_tables.hpp"
+#include "compiler/state.hpp"
+
+#include <fmt/format.h>
+
+namespace xdpf {
+namespace {
+
+std::string_view text_of(RunForm::Kind kind)
+{
+    switch (kind) {
+    case RunForm::Kind::row: return "tested one after the other";
+    case RunForm::Kind::tree: return "a tree of comparisons, in code";
+    case RunForm::Kind::tables: return "a tree in a map, behind a cache of flows";
+    }
+    return {};
+}
+
+// How often the kernel's verifier walks each instruction: those of loops once a round. A path that joins another in
+// the same state ends there, so this is about what it takes where that works.
+std::uint64_t verifier_steps(const ir::Program &program, std::size_t insns)
+{
+    std::uint64_t once = 0;
+    std::uint64_t walked = 0;
+    std::vector<std::uint64_t> rounds(program.blocks.size(), 1);
+    for (std::size_t i = 0; i < program.blocks.size(); ++i) {
+        const ir::Terminator &end = program.blocks[ir::BlockId(i)].end;
+        if (end.kind != ir::Terminator::Kind::again)
+            continue;
+        const ir::BlockId head = end.edges[0].target;
+        for (std::size_t inside = head.value; inside <= i; ++inside)
+            rounds[inside] = std::max<std::uint64_t>(rounds[inside], program.blocks[head].rounds + 1);
+    }
+    for (std::size_t i = 0; i < program.blocks.size(); ++i) {
+        const std::uint64_t size = program.blocks[ir::BlockId(i)].insts.size() + 1;
+        once += size;
+        walked += size * rounds[i];
+    }
+    return once == 0 ? 0 : walked * insns / once;
+}
+
+} // namespace
+
+std::string Compilation::explain_forms() const
+{
+    std::string out;
+    for (std::size_t i = 0; i < state_->image.programs.size(); ++i) {
+        const ProgramImage &program = state_->image.programs[i];
+        out += fmt::format("program {}: {} instructions, about {} steps of the kernel's verifier\n", program.name,
+                           program.insns.size(), verifier_steps(state_->module.programs[i], program.insns.size()));
+        bool any = false;
+        for (const RunForm &form : state_->forms) {
+            if (form.program != program.name || form.rules == 0)
+                continue;
+            any = true;
+            out += fmt::format("  {} rules for packets with {}: {}\n", form.rules,
+                               form.headers.empty() ? "none of the headers" : form.headers, text_of(form.kind));
+            if (form.kind != RunForm::Kind::row)
+                out += fmt::format("    over {} fields, up to {} comparisons, then up to {} rules; {} entries in all\n",
+                                   form.fields, form.depth, form.widest, form.entries);
+            out += fmt::format("    because {}\n", form.why);
+        }
+        if (!any)
+            out += "  rules are tested one after the other, those that share a header behind one look at it\n";
+    }
+    for (const MapSpec &spec : state_->image.maps)
+        if (spec.internal)
+            out += fmt::format("map {}: {} bytes{}\n", spec.name, std::uint64_t{spec.max_entries} * spec.value.size,
+                               has(spec.kind, map_trait::per_cpu) ? " for each processor" : "");
+    return out;
+}
+
+} // namespace xdpf

@@ -1,0 +1,273 @@
+// Runs of many rules. When a run is reached, it is known which of its headers the packet has; the rules that ask for
+// another are left out, and what remains are boxes in a space of a few fields. Few of them are tested one after the
+// other; more become a tree of comparisons, with the fields in registers.
+#include "compiler/lower/run_writer.hpp"
+
+#include <algorithm>
+
+namespace xdpf::lowering {
+
+namespace {
+
+constexpr std::size_t few = 6;                  // rules, tested in a row
+constexpr std::size_t most_in_code = 400;       // more become tables
+constexpr std::size_t most_code_entries = 4000; // of the tree: some 15,000 instructions
+constexpr std::size_t widest_in_code = 16;      // of its leaves
+constexpr std::size_t most_boxes = 64;          // of one rule whose sets have several intervals each
+constexpr std::uint32_t widest = 32;            // bits of a dimension
+constexpr std::size_t most_dimensions = 8;
+
+} // namespace
+
+void RunWriter::write()
+{
+    find_rules();
+    const bool tabled = run_.table != nullptr && find_table_fields();
+    if (!find_boxes())
+        return in_a_row("one of them is no box of numbers of up to 32 bits, or there are more than 8 fields");
+    if (!tabled && set_.rules.size() <= few)
+        return in_a_row(fmt::format("up to {} rules are fastest so", few));
+    if (tabled)
+        return write_tables("rules from a file can be replaced while the program runs");
+    if (set_.rules.size() <= most_in_code) {
+        const auto tree = classify::build_tree(set_, {.leaf = 3, .eagerness = 3, .most_entries = most_code_entries});
+        if (tree.widest <= widest_in_code)
+            return write_tree(tree);
+    }
+    write_tables("as code they would be too large");
+}
+
+// The dimensions of a table are the same whatever its rules ask for. Nothing where the packet has none of them.
+bool RunWriter::find_table_fields()
+{
+    for (const auto &[header, number] : run_.table->fields) {
+        if (known_[e_.facts_.find({Fact::Kind::present, header.header, header.index})] != Truth::yes)
+            continue;
+        const sema::Field &field = e_.unit_.headers[header.header].fields[number];
+        if (field.bits > widest || field.floating() || fields_.size() == most_dimensions)
+            return false;
+        dimensions_.try_emplace({header, number}, fields_.size());
+        table_fields_.push_back({field.type, field.bits, sema::FieldValue{header, number}, node_.span});
+        fields_.push_back({});
+        set_.largest.push_back(static_cast<std::uint32_t>((std::uint64_t{1} << field.bits) - 1));
+    }
+    set_.otherwise = action_of(otherwise_);
+    if (run_.xsk.valid())
+        (void)action_of(run_.xsk);
+    return !fields_.empty();
+}
+
+void RunWriter::note(RunForm form)
+{
+    if (e_.options_.forms == nullptr)
+        return;
+    form.program = e_.source_.name;
+    for (const FactId fact : node_.asked.looks)
+        if (known_[fact] == Truth::yes) {
+            const auto &name = e_.unit_.headers[e_.facts_[fact].header].name;
+            if (form.headers.find(name) == std::string::npos)
+                form.headers += fmt::format("{}{}", form.headers.empty() ? "" : ", ", name);
+        }
+    e_.options_.forms->push_back(std::move(form));
+}
+
+void RunWriter::note(const classify::Tree &tree, RunForm::Kind kind, std::string why)
+{
+    note({.kind = kind,
+          .rules = rules_.size(),
+          .fields = fields_.size(),
+          .depth = tree.depth,
+          .widest = tree.widest,
+          .entries = tree.entries,
+          .why = std::move(why)});
+}
+
+const ir::Edge &RunWriter::edge_to(NodeId target)
+{
+    const auto [at, is_new] = edges_.try_emplace(target);
+    if (is_new)
+        at->second = e_.go(target, known_);
+    return at->second;
+}
+
+// Those that this packet can match; behind one that it matches for sure no other is looked at.
+void RunWriter::find_rules()
+{
+    for (const RunRule &rule : run_.rules) {
+        if (std::ranges::any_of(rule.presents, [&](FactId fact) { return known_[fact] != Truth::yes; }))
+            continue;
+        if (rule.tests.empty()) {
+            otherwise_ = rule.target;
+            break;
+        }
+        rules_.push_back(&rule);
+    }
+}
+
+const sema::InSet &RunWriter::set_of(sema::PredId test) const
+{
+    return std::get<sema::InSet>(e_.unit_.preds[test].node);
+}
+
+// The dimension of the field that is tested; nothing where it cannot be one.
+std::optional<std::size_t> RunWriter::dimension_of(sema::PredId test)
+{
+    const auto &expr = e_.unit_.exprs[set_of(test).value];
+    const auto &of = std::get<sema::FieldValue>(expr.node);
+    const auto [at, is_new] = dimensions_.try_emplace({of.header, of.field}, fields_.size());
+    if (is_new) {
+        if (expr.bits > widest || fields_.size() == most_dimensions)
+            return std::nullopt;
+        fields_.push_back(set_of(test).value);
+        set_.largest.push_back(static_cast<std::uint32_t>((std::uint64_t{1} << expr.bits) - 1));
+    }
+    return at->second;
+}
+
+bool RunWriter::find_boxes()
+{
+    for (const RunRule *rule : rules_)
+        for (const sema::PredId test : rule->tests)
+            if (!dimension_of(test))
+                return false;
+    set_.otherwise = action_of(otherwise_);
+    return std::ranges::all_of(rules_, [&](const RunRule *rule) { return add_boxes(*rule); });
+}
+
+std::uint32_t RunWriter::action_of(NodeId target)
+{
+    const auto found = std::ranges::find(actions_, target);
+    if (found == actions_.end())
+        actions_.push_back(target);
+    return static_cast<std::uint32_t>(std::ranges::find(actions_, target) - actions_.begin());
+}
+
+// A box for each combination of the intervals of its sets.
+bool RunWriter::add_boxes(const RunRule &rule)
+{
+    classify::Rule box{{}, action_of(rule.target)};
+    for (const auto largest : set_.largest)
+        box.ranges.push_back({0, largest});
+    std::vector<classify::Rule> boxes{box};
+    for (const sema::PredId test : rule.tests) {
+        const auto &intervals = set_of(test).intervals;
+        const auto dimension = *dimension_of(test);
+        std::vector<classify::Rule> narrowed;
+        for (const auto &one : boxes)
+            for (const sema::Interval &interval : intervals) {
+                classify::Range range = one.ranges[dimension];
+                range.first = std::max(range.first, static_cast<std::uint32_t>(interval.first));
+                range.last = std::min(range.last, static_cast<std::uint32_t>(interval.last));
+                if (range.first > range.last)
+                    continue;
+                narrowed.push_back(one);
+                narrowed.back().ranges[dimension] = range;
+            }
+        boxes = std::move(narrowed);
+        if (boxes.size() > most_boxes)
+            return false;
+    }
+    std::ranges::move(boxes, std::back_inserter(set_.rules));
+    return true;
+}
+
+// Every test reads its field again: a field that stays in a register tells the kernel's verifier more with each test,
+// so that no two of its states are alike.
+void RunWriter::in_a_row(std::string why)
+{
+    note({.kind = RunForm::Kind::row, .rules = rules_.size(), .why = std::move(why)});
+    for (const RunRule *rule : rules_) {
+        const auto next = e_.new_block();
+        e_.span_ = rule->head;
+        for (std::size_t i = 0; i < rule->tests.size(); ++i) {
+            const bool last = i + 1 == rule->tests.size();
+            const auto then = last ? ir::BlockId() : e_.new_block();
+            e_.test(rule->tests[i], {.known = &known_}, last ? edge_to(rule->target) : e_.to(then), e_.to(next));
+            if (!last)
+                e_.start(then);
+        }
+        e_.start(next);
+    }
+    e_.jump(edge_to(otherwise_));
+}
+
+void RunWriter::load_fields(const ir::Edge &absent)
+{
+    if (!table_fields_.empty()) {
+        for (const sema::Expr &expr : table_fields_) {
+            const auto &of = std::get<sema::FieldValue>(expr.node);
+            const sema::Header &header = e_.unit_.headers[of.header.header];
+            values_.push_back(e_.field(header, header.fields[of.field], e_.start_of(of.header, {.known = &known_})));
+        }
+        return;
+    }
+    for (const sema::ExprId field : fields_)
+        values_.push_back(e_.value(field, {.known = &known_}, absent));
+}
+
+void RunWriter::write_tree(const classify::Tree &tree)
+{
+    note(tree, RunForm::Kind::tree, "few enough for code, and too many for a row");
+    load_fields(edge_to(otherwise_));
+    std::vector<ir::BlockId> nodes;
+    std::vector<ir::BlockId> leaves;
+    for (std::size_t i = 0; i < tree.nodes.size(); ++i)
+        nodes.push_back(e_.new_block());
+    for (std::size_t i = 0; i < tree.leaves.size(); ++i)
+        leaves.push_back(e_.new_block());
+    const auto block_of = [&](classify::Place place) {
+        return e_.to(place.is_leaf ? leaves[place.index] : nodes[place.index]);
+    };
+    e_.jump(block_of(tree.root));
+    for (std::size_t i = 0; i < tree.nodes.size(); ++i) {
+        const classify::Node &node = tree.nodes[i];
+        e_.start(nodes[i]);
+        e_.branch(ir::Cond::lt, values_[node.dimension], node.threshold, block_of(node.below), block_of(node.from));
+    }
+    for (std::size_t i = 0; i < tree.leaves.size(); ++i) {
+        e_.start(leaves[i]);
+        write_leaf(tree.leaves[i]);
+    }
+}
+
+void RunWriter::write_leaf(const classify::Leaf &leaf)
+{
+    for (const classify::Candidate &candidate : leaf.candidates) {
+        const classify::Rule &rule = set_.rules[candidate.rule];
+        std::vector<std::size_t> open;
+        for (std::size_t d = 0; d < fields_.size(); ++d)
+            if ((candidate.open >> d & 1) != 0)
+                open.push_back(d);
+        // What fewest packets pass comes first.
+        std::ranges::stable_sort(open, {}, [&](std::size_t d) {
+            const classify::Range &range = rule.ranges[d];
+            return static_cast<double>(range.last - range.first) / set_.largest[d];
+        });
+        const auto next = e_.new_block();
+        for (std::size_t i = 0; i < open.size(); ++i) {
+            const bool last = i + 1 == open.size();
+            const auto then = last ? ir::BlockId() : e_.new_block();
+            const classify::Range &range = rule.ranges[open[i]];
+            e_.test_interval(values_[open[i]], {range.first, range.last}, set_.largest[open[i]],
+                             last ? edge_to(actions_[rule.action]) : e_.to(then), e_.to(next));
+            if (!last)
+                e_.start(then);
+        }
+        e_.start(next);
+    }
+    e_.jump(edge_to(actions_[leaf.otherwise]));
+}
+
+// No name of a map in the source, nor of another that the compiler made.
+std::string Emitter::internal_map_name(std::string_view what) const
+{
+    for (unsigned number = 0;; ++number) {
+        const auto name = number == 0 ? std::string(what) : fmt::format("{}_{}", what, number);
+        if (std::ranges::find(maps_, name, &MapSpec::name) == maps_.end())
+            return name;
+    }
+}
+
+void Emitter::emit_run(NodeId id, const Knowledge &known) { RunWriter(*this, id, known).write(); }
+
+} // namespace xdpf::lowering

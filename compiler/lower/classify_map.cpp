@@ -1,0 +1,347 @@
+// Rules in tables of a map (classify/tables.hpp), walked by code whose size does not depend on their number. In front
+// of the walk stands a cache of flows, a map of its own for each CPU: what the tables said of a key is remembered
+// under the key itself, together with the generation of the rules that said it.
+//
+//   cache entry   u64 generation << 32 | class << 16 | action; then the words of the key
+#include "compiler/lower/run_writer.hpp"
+#include "compiler/rule_tables.hpp"
+
+#include <linux/bpf.h>
+
+#include <bit>
+
+namespace xdpf::lowering {
+namespace {
+
+constexpr std::uint64_t not_placed = UINT32_MAX >> 1; // the mask of pointers into the tables, until their size is known
+constexpr std::size_t most_table_entries = 700'000;   // of one tree
+constexpr std::uint32_t cached_flows = 8192;          // a power of two
+constexpr std::uint32_t first_jump = 8;               // actions from here on are no verdicts
+constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;  // spreads keys over the cache (Knuth, 6.4)
+
+ir::Inst &placed(ir::Inst &inst, std::uint32_t offset, std::uint8_t width)
+{
+    inst.imm = offset;
+    inst.width = width;
+    return inst;
+}
+
+} // namespace
+
+// What stands in the tables for an action: its verdict where it is nothing else.
+std::uint32_t RunWriter::code_of(std::uint32_t action) const
+{
+    const Node &node = e_.graph_.nodes[actions_[action]];
+    if (node.kind == Node::Kind::decide && node.decision == nullptr)
+        return XDP_PASS;
+    const bool plain = node.kind == Node::Kind::decide && !node.decision->redirect.valid() && !node.decision->go_to &&
+                       !node.decision->assembly;
+    return plain ? node.decision->verdict : first_jump + action;
+}
+
+ir::ValueId RunWriter::load_map(ir::ValueId pointer, std::uint32_t offset, std::uint8_t width)
+{
+    ir::Inst &made = placed(e_.inst(ir::Op::load_map), offset, width);
+    made.a = pointer;
+    return e_.number(made, width == 8 ? UINT64_MAX : UINT32_MAX);
+}
+
+ir::ValueId RunWriter::element(ir::ValueId base, ir::ValueId at, std::uint64_t mask)
+{
+    ir::Inst &made = e_.inst(ir::Op::element);
+    made.a = base;
+    made.b = at;
+    made.imm = mask;
+    return made.result = e_.program_.add_value(ir::ValueKind::map_value);
+}
+
+ir::ValueId RunWriter::table(ir::ValueId at)
+{
+    ir::Inst &made = e_.inst(ir::Op::map_value);
+    made.map = e_.tables_.map;
+    made.imm = 0;
+    const auto base = made.result = e_.program_.add_value(ir::ValueKind::map_value);
+    return at.valid() ? element(base, at, not_placed) : base;
+}
+
+// The numbers of all dimensions, side by side.
+void RunWriter::make_key()
+{
+    const auto shape = classify::shape_of(set_.largest);
+    words_.assign(shape.words, {});
+    for (std::size_t d = 0; d < values_.size(); ++d) {
+        const auto [word, shift] = shape.lanes[d];
+        const auto part = shift == 0 ? values_[d] : e_.binary(ir::Op::shl, values_[d], shift);
+        words_[word] = words_[word].valid() ? e_.binary(ir::Op::bit_or, words_[word], part) : part;
+    }
+}
+
+ir::SlotId RunWriter::cache_slot()
+{
+    auto hash = words_[0];
+    for (std::size_t i = 1; i < words_.size(); ++i)
+        hash = e_.binary(ir::Op::bit_xor, hash, e_.binary(ir::Op::mul, words_[i], e_.constant(golden)));
+    const auto spread = e_.binary(ir::Op::mul, hash, e_.constant(golden));
+    const auto index = e_.binary(ir::Op::shr, spread, 64 - std::countr_zero(cached_flows), cached_flows - 1);
+    const auto slot = e_.slot_of(Emitter::SlotUse::key, 4);
+    e_.store(slot, 0, 4, ir::Order::little, index);
+    return slot;
+}
+
+void RunWriter::write_tables(std::string why)
+{
+    // A set that takes this one's place is walked by the same code.
+    constexpr std::uint32_t nodes_of_any_table = 48;
+    constexpr std::uint32_t candidates_of_any_table = 128;
+    const bool replaceable = run_.table != nullptr;
+    classify::TreeOptions options{.leaf = 8, .eagerness = 2.6, .most_entries = most_table_entries};
+    if (replaceable)
+        options.widest = candidates_of_any_table - 1, options.deepest = nodes_of_any_table - 1;
+    const auto tree = classify::build_tree(set_, options);
+    note(tree, RunForm::Kind::tables, std::move(why));
+    most_nodes_ = replaceable ? nodes_of_any_table : static_cast<std::uint32_t>(tree.depth + 1);
+    most_candidates_ = replaceable ? candidates_of_any_table : static_cast<std::uint32_t>(tree.widest + 1);
+    e_.tables_.replaceable = e_.tables_.replaceable || replaceable;
+    load_fields(edge_to(otherwise_));
+    std::vector<std::uint32_t> codes;
+    for (std::uint32_t action = 0; action < actions_.size(); ++action)
+        codes.push_back(code_of(action));
+    class_ = e_.tables_.add(e_, {tree, set_, std::move(codes)});
+    decide_ = e_.new_block();
+    const auto code = e_.program_.add_value(ir::ValueKind::number);
+    e_.program_.blocks[decide_].params.push_back(code);
+
+    make_key();
+    head_ = load_map(table({}), 0, 8);
+    const auto entry = e_.lookup(e_.tables_.cache_for(e_, words_.size()), cache_slot());
+    const auto found = e_.new_block();
+    const auto missing = e_.new_block();
+    e_.branch(ir::Cond::ne, entry, 0, e_.to(found), e_.to(missing));
+    e_.start(missing);
+    e_.give(XDP_ABORTED); // an array has every index below its size: only the kernel's verifier comes here
+    e_.start(found);
+    const auto walk = ask_cache(entry);
+    e_.start(walk);
+    walk_tables(entry);
+    e_.start(decide_);
+    dispatch(code);
+}
+
+// Goes to the decision where the entry is about this key; otherwise to the block that is returned.
+ir::BlockId RunWriter::ask_cache(ir::ValueId entry)
+{
+    const auto said = load_map(entry, 0, 8);
+    const auto generation = e_.binary(ir::Op::bit_and, head_, ~std::uint64_t{UINT32_MAX});
+    tag_ = e_.binary(ir::Op::bit_or, generation, std::uint64_t{class_} << 16);
+    auto differs = e_.binary(ir::Op::shr, e_.binary(ir::Op::bit_xor, said, tag_), 16);
+    for (std::size_t i = 0; i < words_.size(); ++i)
+        differs =
+            e_.binary(ir::Op::bit_or, differs,
+                      e_.binary(ir::Op::bit_xor, load_map(entry, static_cast<std::uint32_t>(8 + 8 * i), 8), words_[i]));
+    const auto same = e_.new_block();
+    const auto other = e_.new_block();
+    e_.branch(ir::Cond::eq, differs, 0, e_.to(same), e_.to(other));
+    e_.start(same);
+    e_.jump({decide_, {e_.binary(ir::Op::bit_and, said, UINT16_MAX, UINT16_MAX)}});
+    return other;
+}
+
+// A loop's head with a number that counts down beside what it goes round with; the block that is left is its body.
+RunWriter::Loop RunWriter::loop(ir::ValueId first, std::uint32_t rounds)
+{
+    Loop made;
+    made.at = e_.program_.add_value(ir::ValueKind::number);
+    made.left = e_.program_.add_value(ir::ValueKind::number, rounds);
+    made.rounds = rounds;
+    const auto most = e_.constant(rounds);
+    made.head = e_.new_block();
+    auto &head = e_.program_.blocks[made.head];
+    head.params = {made.at, made.left};
+    head.rounds = rounds;
+    e_.jump({made.head, {first, most}});
+    e_.start(made.head);
+    return made;
+}
+
+// Behind the test that ends a loop: another round, or, after more of them than the tables have, no verdict.
+void RunWriter::next_round(const Loop &loop)
+{
+    const auto more = e_.new_block();
+    const auto too_many = e_.new_block();
+    e_.branch(ir::Cond::ne, loop.left, 0, e_.to(more), e_.to(too_many));
+    e_.start(too_many);
+    e_.give(XDP_ABORTED);
+    e_.start(more);
+}
+
+void RunWriter::again(const Loop &loop, ir::ValueId at)
+{
+    e_.jump({loop.head, {at, e_.binary(ir::Op::sub, loop.left, 1, loop.rounds)}});
+}
+
+void RunWriter::walk_tables(ir::ValueId entry)
+{
+    const auto set = e_.binary(ir::Op::bit_and, head_, UINT32_MAX, UINT32_MAX);
+    const auto root = load_map(table(set), 4 * class_, 4);
+    const Loop nodes = loop(root, most_nodes_);
+    const auto at_leaf = e_.new_block();
+    const auto at_node = e_.new_block();
+    e_.branch(ir::Cond::set, nodes.at, 1, e_.to(at_leaf), e_.to(at_node));
+    e_.start(at_node);
+    next_round(nodes);
+    again(nodes, child_of(table(e_.binary(ir::Op::add, set, nodes.at))));
+
+    e_.start(at_leaf);
+    const Loop entries = loop(e_.binary(ir::Op::sub, nodes.at, 1), most_candidates_);
+    const auto one = load_map(table(e_.binary(ir::Op::add, set, entries.at)), 0, 4);
+    const auto last = e_.new_block();
+    const auto rule = e_.new_block();
+    const auto decided = e_.new_block();
+    const auto code = e_.program_.add_value(ir::ValueKind::number, UINT32_MAX);
+    e_.program_.blocks[decided].params.push_back(code);
+    e_.branch(ir::Cond::set, one, 1, e_.to(last), e_.to(rule));
+    e_.start(last);
+    e_.jump({decided, {e_.binary(ir::Op::shr, one, 1)}});
+    e_.start(rule);
+    next_round(entries);
+    const auto matched = e_.new_block();
+    const auto other = e_.new_block();
+    const auto place = table(e_.binary(ir::Op::add, set, one));
+    e_.branch(ir::Cond::eq, e_.binary(ir::Op::shr, outside(place), 63), 0, e_.to(matched), e_.to(other));
+    e_.start(matched);
+    e_.jump({decided, {load_map(place, classify::rule_action(values_.size()), 4)}});
+    e_.start(other);
+    again(entries, e_.binary(ir::Op::add, entries.at, 4));
+
+    e_.start(decided);
+    remember(entry, code);
+    e_.jump({decide_, {code}});
+}
+
+// Without a jump: which child it is, is as good as random.
+ir::ValueId RunWriter::child_of(ir::ValueId node)
+{
+    const auto words = static_cast<std::uint32_t>(words_.size());
+    const auto numbers = classify::node_numbers(words);
+    ir::ValueId masked;
+    for (std::uint32_t i = 0; i < words; ++i) {
+        const auto part = e_.binary(ir::Op::bit_and, load_map(node, 8 * i, 8), words_[i]);
+        masked = masked.valid() ? e_.binary(ir::Op::bit_or, masked, part) : part;
+    }
+    const auto number = e_.binary(ir::Op::shr, masked, load_map(node, numbers, 4));
+    const auto beyond = e_.binary(ir::Op::shr, e_.binary(ir::Op::sub, load_map(node, numbers + 4, 4), number), 63);
+    return load_map(element(node, e_.binary(ir::Op::shl, beyond, 2), 7), numbers + 8, 4);
+}
+
+// The highest bit is set where a number lies outside the rule.
+ir::ValueId RunWriter::outside(ir::ValueId rule)
+{
+    ir::ValueId sum;
+    for (std::size_t d = 0; d < values_.size(); ++d) {
+        const auto offset = static_cast<std::uint32_t>(8 * d);
+        const auto below = e_.binary(ir::Op::sub, values_[d], load_map(rule, offset, 4));
+        const auto above = e_.binary(ir::Op::sub, load_map(rule, offset + 4, 4), values_[d]);
+        const auto either = e_.binary(ir::Op::bit_or, below, above);
+        sum = sum.valid() ? e_.binary(ir::Op::bit_or, sum, either) : either;
+    }
+    return sum;
+}
+
+void RunWriter::remember(ir::ValueId entry, ir::ValueId code)
+{
+    const Sink to(entry);
+    e_.store(to, 0, 8, ir::Order::little, e_.binary(ir::Op::bit_or, tag_, code));
+    for (std::size_t i = 0; i < words_.size(); ++i)
+        e_.store(to, static_cast<std::uint32_t>(8 + 8 * i), 8, ir::Order::little, words_[i]);
+}
+
+void RunWriter::dispatch(ir::ValueId code)
+{
+    for (std::uint32_t action = 0; action < actions_.size(); ++action) {
+        if (code_of(action) < first_jump)
+            continue;
+        const auto next = e_.new_block();
+        e_.branch(ir::Cond::eq, code, code_of(action), edge_to(actions_[action]), e_.to(next));
+        e_.start(next);
+    }
+    auto &end = e_.program_.blocks[e_.block_].end;
+    end.kind = ir::Terminator::Kind::return_;
+    end.a = code;
+    end.span = e_.span_;
+}
+
+// ---- The maps, shared by all runs of a program ---------------------------------------------------------------------
+
+std::uint32_t ProgramTables::add(Emitter &e, Contents contents)
+{
+    if (!map.valid()) {
+        MapSpec spec{.name = e.internal_map_name(rule_tables::map_name),
+                     .kind = MapKind::array,
+                     .max_entries = 1,
+                     .span = e.source_.span,
+                     .data = true,
+                     .internal = true};
+        spec.key = {"", 4, {{"", FieldFormat::number, 0, 4, false}}};
+        map = MapId(e.maps_.size());
+        e.maps_.push_back(std::move(spec));
+    }
+    contents_.push_back(std::move(contents));
+    return static_cast<std::uint32_t>(contents_.size() - 1);
+}
+
+MapId ProgramTables::cache_for(Emitter &e, std::size_t words)
+{
+    const auto [at, is_new] = caches_.try_emplace(words, MapId(e.maps_.size()));
+    if (is_new) {
+        MapSpec spec{.name = e.internal_map_name(fmt::format("xdpf_flows{}", words)),
+                     .kind = MapKind::percpu_array,
+                     .max_entries = cached_flows,
+                     .span = e.source_.span,
+                     .internal = true};
+        spec.key = {"", 4, {{"", FieldFormat::number, 0, 4, false}}};
+        spec.value.name = spec.name + "_value";
+        spec.value.fields.push_back({"tag", FieldFormat::number, 0, 8});
+        for (std::uint32_t i = 0; i < words; ++i)
+            spec.value.fields.push_back({fmt::format("key{}", i), FieldFormat::number, 8 + 8 * i, 8});
+        spec.value.size = static_cast<std::uint32_t>(8 + 8 * words);
+        e.maps_.push_back(std::move(spec));
+    }
+    return at->second;
+}
+
+// All runs are written: puts the tables into the map, and the map's size into the instructions.
+void ProgramTables::finish(ir::Program &program, std::vector<MapSpec> &maps, std::uint32_t bytes)
+{
+    if (!map.valid())
+        return;
+    classify::TableWriter writer(contents_.size());
+    for (std::size_t i = 0; i < contents_.size(); ++i)
+        writer.add(i, contents_[i].tree, contents_[i].set, contents_[i].codes);
+    const auto set = std::move(writer).take();
+    const std::uint32_t sets = replaceable ? 2 : 1;
+    const std::size_t used = rule_tables::head_size + set.size() * sets;
+    constexpr std::size_t slack = 512; // a node or a rule that begins at the last byte
+    const std::uint64_t mask = (replaceable && bytes > slack ? bytes - slack : std::bit_ceil(used)) - 1;
+    MapSpec &spec = maps[map.value];
+    spec.initial.resize(mask + 1 + slack);
+    const auto room = static_cast<std::uint32_t>((mask + 1 - rule_tables::head_size) / sets & ~std::uint64_t{7});
+    overflow = set.size() > room ? set.size() : 0;
+    const auto put = [&](std::size_t at, std::uint32_t number) {
+        for (std::size_t i = 0; i < sizeof number; ++i)
+            spec.initial[at + i] = static_cast<std::byte>(number >> (8 * i));
+    };
+    put(rule_tables::active_at, rule_tables::head_size);
+    put(rule_tables::generation_at, 1);
+    put(rule_tables::room_at, room);
+    put(rule_tables::sets_at, sets);
+    if (overflow == 0)
+        std::ranges::copy(set, spec.initial.begin() + rule_tables::head_size);
+    const auto size = static_cast<std::uint32_t>(spec.initial.size());
+    spec.value = {"", size, {{"", FieldFormat::bytes, 0, size}}};
+    for (ir::Block &block : program.blocks)
+        for (ir::Inst &inst : block.insts)
+            if (inst.op == ir::Op::element && inst.imm == not_placed)
+                inst.imm = mask;
+}
+
+} // namespace xdpf::lowering

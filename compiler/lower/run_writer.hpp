@@ -1,0 +1,85 @@
+// One run of rules for packets of which the same is known; private to compiler/lower.
+//
+//   classify.cpp      which rules are left, as boxes; tests in a row; a tree of comparisons
+//   classify_map.cpp  tables in a map
+#pragma once
+
+#include "compiler/classify/tree.hpp"
+#include "compiler/lower/emitter.hpp"
+
+namespace xdpf::lowering {
+
+class RunWriter {
+public:
+    RunWriter(Emitter &emitter, NodeId id, const Knowledge &known)
+        : e_(emitter), node_(emitter.graph_.nodes[id]), run_(emitter.graph_.runs[node_.run]), known_(known),
+          otherwise_(node_.no)
+    {
+    }
+
+    // Ends the emitter's block.
+    void write();
+
+private:
+    const ir::Edge &edge_to(NodeId target);
+    void find_rules();
+    [[nodiscard]] const sema::InSet &set_of(sema::PredId test) const;
+    std::optional<std::size_t> dimension_of(sema::PredId test);
+    bool find_boxes();
+    std::uint32_t action_of(NodeId target);
+    bool add_boxes(const RunRule &rule);
+    void in_a_row(std::string why);
+    void note(RunForm form);
+    void note(const classify::Tree &tree, RunForm::Kind kind, std::string why);
+    void load_fields(const ir::Edge &absent);
+    bool find_table_fields();
+    void write_tree(const classify::Tree &tree);
+    void write_leaf(const classify::Leaf &leaf);
+
+    // classify_map.cpp
+    struct Loop {
+        ir::BlockId head;
+        ir::ValueId at;
+        ir::ValueId left;
+        std::uint32_t rounds = 0;
+    };
+    void write_tables(std::string why);
+    [[nodiscard]] std::uint32_t code_of(std::uint32_t action) const;
+    ir::ValueId load_map(ir::ValueId pointer, std::uint32_t offset, std::uint8_t width);
+    ir::ValueId element(ir::ValueId base, ir::ValueId at, std::uint64_t mask);
+    ir::ValueId table(ir::ValueId at);
+    void make_key();
+    ir::SlotId cache_slot();
+    ir::BlockId ask_cache(ir::ValueId entry);
+    Loop loop(ir::ValueId first, std::uint32_t rounds);
+    void next_round(const Loop &loop);
+    void again(const Loop &loop, ir::ValueId at);
+    void walk_tables(ir::ValueId entry);
+    ir::ValueId child_of(ir::ValueId node);
+    ir::ValueId outside(ir::ValueId rule);
+    void remember(ir::ValueId entry, ir::ValueId code);
+    void dispatch(ir::ValueId code);
+
+    Emitter &e_;
+    const Node &node_;
+    const Run &run_;
+    const Knowledge &known_;
+    NodeId otherwise_;
+    std::vector<const RunRule *> rules_; // that this packet can match
+    std::map<std::pair<sema::HeaderRef, std::size_t>, std::size_t> dimensions_;
+    std::vector<sema::ExprId> fields_;     // by dimension
+    std::vector<sema::Expr> table_fields_; // the same, of a table
+    std::vector<ir::ValueId> values_;      // by dimension
+    classify::RuleSet set_;
+    std::vector<NodeId> actions_; // by classify::Rule::action
+    std::map<NodeId, ir::Edge> edges_;
+    std::vector<ir::ValueId> words_; // of the key
+    std::uint32_t class_ = 0;
+    std::uint32_t most_nodes_ = 0;      // on one way
+    std::uint32_t most_candidates_ = 0; // in one leaf
+    ir::BlockId decide_;                // takes the action's code
+    ir::ValueId head_;                  // of the tables
+    ir::ValueId tag_;                   // of a cache entry, without the action
+};
+
+} // namespace xdpf::lowering

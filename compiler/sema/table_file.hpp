@@ -1,0 +1,31 @@
+// Text files beside the source that hold one entry a line: contents of maps, rules.
+#pragma once
+
+#include "grammar/ast.hpp"
+
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xdpf::sema {
+
+// The file's text, or why it cannot be had. No more than 64 MiB.
+[[nodiscard]] std::expected<std::string, std::string> text_of(const std::filesystem::path &path);
+
+struct Line {
+    std::uint32_t at; // byte of the file
+    std::string_view text;
+};
+
+// Those with an entry, without comments (from # on).
+[[nodiscard]] std::vector<Line> lines_of(std::string_view text);
+
+// Without white space and quotes around it.
+[[nodiscard]] std::string_view trimmed(std::string_view text);
+
+// A word as the literal that it would be in the source.
+[[nodiscard]] ast::Literal literal_of(std::string_view text);
+
+} // namespace xdpf::sema
