@@ -54,7 +54,7 @@ std::string Compilation::explain_forms() const
             if (form.program != program.name || form.rules == 0)
                 continue;
             any = true;
-            out += fmt::format("  {} rules for packets with {}: {}\n", form.rules,
+            out += fmt::format("  {} rule{} for packets with {}: {}\n", form.rules, form.rules == 1 ? "" : "s",
                                form.headers.empty() ? "none of the headers" : form.headers, text_of(form.kind));
             if (form.kind != RunForm::Kind::row)
                 out += fmt::format("    over {} fields, up to {} comparisons, then up to {} rules; {} entries in all\n",

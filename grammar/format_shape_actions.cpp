@@ -41,7 +41,8 @@ std::size_t Shape::action(std::size_t at)
 std::size_t Shape::words_of_action(std::size_t at)
 {
     const auto name_and_key = [&](std::size_t i) {
-        i += is_name(i) ? 1 : 0;
+        const bool statement = is(i, "packet") && is_name(i + 1); // the next one: `expect xsk` names no map
+        i += is_name(i) && !statement ? 1 : 0;
         return is(i, "[") ? arguments(i) : i;
     };
     if (is_one_of(at, {"pass", "drop", "abort", "tx", "continue"}))

@@ -44,16 +44,17 @@ bool RunWriter::find_table_fields()
         if (known_[e_.facts_.find({Fact::Kind::present, header.header, header.index})] != Truth::yes)
             continue;
         const sema::Field &field = e_.unit_.headers[header.header].fields[number];
-        if (field.bits > widest || field.floating() || fields_.size() == most_dimensions)
+        if (field.bits > widest || field.floating() || fields_.size() == most_dimensions) {
+            forget_fields();
             return false;
+        }
         dimensions_.try_emplace({header, number}, fields_.size());
         table_fields_.push_back({field.type, field.bits, sema::FieldValue{header, number}, node_.span});
         fields_.push_back({});
         set_.largest.push_back(static_cast<std::uint32_t>((std::uint64_t{1} << field.bits) - 1));
     }
     set_.otherwise = action_of(otherwise_);
-    if (run_.xsk.valid())
-        (void)action_of(run_.xsk);
+    (void)action_of(run_.xsk);
     return !fields_.empty();
 }
 
@@ -96,7 +97,7 @@ void RunWriter::find_rules()
     for (const RunRule &rule : run_.rules) {
         if (std::ranges::any_of(rule.presents, [&](FactId fact) { return known_[fact] != Truth::yes; }))
             continue;
-        if (rule.tests.empty()) {
+        if (rule.tests.empty() && run_.table == nullptr) { // a table's code does not depend on its rules
             otherwise_ = rule.target;
             break;
         }
@@ -132,6 +133,14 @@ bool RunWriter::find_boxes()
                 return false;
     set_.otherwise = action_of(otherwise_);
     return std::ranges::all_of(rules_, [&](const RunRule *rule) { return add_boxes(*rule); });
+}
+
+void RunWriter::forget_fields()
+{
+    dimensions_.clear();
+    fields_.clear();
+    table_fields_.clear();
+    set_.largest.clear();
 }
 
 std::uint32_t RunWriter::action_of(NodeId target)
@@ -177,8 +186,10 @@ void RunWriter::in_a_row(std::string why)
 {
     note({.kind = RunForm::Kind::row, .rules = rules_.size(), .why = std::move(why)});
     for (const RunRule *rule : rules_) {
-        const auto next = e_.new_block();
         e_.span_ = rule->head;
+        if (rule->tests.empty())
+            return e_.jump(edge_to(rule->target));
+        const auto next = e_.new_block();
         for (std::size_t i = 0; i < rule->tests.size(); ++i) {
             const bool last = i + 1 == rule->tests.size();
             const auto then = last ? ir::BlockId() : e_.new_block();

@@ -319,7 +319,9 @@ void ProgramTables::finish(ir::Program &program, std::vector<MapSpec> &maps, std
         writer.add(i, contents_[i].tree, contents_[i].set, contents_[i].codes);
     const auto set = std::move(writer).take();
     const std::uint32_t sets = replaceable ? 2 : 1;
-    const std::size_t used = rule_tables::head_size + set.size() * sets;
+    constexpr std::size_t least_room = 32'000; // for some hundred rules where there are few now
+    const std::size_t used =
+        rule_tables::head_size + (replaceable ? std::max(set.size(), least_room) : set.size()) * sets;
     constexpr std::size_t slack = 512; // a node or a rule that begins at the last byte
     const std::uint64_t mask = (replaceable && bytes > slack ? bytes - slack : std::bit_ceil(used)) - 1;
     MapSpec &spec = maps[map.value];

@@ -147,6 +147,15 @@ private:
         made.table = from;
         FactSet looked_at;
         FactSet targets;
+        const auto look_at = [&](FactId fact) {
+            if (looked_at.contains(fact))
+                return;
+            looked_at.insert(fact);
+            node.asked.looks.push_back(fact);
+        };
+        if (from != nullptr) // in one order, whatever the rules are
+            for (const sema::HeaderRef header : from->headers)
+                look_at(facts_.present(header));
         for (const sema::Rule &rule : list) {
             RunRule &out = made.rules.emplace_back();
             out.head = rule.head;
@@ -156,20 +165,12 @@ private:
                 targets.insert(target);
                 made.targets.push_back(out.target);
             }
-            for (const FactId fact : out.presents)
-                if (!looked_at.contains(fact)) {
-                    looked_at.insert(fact);
-                    node.asked.looks.push_back(fact);
-                }
+            std::ranges::for_each(out.presents, look_at);
         }
         if (from != nullptr) {
-            for (const sema::HeaderRef header : from->headers)
-                node.asked.looks.push_back(facts_.present(header));
-            if (from->xskmap.valid()) {
-                graph.made.push_back({.redirect = from->xskmap, .span = list.front().head});
-                made.xsk = shared(graph.made.back(), list.front().head);
-                made.targets.push_back(made.xsk);
-            }
+            graph.made.push_back({.redirect = from->xskmap, .span = list.front().head});
+            made.xsk = shared(graph.made.back(), list.front().head);
+            made.targets.push_back(made.xsk);
         }
         graph.runs.push_back(std::move(made));
         return add(std::move(node));

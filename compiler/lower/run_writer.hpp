@@ -33,6 +33,7 @@ private:
     void note(const classify::Tree &tree, RunForm::Kind kind, std::string why);
     void load_fields(const ir::Edge &absent);
     bool find_table_fields();
+    void forget_fields();
     void write_tree(const classify::Tree &tree);
     void write_leaf(const classify::Leaf &leaf);
 

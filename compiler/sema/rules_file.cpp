@@ -318,7 +318,7 @@ private:
         }
         const auto value = a_.add(Expr{field.type, field.bits, FieldValue{header, number}, cell.span});
         tests_.push_back(a_.add(Pred{InSet{value, normalised(std::move(intervals))}, cell.span}));
-        note(header, number);
+        met_.emplace_back(header, number);
         return true;
     }
 
@@ -391,10 +391,13 @@ private:
             for (const std::string_view header : {"tcp", "udp", "icmp"})
                 if (const auto id = header_called(header))
                     note({*id});
+        // Then what the lines name besides, in an order that does not depend on theirs.
+        std::ranges::sort(met_);
+        for (const auto &[header, number] : met_)
+            note(header, number);
         for (const auto &[header, number] : table_.fields)
             note(header);
-        if (const auto *symbol = a_.find("xsks"); symbol != nullptr && !table_.xskmap.valid())
-            table_.xskmap = xskmap(ast_.head);
+        (void)xskmap(ast_.head);
     }
 
     Analyzer &a_;
@@ -404,6 +407,7 @@ private:
     std::vector<Column> columns_;
     bool mixed_ = false; // addresses of both IP versions
     std::vector<PredId> tests_;
+    std::vector<std::pair<HeaderRef, std::size_t>> met_; // fields of all lines
     RuleTable table_;
 };
 

@@ -449,7 +449,7 @@ struct RuleTable {
     std::string file;
     std::vector<std::pair<HeaderRef, std::size_t>> fields;
     std::vector<HeaderRef> headers;
-    MapId xskmap; // none: no rule redirects
+    MapId xskmap;
 };
 
 struct Rule {

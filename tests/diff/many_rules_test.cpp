@@ -1,0 +1,153 @@
+// Lists of many rules in each form that they can get (a row, a tree of comparisons, tables in a map), against the same
+// rules tested one after the other: the unoptimised program, in the interpreter.
+#include "compiler/compile.hpp"
+#include "tests/diff/engines.hpp"
+#include "tests/skip.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+using namespace xdpf::diff;
+
+namespace {
+
+// The addresses and ports of the rules that the frames below have, too, so that many match.
+std::string address(Random &random)
+{
+    return fmt::format("10.{}.{}.{}", random.below(3), random.below(3), random.below(4));
+}
+std::uint64_t port(Random &random) { return random.pick(std::array{22U, 53U, 80U, 443U, 4789U, 8080U}); }
+
+std::string prefix(Random &random)
+{
+    const auto length = random.pick(std::array{8U, 14U, 16U, 24U, 30U, 31U, 32U});
+    return fmt::format("10.{}.{}.{}/{}", length >= 16 ? random.below(3) : 0, length >= 24 ? random.below(3) : 0,
+                       length == 32   ? random.below(4)
+                       : length == 31 ? 2 * random.below(2)
+                                      : 0,
+                       length);
+}
+
+std::string rule(Random &random, std::string_view verdict)
+{
+    std::vector<std::string> tests;
+    const auto protocol = random.pick(std::array{"tcp", "udp", "udp", "icmp", ""});
+    if (!random.one_in(3))
+        tests.push_back(fmt::format("ipv4.src in {}", prefix(random)));
+    if (!random.one_in(4))
+        tests.push_back(fmt::format("ipv4.dst in {}", prefix(random)));
+    if (const std::string name = protocol; name == "tcp" || name == "udp") {
+        if (!random.one_in(3))
+            tests.push_back(fmt::format("{}.dport == {}", name, port(random)));
+        if (random.one_in(4))
+            tests.push_back(
+                fmt::format("{}.sport in {{{}, 1000..{}}}", name, port(random), 2000 + random.below(40000)));
+    } else if (name == "icmp") {
+        tests.push_back(random.one_in(2) ? "icmp" : fmt::format("icmp.type in {{{}, 8}}", random.below(5)));
+    }
+    if (random.one_in(8))
+        tests.push_back(fmt::format("ipv4.ttl in 0..{}", 30 + random.below(200)));
+    if (tests.empty())
+        tests.emplace_back(random.one_in(2) ? "ipv6" : "tcp");
+    return fmt::format("match {} -> {}\n", fmt::join(tests, " and "), verdict);
+}
+
+std::string list(Random &random, std::size_t rules)
+{
+    std::string out;
+    for (std::size_t i = 0; i < rules; ++i)
+        out += rule(random, random.pick(std::array{"pass", "drop", "tx", "xsk", "drop"}));
+    return out + random.pick(std::array{"", "default -> drop\n", "match arp -> tx\n"});
+}
+
+std::vector<Packet> frames(Random &random, std::size_t count)
+{
+    auto out = mixed_packets(random.next(), count / 4);
+    const auto bytes_of = [&](Frame &frame, const std::string &text) {
+        unsigned parts[4] = {};
+        std::sscanf(text.c_str(), "%u.%u.%u.%u", &parts[0], &parts[1], &parts[2], &parts[3]);
+        for (const unsigned part : parts)
+            frame.number(part, 1);
+    };
+    while (out.size() < count) {
+        Frame frame(random);
+        const auto protocol = random.pick(std::array{6U, 17U, 17U, 1U, 50U});
+        frame.ethernet(random.one_in(6) ? std::vector<std::uint16_t>{0x8100} : std::vector<std::uint16_t>{}, 0x0800);
+        frame.number(0x45, 1).number(0, 1).number(60, 2).number(1, 2).number(0, 2).number(random.below(256), 1);
+        frame.number(protocol, 1).number(0, 2);
+        bytes_of(frame, address(random));
+        bytes_of(frame, address(random));
+        if (protocol == 6)
+            frame.number(random.one_in(2) ? port(random) : 1500, 2)
+                .number(port(random), 2)
+                .number(0, 8)
+                .number(0x5010, 2)
+                .number(0, 6);
+        else if (protocol == 17)
+            frame.number(random.one_in(2) ? port(random) : 1500, 2).number(port(random), 2).number(8, 2).number(0, 2);
+        else
+            frame.number(random.below(9), 1).number(0, 7);
+        out.push_back({"a listed packet", frame.bytes()});
+    }
+    return out;
+}
+
+void check(const Subject &subject, std::span<const Packet> packets)
+{
+    const Findings found = compare_engines(subject, packets, kernel_usable() ? Engines::all : Engines::interpreters);
+    INFO(subject.source.substr(0, 2000));
+    REQUIRE_MESSAGE(found.problems.empty(), found.problems.front());
+}
+
+} // namespace
+
+TEST_CASE("rules say the same in every form")
+{
+    Random random(number_from_environment("XDPF_DIFF_SEED", 1));
+    for (const std::size_t rules : {12U, 20U, 60U, 200U, 1500U}) {
+        const auto packets = frames(random, 600);
+        check({list(random, rules), {}}, packets);
+        check({fmt::format("match not ipv6 {{\n{}}}\nmatch udp -> drop\n", list(random, rules)), {}}, packets);
+    }
+}
+
+TEST_CASE("rules that do more than decide")
+{
+    Random random(7);
+    std::string source = "defmap seen : array<u32 -> u64>[4]\n";
+    for (int i = 0; i < 40; ++i)
+        source += rule(random, fmt::format("{{ seen[{}] += 1; {} }}", i % 4, i % 3 == 0 ? "drop" : "pass"));
+    check({source, {}}, frames(random, 400));
+    check({list(random, 80), {}, 0, true}, frames(random, 400)); // each rule counted
+}
+
+TEST_CASE("rules from a file")
+{
+    Random random(3);
+    const auto folder = std::filesystem::temp_directory_path() / fmt::format("xdpf-many-rules-{}", getpid());
+    std::filesystem::create_directories(folder);
+    std::ofstream file(folder / "acl.csv");
+    file << "rule,src,dst,proto,sport,dport,verdict\n";
+    for (int i = 0; i < 300; ++i) {
+        const std::string protocol = random.pick(std::array{"tcp", "udp", "icmp", "*"});
+        const bool ports = protocol == "tcp" || protocol == "udp";
+        file << fmt::format("{},{},{},{},{},{},{}\n", i, random.one_in(3) ? "*" : prefix(random),
+                            random.one_in(4) ? "" : prefix(random), protocol,
+                            ports && random.one_in(4) ? "1024-65535" : "any",
+                            ports && !random.one_in(3) ? fmt::format("{}|{}", port(random), port(random)) : "*",
+                            random.pick(std::array{"pass", "drop", "tx", "xsk"}));
+    }
+    file.close();
+    std::ofstream(folder / "acl.xdpf") << "match from \"acl.csv\"\nmatch udp.dport == 9 -> drop\n";
+    Subject subject;
+    subject.make = [&](const xdpf::CompileOptions &options) {
+        return xdpf::compile_file(folder / "acl.xdpf", options);
+    };
+    check(subject, frames(random, 800));
+    std::filesystem::remove_all(folder);
+}
