@@ -32,6 +32,7 @@ using namespace xdpf::cli;
 template <class T> using Choices = std::vector<std::pair<std::string, T>>;
 
 const Choices<Format> formats{{"text", Format::text}, {"json", Format::json}};
+const Choices<Backend> backends{{"own", Backend::own}, {"llvm", Backend::llvm}};
 const Choices<runtime::Mode> modes{{"auto", runtime::Mode::automatic},
                                    {"native", runtime::Mode::native},
                                    {"skb", runtime::Mode::skb},
@@ -63,13 +64,23 @@ template <class T> void add_choice(CLI::App &command, const std::string &name, T
     command.add_option_function<std::string>(name, choose, help)->option_text(joined(names, "|"));
 }
 
+// What a usage error looks like, for an option that this build does not have.
+void need_backend(Backend backend)
+{
+    if (!has_backend(backend))
+        throw CLI::ValidationError("--backend=llvm",
+                                   "this xdpf was built without LLVM (install llvm-19-dev, then: cmake -DXDPF_LLVM=ON)");
+}
+
 void add_source(CLI::App &command, SourceOptions &options)
 {
     auto *file = command.add_option("file", options.file, "a .xdpf file; - is standard input");
     auto *rules = command.add_option("-e,--rules", options.rules, "the rules themselves, e.g. -e 'match udp -> xsk'")
                       ->excludes(file);
     add_choice(command, "--format", options.format, formats, "how diagnostics are shown");
+    add_choice(command, "--backend", options.backend, backends, "what makes the instructions");
     command.callback([&options, rules] {
+        need_backend(options.backend);
         if (options.file.empty() && rules->count() == 0)
             throw CLI::RequiredError("a file, or rules with -e");
     });
@@ -112,16 +123,18 @@ void add_build(CLI::App &app, BuildOptions &options)
     add_rule_counters(command, options.source);
     command.add_option("-o,--output", options.output, "the object file; - is standard output (default: NAME.o here)");
     const auto stage = [](const std::string &name) {
-        return stage_named(name) ? std::string() : fmt::format("'{}' is none of ast, ir, bpf", name);
+        if (stage_named(name) == Stage::llvm)
+            need_backend(Backend::llvm);
+        return stage_named(name) ? std::string() : fmt::format("'{}' is none of ast, ir, llvm, bpf", name);
     };
     command
         .add_option_function<std::vector<std::string>>(
-            "--dump",
+            "--dump,--emit",
             [&options](const std::vector<std::string> &names) {
                 for (const auto &name : names)
                     options.dumps.push_back(*stage_named(name));
             },
-            "print stages as text instead: ast, ir, bpf")
+            "print stages as text instead: ast, ir, llvm, bpf")
         ->delimiter(',')
         ->allow_extra_args(false)
         ->check(stage);

@@ -20,7 +20,8 @@ bool colour_on(int fd)
 
 Compilation compile_and_report(const SourceOptions &options)
 {
-    const CompileOptions how{.optimize = options.optimize, .rule_counters = options.rule_counters};
+    const CompileOptions how{
+        .optimize = options.optimize, .rule_counters = options.rule_counters, .backend = options.backend};
     auto compilation = [&] {
         if (options.rules)
             return compile(*options.rules, "<command line>", how);

@@ -16,6 +16,7 @@ struct SourceOptions {
     Format format = Format::text;
     bool optimize = true;
     bool rule_counters = false; // as CompileOptions
+    Backend backend = Backend::own;
 };
 
 // Compiles, and reports: text goes to stderr, in colour where that is a terminal and NO_COLOR is not set; JSON goes to

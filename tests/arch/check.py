@@ -27,7 +27,7 @@ ARROWS = {
     "passes": {"base", "data", "ir"},
     "bpf": {"base", "data", "ir"},
     "object": {"base", "data"},
-    "llvm": {"base", "data", "ir"},
+    "llvm": {"base", "data", "ir", "bpf"},
     "pcap": set(),
     "sema": {"base", "data", "grammar", "ir", "pcap", "stdlib"},
     "lower": {"base", "data", "ir", "pcap", "sema"},
