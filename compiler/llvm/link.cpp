@@ -72,14 +72,13 @@ private:
             code_ << Wide{insn, in_.insns[i + 1]};
             return;
         }
-        const auto map = std::ranges::find(maps_, *name, symbol_of);
-        if (map == maps_.end())
-            return fail(*name);
-        const MapId id(static_cast<std::size_t>(map - maps_.begin()));
-        if (map->data)
-            code_.ld_map_value(reg, id, static_cast<std::uint32_t>(insn.imm));
+        const auto id = [&](auto map) { return MapId(static_cast<std::size_t>(map - maps_.begin())); };
+        if (const auto map = std::ranges::find(maps_, *name, map_symbol); map != maps_.end())
+            code_.ld_map(reg, id(map));
+        else if (const auto value = std::ranges::find(maps_, *name, value_symbol); value != maps_.end())
+            code_.ld_map_value(reg, id(value), static_cast<std::uint32_t>(insn.imm));
         else
-            code_.ld_map(reg, id);
+            fail(*name);
     }
 
     void single(std::size_t i)

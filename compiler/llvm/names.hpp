@@ -8,8 +8,9 @@
 
 namespace xdpf::llvm_backend {
 
-// A map's symbol. Programs and functions of the kernel have none with a dot.
-[[nodiscard]] inline std::string symbol_of(const MapSpec &map) { return "map." + map.name; }
+// The symbols of a map, and of its only value. Programs and functions of the kernel have none with a dot.
+[[nodiscard]] inline std::string map_symbol(const MapSpec &map) { return "map." + map.name; }
+[[nodiscard]] inline std::string value_symbol(const MapSpec &map) { return "value." + map.name; }
 
 // The section of the one program.
 inline constexpr const char *program_section = "xdp";

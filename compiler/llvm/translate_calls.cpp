@@ -19,12 +19,16 @@ void unknown(const Inst &inst)
     std::abort();
 }
 
-// A map is the address of a variable that is defined elsewhere; of data it is the value itself.
+// Addresses of variables that are defined elsewhere.
 llvm::Value *Translator::map(MapId id)
 {
+    return module_.getOrInsertGlobal(map_symbol(maps_[id.value]), builder_.getInt8Ty());
+}
+
+llvm::Value *Translator::only_value(MapId id)
+{
     const MapSpec &spec = maps_[id.value];
-    llvm::Type *const type = llvm::ArrayType::get(builder_.getInt8Ty(), spec.data ? spec.value.size : 1);
-    return module_.getOrInsertGlobal(symbol_of(spec), type);
+    return module_.getOrInsertGlobal(value_symbol(spec), llvm::ArrayType::get(builder_.getInt8Ty(), spec.value.size));
 }
 
 // Helpers are called as in C: through their number as a pointer.

@@ -93,7 +93,7 @@ llvm::Value *Translator::body(const Inst &inst)
         if (inst.op == Op::atomic_add)
             return atomic_add(inst);
         return store(inst, value(inst.b), at(value(inst.a), inst.imm), false);
-    case Shape::map_value: return at(map(inst.map), inst.imm);
+    case Shape::map_value: return at(only_value(inst.map), inst.imm);
     case Shape::lookup:
     case Shape::update:
     case Shape::erase:

@@ -45,6 +45,7 @@ private:
     llvm::Value *value(ir::ValueId value) { return values_[value]; }
     llvm::Value *as(llvm::Type *type, llvm::Value *value);
     llvm::Value *map(MapId map);
+    llvm::Value *only_value(MapId map);
 
     // ---- Instructions --------------------------------------------------------------------------------------------
 

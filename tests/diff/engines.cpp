@@ -58,6 +58,8 @@ public:
             in_kernel("kernel", optimised_);
         if (plain_.image().programs[0].insns.size() <= most_instructions)
             in_kernel("kernel without the passes", plain_);
+        through_llvm("kernel, LLVM", {.backend = Backend::llvm});
+        through_llvm("kernel, LLVM without the passes", {.optimize = false, .backend = Backend::llvm});
         return std::move(findings_);
     }
 
@@ -67,6 +69,19 @@ private:
         CompileOptions all = options;
         all.rule_counters = subject_.rule_counters;
         return subject_.make ? subject_.make(all) : compile(subject_.source, "differential.xdpf", all);
+    }
+
+    void through_llvm(std::string_view engine, const CompileOptions &options)
+    {
+        const Compilation &same_ir = options.optimize ? optimised_ : plain_;
+        if (same_ir.image().programs[0].insns.size() > subject_.most_through_llvm || !has_backend(Backend::llvm))
+            return;
+        const Compilation compilation = make(options);
+        ++findings_.through_llvm;
+        if (compilation.ok())
+            in_kernel(engine, compilation);
+        else
+            add(fmt::format("{}: {}", engine, to_text(compilation.diagnostics(), compilation.sources())));
     }
 
     void without_kernel()

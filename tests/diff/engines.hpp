@@ -28,6 +28,8 @@ struct Subject {
     std::vector<Filling> fillings;
     std::uint32_t rx_queue = 0;
     bool rule_counters = false; // CompileOptions
+    // Larger programs (in our backend's instructions) are not tried through LLVM, which takes its time.
+    std::size_t most_through_llvm = 4'000;
     bool chance = false;        // asks for the time, random numbers or the processor: the kernel need not agree
     std::function<Compilation(const CompileOptions &)> make{}; // in place of a source
 };
@@ -37,6 +39,7 @@ struct Findings {
     std::vector<std::string> problems;   // at most a handful, each telling the packet; empty: all agree
     std::uint32_t instructions = 0;
     std::uint32_t verified = 0;       // instructions that the kernel's verifier walked; 0 where it was not asked
+    unsigned through_llvm = 0;        // programs that LLVM made, where it is part of the build
     bool refused_by_compiler = false; // with `too_large`, the one diagnostic that a right program may get
     bool refused_by_kernel = false;
 };
