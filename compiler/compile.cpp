@@ -87,8 +87,7 @@ std::optional<ProgramImage> instructions(Compilation::State &state, const ir::Pr
         auto made = bpf::generate(program, &state.sources);
         return made ? Made(std::move(*made)) : std::unexpected(llvm_backend::Failure{{}, made.error()});
     };
-    Made code = backend == Backend::own ? ours()
-                                        : llvm_backend::generate(program, state.module.maps, &state.sources);
+    Made code = backend == Backend::own ? ours() : llvm_backend::generate(program, state.module.maps, &state.sources);
     if (code)
         return std::move(*code);
     if (code.error().limit)

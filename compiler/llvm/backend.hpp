@@ -27,8 +27,8 @@ struct Failure {
 [[nodiscard]] std::expected<ProgramImage, Failure> generate(const ir::Program &program, std::span<const MapSpec> maps,
                                                             const Sources *sources);
 
-// The module as LLVM's own IR, before any of LLVM's passes: text for `opt-19` and `llc-19 -march=bpf`. Empty where it is
-// not available().
+// The module as LLVM's own IR, before any of LLVM's passes: text for `opt-19` and `llc-19 -march=bpf`. Empty where it
+// is not available().
 [[nodiscard]] std::string to_llvm(const ir::Module &module, const Sources &sources);
 
 } // namespace xdpf::llvm_backend

@@ -61,7 +61,10 @@ private:
         return found != in_.relocations.end() && found->insn == i ? &found->symbol : nullptr;
     }
 
-    void fail(std::string_view name) { error_ = fmt::format("its code needs '{}', which the kernel does not have", name); }
+    void fail(std::string_view name)
+    {
+        error_ = fmt::format("its code needs '{}', which the kernel does not have", name);
+    }
 
     void wide(std::size_t i)
     {

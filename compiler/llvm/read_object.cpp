@@ -73,12 +73,14 @@ std::vector<ObjectCode::Relocation> relocations_of(const Elf &elf, std::string_v
             continue;
         const Elf64_Shdr &table = elf.sections()[header.sh_link];
         const Bytes symbols = elf.contents(table);
-        const Bytes strings = table.sh_link < elf.sections().size() ? elf.contents(elf.sections()[table.sh_link]) : Bytes{};
+        const Bytes strings =
+            table.sh_link < elf.sections().size() ? elf.contents(elf.sections()[table.sh_link]) : Bytes{};
         const Bytes entries = elf.contents(header);
         for (std::size_t at = 0; at < entries.size(); at += sizeof(Elf64_Rel)) {
             const auto entry = read<Elf64_Rel>(entries, at);
             const auto symbol = read<Elf64_Sym>(symbols, ELF64_R_SYM(entry.r_info) * sizeof(Elf64_Sym));
-            out.push_back({static_cast<std::uint32_t>(entry.r_offset / sizeof(Insn)), text_at(strings, symbol.st_name)});
+            out.push_back(
+                {static_cast<std::uint32_t>(entry.r_offset / sizeof(Insn)), text_at(strings, symbol.st_name)});
         }
     }
     std::ranges::sort(out, {}, &ObjectCode::Relocation::insn);

@@ -67,8 +67,7 @@ SlotPlaces place_slots(const Program &program)
             return std::pair(size > out.sizes[place] ? size - out.sizes[place] : 0, out.sizes[place]);
         };
         for (std::size_t place = 0; place < out.sizes.size(); ++place)
-            if (busy_until[place] < uses[slot].first &&
-                (best == out.sizes.size() || cost(place) < cost(best)))
+            if (busy_until[place] < uses[slot].first && (best == out.sizes.size() || cost(place) < cost(best)))
                 best = place;
         if (best == out.sizes.size()) {
             out.sizes.push_back(0);

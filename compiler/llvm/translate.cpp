@@ -166,8 +166,9 @@ void Translator::finish(const Terminator &end)
     const bool same = end.edges[0].target == end.edges[1].target;
     llvm::BasicBlock *const yes = pass(end.edges[0], from);
     llvm::BasicBlock *const no = same ? apart(end.edges[1]) : pass(end.edges[1], from);
-    llvm::MDNode *const weights =
-        end.kind == Terminator::Kind::guard ? llvm::MDBuilder(module_.getContext()).createBranchWeights(2000, 1) : nullptr;
+    llvm::MDNode *const weights = end.kind == Terminator::Kind::guard
+                                      ? llvm::MDBuilder(module_.getContext()).createBranchWeights(2000, 1)
+                                      : nullptr;
     builder_.CreateCondBr(holds, yes, no, weights);
 }
 

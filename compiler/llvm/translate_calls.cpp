@@ -72,8 +72,7 @@ llvm::Value *Translator::change_map(const Inst &inst)
     switch (inst.op) {
     case Op::lookup: return call(pointer, BPF_FUNC_map_lookup_elem, {map(inst.map), slots_[inst.key]});
     case Op::update:
-        return call(BPF_FUNC_map_update_elem,
-                    {map(inst.map), slots_[inst.key], slots_[inst.value], number(inst.imm)});
+        return call(BPF_FUNC_map_update_elem, {map(inst.map), slots_[inst.key], slots_[inst.value], number(inst.imm)});
     case Op::erase: return call(BPF_FUNC_map_delete_elem, {map(inst.map), slots_[inst.key]});
     case Op::push_value: return call(BPF_FUNC_map_push_elem, {map(inst.map), slots_[inst.value], number(BPF_ANY)});
     case Op::peek: return call(BPF_FUNC_map_peek_elem, {map(inst.map), slots_[inst.value]});
@@ -96,8 +95,8 @@ llvm::Value *Translator::rx_meta(const Inst &inst)
         args.push_back(at(slots_[inst.value], hash ? 4 : 2));
     }
     const std::vector<llvm::Type *> types(args.size(), builder_.getPtrTy());
-    const auto callee = module_.getOrInsertFunction(
-        name_of(kfunc), llvm::FunctionType::get(builder_.getInt32Ty(), types, false));
+    const auto callee =
+        module_.getOrInsertFunction(name_of(kfunc), llvm::FunctionType::get(builder_.getInt32Ty(), types, false));
     auto *const made = builder_.CreateCall(callee, args);
     made->addFnAttr(llvm::Attribute::NoMerge);
     return builder_.CreateSExt(made, builder_.getInt64Ty());

@@ -21,7 +21,8 @@ llvm::Value *Translator::assembly(llvm::Type *type, const std::string &text, con
     for (const llvm::Value *arg : args)
         types.push_back(arg->getType());
     auto *const signature = llvm::FunctionType::get(type, types, false);
-    // Always with side effects: it stays where it is, behind the guards in front of it and before what moves the packet.
+    // Always with side effects: it stays where it is, behind the guards in front of it and before what moves the
+    // packet.
     auto *const call = builder_.CreateCall(signature, llvm::InlineAsm::get(signature, text, constraints, true), args);
     call->addFnAttr(llvm::Attribute::NoUnwind);
     return call;

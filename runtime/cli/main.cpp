@@ -68,8 +68,8 @@ template <class T> void add_choice(CLI::App &command, const std::string &name, T
 void need_backend(Backend backend)
 {
     if (!has_backend(backend))
-        throw CLI::ValidationError("--backend=llvm",
-                                   "this xdpf was built without LLVM (install llvm-19-dev, then: cmake -DXDPF_LLVM=ON)");
+        throw CLI::ValidationError(
+            "--backend=llvm", "this xdpf was built without LLVM (install llvm-19-dev, then: cmake -DXDPF_LLVM=ON)");
 }
 
 void add_source(CLI::App &command, SourceOptions &options)

@@ -28,8 +28,6 @@ struct Subject {
     std::vector<Filling> fillings;
     std::uint32_t rx_queue = 0;
     bool rule_counters = false; // CompileOptions
-    // Larger programs (in our backend's instructions) are not tried through LLVM, which takes its time.
-    std::size_t most_through_llvm = 4'000;
     bool chance = false;        // asks for the time, random numbers or the processor: the kernel need not agree
     std::function<Compilation(const CompileOptions &)> make{}; // in place of a source
 };
@@ -47,7 +45,8 @@ struct Findings {
 enum class Engines : std::uint8_t { interpreters, all };
 
 // The kernel gets programs of up to `most_instructions`: it patches each inlined helper by moving all that lies behind,
-// so that large programs with many lookups take it minutes.
+// so that large programs with many lookups take it minutes. Through LLVM go programs of up to XDPF_DIFF_LLVM of our own
+// backend's instructions, and a share of the packets; 0 leaves it out.
 [[nodiscard]] Findings compare_engines(const Subject &subject, std::span<const Packet> packets, Engines engines,
                                        std::size_t most_instructions = SIZE_MAX);
 

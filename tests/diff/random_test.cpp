@@ -1,6 +1,7 @@
 // Random programs: each compiles, the kernel takes it, and all engines agree about a few hundred packets. Environment:
 // XDPF_DIFF_PROGRAMS (how many), XDPF_DIFF_SEED (the first one's seed), XDPF_DIFF_PACKETS (for each program),
-// XDPF_DIFF_LARGEST (instructions of the largest program that the kernel gets), XDPF_DIFF_SOURCE (a file in place of
+// XDPF_DIFF_LARGEST (instructions of the largest program that the kernel gets), XDPF_DIFF_LLVM (of the
+// largest that LLVM gets), XDPF_DIFF_SOURCE (a file in place of
 // the first program's source), XDPF_DIFF_PRINT (a file for the source of the program that is being tried).
 #include "tests/diff/random_source.hpp"
 #include "tests/skip.hpp"
@@ -21,7 +22,6 @@ namespace {
 Subject program_of(std::uint64_t seed)
 {
     Subject out = random_program(seed);
-    out.most_through_llvm = number_from_environment("XDPF_DIFF_LLVM", 2'000);
     if (const char *file = std::getenv("XDPF_DIFF_SOURCE"); file != nullptr) {
         std::ifstream in(file);
         out.source.assign(std::istreambuf_iterator<char>(in), {});
