@@ -95,7 +95,7 @@ std::optional<ProgramImage> instructions(Compilation::State &state, const ir::Pr
             .suggest("fewer rules in this program, or sets and maps in place of single values");
     else
         state.diagnostics.report(Kind::llvm_backend, program.span, program.name, code.error().why)
-            .suggest("--backend=own");
+            .suggest("leave --backend=llvm out: our own backend may manage");
     return std::nullopt;
 }
 

@@ -51,8 +51,20 @@ void keep_first_error(const llvm::DiagnosticInfo *info, void *first)
     if (info->getSeverity() != llvm::DS_Error || !kept.empty())
         return;
     llvm::raw_string_ostream out(kept);
+    if (const auto *unsupported = llvm::dyn_cast<llvm::DiagnosticInfoUnsupported>(info)) {
+        out << unsupported->getMessage().str(); // without a place: it has none of ours
+        return;
+    }
     llvm::DiagnosticPrinterRawOStream printer(out);
     info->print(printer);
+}
+
+// What people are told, where LLVM speaks of C.
+std::string reason(const std::string &said)
+{
+    if (said.contains("stack limit is exceeded"))
+        return "it needs more than 512 bytes of stack";
+    return said;
 }
 
 std::unique_ptr<llvm::TargetMachine> machine(Cpu cpu)
@@ -144,7 +156,7 @@ std::expected<std::vector<std::byte>, EmitError> emit(Job job, Cpu cpu)
         if (error.empty())
             error = fatal.why;
     }
-    return std::unexpected(EmitError{error.contains("out of insn range"), error});
+    return std::unexpected(EmitError{error.contains("out of insn range"), reason(error)});
 }
 
 } // namespace xdpf::llvm_backend

@@ -13,25 +13,6 @@ namespace xdpf::llvm_backend {
 
 using namespace ir;
 
-namespace {
-
-llvm::CmpInst::Predicate predicate_of(Cond cond)
-{
-    switch (cond) {
-    case Cond::eq: return llvm::CmpInst::ICMP_EQ;
-    case Cond::ne: return llvm::CmpInst::ICMP_NE;
-    case Cond::lt: return llvm::CmpInst::ICMP_ULT;
-    case Cond::le: return llvm::CmpInst::ICMP_ULE;
-    case Cond::gt: return llvm::CmpInst::ICMP_UGT;
-    case Cond::ge: return llvm::CmpInst::ICMP_UGE;
-    case Cond::set: return llvm::CmpInst::ICMP_NE;
-    case Cond::clear: return llvm::CmpInst::ICMP_EQ;
-    }
-    return llvm::CmpInst::BAD_ICMP_PREDICATE;
-}
-
-} // namespace
-
 Translator::Translator(const Program &program, std::span<const MapSpec> maps, llvm::Module &module, DebugLines &lines)
     : program_(program), maps_(maps), module_(module), lines_(lines), builder_(module.getContext())
 {
@@ -130,13 +111,19 @@ llvm::Value *Translator::condition(const Terminator &end)
     // Compared is a pointer that nobody loads through: on the failing side the verifier takes all knowledge from it.
     if (end.kind == Terminator::Kind::guard)
         return builder_.CreateICmpULE(opaque(at(value(end.a), end.imm)), value(end.b));
-    llvm::Value *a = value(end.a);
-    llvm::Value *b = end.b.valid() ? as(a->getType(), value(end.b)) : as(a->getType(), number(end.imm));
-    if (end.cond == Cond::set || end.cond == Cond::clear) {
-        a = builder_.CreateAnd(a, b);
-        b = number(0);
+    llvm::Value *const a = value(end.a);
+    llvm::Value *const b = end.b.valid() ? as(a->getType(), value(end.b)) : as(a->getType(), number(end.imm));
+    switch (end.cond) {
+    case Cond::eq: return builder_.CreateICmpEQ(a, b);
+    case Cond::ne: return builder_.CreateICmpNE(a, b);
+    case Cond::lt: return builder_.CreateICmpULT(a, b);
+    case Cond::le: return builder_.CreateICmpULE(a, b);
+    case Cond::gt: return builder_.CreateICmpUGT(a, b);
+    case Cond::ge: return builder_.CreateICmpUGE(a, b);
+    case Cond::set: return builder_.CreateICmpNE(builder_.CreateAnd(a, b), number(0));
+    case Cond::clear: return builder_.CreateICmpEQ(builder_.CreateAnd(a, b), number(0));
     }
-    return builder_.CreateICmp(predicate_of(end.cond), a, b);
+    return nullptr;
 }
 
 void Translator::leave(const Terminator &end)

@@ -64,12 +64,20 @@ template <class T> void add_choice(CLI::App &command, const std::string &name, T
     command.add_option_function<std::string>(name, choose, help)->option_text(joined(names, "|"));
 }
 
-// What a usage error looks like, for an option that this build does not have.
 void need_backend(Backend backend)
 {
     if (!has_backend(backend))
         throw CLI::ValidationError(
-            "--backend=llvm", "this xdpf was built without LLVM (install llvm-19-dev, then: cmake -DXDPF_LLVM=ON)");
+            "this xdpf was built without LLVM; install llvm-19-dev, then cmake -DXDPF_LLVM=ON, or use --backend=own");
+}
+
+void add_backend(CLI::App &command, SourceOptions &options)
+{
+    add_choice(command, "--backend", options.backend, backends, "what makes the instructions: our own, or LLVM's");
+    command.get_option("--backend")->each([](const std::string &name) {
+        if (name == "llvm")
+            need_backend(Backend::llvm);
+    });
 }
 
 void add_source(CLI::App &command, SourceOptions &options)
@@ -78,9 +86,8 @@ void add_source(CLI::App &command, SourceOptions &options)
     auto *rules = command.add_option("-e,--rules", options.rules, "the rules themselves, e.g. -e 'match udp -> xsk'")
                       ->excludes(file);
     add_choice(command, "--format", options.format, formats, "how diagnostics are shown");
-    add_choice(command, "--backend", options.backend, backends, "what makes the instructions");
+    add_backend(command, options);
     command.callback([&options, rules] {
-        need_backend(options.backend);
         if (options.file.empty() && rules->count() == 0)
             throw CLI::RequiredError("a file, or rules with -e");
     });
@@ -225,6 +232,7 @@ void add_trace(CLI::App &app, TraceOptions &options)
         if (rules->count() != 0)
             options.capture = std::exchange(options.source.file, {});
     });
+    add_backend(command, options.source);
     command.add_option("-p,--program", options.program, "which program, where the file has several");
     auto *summary = command.add_flag("-s,--summary", options.summary, "no line for each packet, only totals");
     command.add_flag("--why", options.why, "under each packet, what the rules in front did not match")
