@@ -6,6 +6,7 @@
 #include "compiler/gotos.hpp"
 #include "compiler/ir/text.hpp"
 #include "compiler/ir/verify.hpp"
+#include "compiler/llvm/backend.hpp"
 #include "compiler/lower/lower.hpp"
 #include "compiler/object/object.hpp"
 #include "compiler/passes/pipeline.hpp"
@@ -81,16 +82,32 @@ void describe(const sema::Program &source, ProgramImage &out)
     heads_of(source.rules, out.rules);
 }
 
-void generate(Compilation::State &state)
+std::optional<ProgramImage> instructions(Compilation::State &state, const ir::Program &program, Backend backend)
+{
+    using Made = std::expected<ProgramImage, llvm_backend::Failure>;
+    const auto ours = [&]() -> Made {
+        auto made = bpf::generate(program, &state.sources);
+        return made ? Made(std::move(*made)) : std::unexpected(llvm_backend::Failure{{}, made.error()});
+    };
+    Made code = backend == Backend::own ? ours() : llvm_backend::generate(program, state.module.maps, &state.sources);
+    if (code)
+        return std::move(*code);
+    if (code.error().limit)
+        state.diagnostics.report(Kind::too_large, program.span, program.name, limit_text(*code.error().limit))
+            .suggest("fewer rules in this program, or sets and maps in place of single values");
+    else
+        state.diagnostics.report(Kind::llvm_backend, program.span, program.name, code.error().why)
+            .suggest("leave --backend=llvm out: our own backend may manage");
+    return std::nullopt;
+}
+
+void generate(Compilation::State &state, Backend backend)
 {
     for (std::size_t i = 0; i < state.module.programs.size(); ++i) {
         const ir::Program &program = state.module.programs[i];
-        auto code = bpf::generate(program, &state.sources);
-        if (!code) {
-            state.diagnostics.report(Kind::too_large, program.span, program.name, limit_text(code.error()))
-                .suggest("fewer rules in this program, or sets and maps in place of single values");
+        auto code = instructions(state, program, backend);
+        if (!code)
             continue;
-        }
         if (state.module.maps.size() > most_maps && code->map_references.size() > most_maps)
             state.diagnostics.report(Kind::too_large, program.span, program.name,
                                      fmt::format("a program may use {} maps", most_maps));
@@ -163,7 +180,7 @@ void build(Compilation::State &state, const CompileOptions &options)
         return;
     if (options.optimize)
         passes::optimize(state.module);
-    generate(state);
+    generate(state, options.backend);
     Image &image = state.image;
     image.name = state.unit.name;
     image.license = state.unit.license;
@@ -187,10 +204,12 @@ Compilation finish(std::unique_ptr<Compilation::State> state, const CompileOptio
 
 } // namespace
 
+bool has_backend(Backend backend) { return backend == Backend::own || llvm_backend::available(); }
+
 std::optional<Stage> stage_named(std::string_view name)
 {
-    static constexpr std::array<std::pair<std::string_view, Stage>, 3> stages{
-        {{"ast", Stage::ast}, {"ir", Stage::ir}, {"bpf", Stage::bpf}}};
+    static constexpr std::array<std::pair<std::string_view, Stage>, 4> stages{
+        {{"ast", Stage::ast}, {"ir", Stage::ir}, {"llvm", Stage::llvm}, {"bpf", Stage::bpf}}};
     for (const auto &[text, stage] : stages)
         if (text == name)
             return stage;
@@ -230,6 +249,8 @@ std::string Compilation::dump(Stage stage) const
         return state_->modules.files.empty() ? "" : xdpf::dump(state_->modules.files.back()->ast);
     if (stage == Stage::ir)
         return ir::to_text(state_->module);
+    if (stage == Stage::llvm)
+        return llvm_backend::to_llvm(state_->module, state_->sources);
     std::string out;
     for (const auto &program : state_->image.programs)
         out += bpf::disassemble(program, state_->image.maps);

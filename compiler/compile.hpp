@@ -19,16 +19,24 @@
 
 namespace xdpf {
 
+// What makes instructions of the intermediate representation: our own code generator, or LLVM's BPF target.
+enum class Backend : std::uint8_t { own, llvm };
+
+// Whether this build has it: LLVM is an optional part. Without it, compiling with it is an error.
+[[nodiscard]] bool has_backend(Backend backend);
+
 struct CompileOptions {
     bool optimize = true;
     bool rule_counters = false;    // each rule counts its packets: ProgramImage::rule_counters
     std::uint32_t table_bytes = 0; // the size of the map for rules from files; 0: as they need
+    Backend backend = Backend::own;
 };
 
-// What can be looked at: the syntax tree, the intermediate representation behind the passes, the BPF instructions.
-enum class Stage : std::uint8_t { ast, ir, bpf };
+// What can be looked at: the syntax tree, the intermediate representation behind the passes, the same as LLVM's IR (as
+// it is handed to LLVM's passes), the BPF instructions.
+enum class Stage : std::uint8_t { ast, ir, llvm, bpf };
 
-[[nodiscard]] std::optional<Stage> stage_named(std::string_view name); // "ast", "ir", "bpf"
+[[nodiscard]] std::optional<Stage> stage_named(std::string_view name); // "ast", "ir", "llvm", "bpf"
 
 // One source through all stages. Owns the sources that its spans point into; movable, not copyable.
 class Compilation {

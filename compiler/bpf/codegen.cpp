@@ -189,18 +189,27 @@ std::expected<ProgramImage, CodegenError> generate(const ir::Program &program, c
         return beyond(CodegenError::Kind::jump_too_far, static_cast<std::uint64_t>(assembly.error().distance),
                       INT16_MAX);
     }
-    if (assembly->insns.size() > max_verified_insns)
-        return beyond(CodegenError::Kind::too_many_insns, assembly->insns.size(), max_verified_insns);
-    if (const std::size_t pending = pending_branches(assembly->insns); pending >= max_pending_branches)
+    return finish(program, std::move(*assembly), writer.spans(), sources);
+}
+
+std::expected<ProgramImage, CodegenError> finish(const ir::Program &program, Assembly assembly,
+                                                 const std::vector<Span> &spans, const Sources *sources)
+{
+    const auto beyond = [&](CodegenError::Kind kind, std::uint64_t amount, std::uint64_t limit) {
+        return std::unexpected(CodegenError{kind, amount, limit, program.name, program.span});
+    };
+    if (assembly.insns.size() > max_verified_insns)
+        return beyond(CodegenError::Kind::too_many_insns, assembly.insns.size(), max_verified_insns);
+    if (const std::size_t pending = pending_branches(assembly.insns); pending >= max_pending_branches)
         return beyond(CodegenError::Kind::too_many_branches, pending, max_pending_branches - 1);
 
     ProgramImage image;
     image.name = program.name;
     if (sources != nullptr)
-        image.lines = lines_of(*assembly, writer.spans(), program.span, *sources);
-    image.insns = std::move(assembly->insns);
-    image.map_references = std::move(assembly->map_references);
-    image.kfunc_references = std::move(assembly->kfunc_references);
+        image.lines = lines_of(assembly, spans, program.span, *sources);
+    image.insns = std::move(assembly.insns);
+    image.map_references = std::move(assembly.map_references);
+    image.kfunc_references = std::move(assembly.kfunc_references);
     return image;
 }
 

@@ -41,4 +41,8 @@ struct Options {
 [[nodiscard]] std::expected<ProgramImage, CodegenError> generate(const ir::Program &program, const Sources *sources,
                                                                  const Options &options = {});
 
+// The end of that, for instructions of any origin: the limits, and the lines. `spans`: by the tags of the marks.
+[[nodiscard]] std::expected<ProgramImage, CodegenError> finish(const ir::Program &program, Assembly assembly,
+                                                               const std::vector<Span> &spans, const Sources *sources);
+
 } // namespace xdpf::bpf

@@ -1,6 +1,6 @@
-// match from "acl.csv": the first line names the columns, each line behind it is a rule. A column is a field
-// (tcp.dport), or one of an access list: src, dst, proto, sport, dport, verdict. An empty cell, `*` and `any` match
-// everything; a cell of several values has | between them, a range is 1024-65535.
+// match from "acl.csv": the first line names the columns, each line behind it is a rule. A column is a field of a
+// header, a member of the union `access_list` of the standard library, the protocol or the verdict. An empty cell, `*`
+// and `any` match everything; a cell of several values has | between them, a range is 1024-65535.
 #include "compiler/sema/analyzer.hpp"
 #include "compiler/sema/table_file.hpp"
 
@@ -8,32 +8,18 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <set>
 
 namespace xdpf::sema {
 namespace {
 
 constexpr std::size_t most_mistakes_shown = 20;
+constexpr std::string_view columns_union = "access_list";
 
-enum class Role : std::uint8_t {
-    field,
-    source,
-    destination,
-    protocol,
-    source_port,
-    destination_port,
-    verdict,
-    ignored
-};
+enum class Role : std::uint8_t { field, member, protocol, verdict, ignored };
 
-constexpr std::array<std::pair<std::string_view, Role>, 18> roles{{{"src", Role::source},
-                                                                   {"source", Role::source},
-                                                                   {"dst", Role::destination},
-                                                                   {"destination", Role::destination},
-                                                                   {"proto", Role::protocol},
+constexpr std::array<std::pair<std::string_view, Role>, 12> roles{{{"proto", Role::protocol},
                                                                    {"protocol", Role::protocol},
-                                                                   {"sport", Role::source_port},
-                                                                   {"dport", Role::destination_port},
                                                                    {"verdict", Role::verdict},
                                                                    {"action", Role::verdict},
                                                                    {"rule", Role::ignored},
@@ -49,17 +35,21 @@ constexpr std::array<std::pair<std::string_view, std::uint32_t>, 4> verdicts{
     {{"pass", XDP_PASS}, {"drop", XDP_DROP}, {"abort", XDP_ABORTED}, {"tx", XDP_TX}}};
 
 bool is_any(std::string_view cell) { return cell.empty() || cell == "*" || cell == "any"; }
+bool is_address(ValueType type) { return type == ValueType::ipv4 || type == ValueType::ipv6; }
 
 struct Cell {
     std::string_view text;
     Span span;
 };
 
+ValueType address_type(const Cell &cell)
+{
+    return cell.text.find(':') != std::string_view::npos ? ValueType::ipv6 : ValueType::ipv4;
+}
+
 struct Column {
     Role role = Role::ignored;
-    HeaderRef header;      // of a field
-    std::size_t field = 0; // of a field
-    std::string name;
+    std::vector<FieldValue> fields = {}; // of a member: those that it can be, in order
 };
 
 } // namespace
@@ -87,23 +77,13 @@ public:
         }
         if (!columns(lines.front()))
             return std::nullopt;
-        table_.file = name_;
-        mixed_ = std::ranges::any_of(lines, [&](const Line &line) { return has_ipv6(line); });
-        std::vector<Rule> rules;
-        std::size_t mistakes = 0;
-        for (std::size_t i = 1; i < lines.size(); ++i) {
-            if (row(lines[i], rules))
-                continue;
-            if (++mistakes == most_mistakes_shown && i + 1 < lines.size()) {
-                bad(ast_.from_span,
-                    fmt::format("so many lines are wrong that the last {} were not read", lines.size() - i - 1));
-                break;
-            }
-        }
-        Rule out{.body = std::move(rules), .head = ast_.head};
+        find_addresses(std::span(lines).subspan(1));
+        Rule out{.body = std::vector<Rule>{}, .head = ast_.head};
+        if (!rows(std::span(lines).subspan(1), std::get<std::vector<Rule>>(out.body)))
+            return std::nullopt;
         describe();
         out.table = std::move(table_);
-        return mistakes == 0 ? std::optional(std::move(out)) : std::nullopt;
+        return out;
     }
 
 private:
@@ -113,7 +93,12 @@ private:
                                       why);
     }
 
-    std::vector<Cell> cells(const Line &line) const
+    [[nodiscard]] Span span_of(const Line &line) const
+    {
+        return {file_, line.at, line.at + static_cast<std::uint32_t>(line.text.size())};
+    }
+
+    [[nodiscard]] std::vector<Cell> cells(const Line &line) const
     {
         std::vector<Cell> out;
         for (std::size_t begin = 0; begin <= line.text.size();) {
@@ -127,146 +112,196 @@ private:
         return out;
     }
 
+    // ---- Columns -------------------------------------------------------------------------------------------------
+
     bool columns(const Line &line)
     {
         bool good = true;
         for (const Cell &cell : cells(line)) {
-            Column column{.name = std::string(cell.text)};
+            Column column;
             const auto found = std::ranges::find(roles, cell.text, &std::pair<std::string_view, Role>::first);
             if (found != roles.end())
                 column.role = found->second;
-            else
+            else if (cell.text.find('.') != std::string_view::npos)
                 good = field_column(cell, column) && good;
+            else
+                good = member_column(cell, column) && good;
             columns_.push_back(std::move(column));
         }
-        const auto has = [&](Role role) { return std::ranges::find(columns_, role, &Column::role) != columns_.end(); };
-        if (good && !has(Role::verdict)) {
-            const auto first = cells(line).front().span;
-            bad({file_, first.begin, first.begin + static_cast<std::uint32_t>(line.text.size())},
-                "no column is called 'verdict'")
-                .suggest("src,dst,proto,sport,dport,verdict");
-            return false;
-        }
-        return good;
+        if (!good || std::ranges::find(columns_, Role::verdict, &Column::role) != columns_.end())
+            return good;
+        bad(span_of(line), "no column is called 'verdict'").suggest("src,dst,proto,sport,dport,verdict");
+        return false;
     }
 
     bool field_column(const Cell &cell, Column &column)
     {
         const auto dot = cell.text.find('.');
-        if (dot == std::string_view::npos) {
-            std::vector<std::string> names;
-            for (const auto &[name, role] : roles)
-                names.emplace_back(name);
-            bad(cell.span, fmt::format("there is no column '{}'", cell.text))
-                .suggest(did_you_mean(std::string(cell.text), names));
-            return false;
-        }
         const auto header = a_.header_named({std::string(cell.text.substr(0, dot)), cell.span});
         if (!header)
             return false;
         const auto value = a_.field_value({*header}, std::string(cell.text.substr(dot + 1)), cell.span, cell.span);
-        const auto *of = value ? std::get_if<FieldValue>(&a_.unit_.exprs[*value].node) : nullptr;
+        if (!value)
+            return false;
+        const auto *of = std::get_if<FieldValue>(&a_.unit_.exprs[*value].node);
         if (of == nullptr) {
-            if (value)
-                bad(cell.span, fmt::format("'{}' is no field of a header", cell.text));
+            bad(cell.span, fmt::format("'{}' is no field of a header", cell.text));
             return false;
         }
-        column.role = Role::field;
-        column.header = of->header;
-        column.field = of->field;
+        column = {Role::field, {*of}};
         return true;
     }
 
-    bool has_ipv6(const Line &line) const
+    [[nodiscard]] std::vector<std::string> members() const
     {
-        const auto row = cells(line);
-        for (std::size_t i = 0; i < row.size() && i < columns_.size(); ++i)
-            if ((columns_[i].role == Role::source || columns_[i].role == Role::destination) &&
-                row[i].text.find(':') != std::string_view::npos)
-                return true;
+        std::vector<std::string> names;
+        if (const UnionSymbol *found = a_.find_union(columns_union))
+            for (const auto &member : found->decl->members)
+                names.push_back(member.name.text);
+        return names;
+    }
+
+    bool member_column(const Cell &cell, Column &column)
+    {
+        auto names = members();
+        if (std::ranges::find(names, cell.text) != names.end()) {
+            column = {Role::member, fields_of(std::string(cell.text), cell.span)};
+            return true;
+        }
+        for (const auto &[name, role] : roles)
+            names.emplace_back(name);
+        bad(cell.span, fmt::format("there is no column '{}'", cell.text))
+            .suggest(did_you_mean(std::string(cell.text), names));
         return false;
     }
 
-    // One line: a rule, or, where only a part of it depends on the header, one for each header.
+    std::vector<FieldValue> fields_of(const std::string &member, Span span)
+    {
+        std::vector<FieldValue> out;
+        const auto value = a_.union_value({.header = {}, .either = a_.find_union(columns_union)}, member, span, span);
+        if (!value)
+            return out;
+        std::vector<ExprId> all{*value};
+        if (const auto *either = std::get_if<Either>(&a_.unit_.exprs[*value].node))
+            all = either->alternatives;
+        for (const ExprId one : all)
+            if (const auto *field = std::get_if<FieldValue>(&a_.unit_.exprs[one].node))
+                out.push_back(*field);
+        return out;
+    }
+
+    [[nodiscard]] const Field &field_of(const FieldValue &value) const
+    {
+        return a_.unit_.headers[value.header.header].fields[value.field];
+    }
+
+    [[nodiscard]] bool is_of_addresses(const Column &column) const
+    {
+        return column.role == Role::member && !column.fields.empty() &&
+               is_address(field_of(column.fields.front()).type);
+    }
+
+    // Which sorts of addresses the list has.
+    void find_addresses(std::span<const Line> lines)
+    {
+        for (const Line &line : lines) {
+            const auto row = cells(line);
+            for (std::size_t i = 0; i < row.size() && i < columns_.size(); ++i)
+                if (is_of_addresses(columns_[i]) && !is_any(row[i].text))
+                    addresses_.insert(address_type(row[i]));
+        }
+    }
+
+    // Where the list's addresses are all of one sort: the header that they belong to.
+    [[nodiscard]] std::optional<HeaderRef> header_of_all() const
+    {
+        for (const Column &column : columns_)
+            if (is_of_addresses(column) && addresses_.size() <= 1)
+                for (const FieldValue &field : column.fields)
+                    if (addresses_.empty() || addresses_.contains(field_of(field).type))
+                        return field.header;
+        return std::nullopt;
+    }
+
+    // ---- Lines ---------------------------------------------------------------------------------------------------
+
+    bool rows(std::span<const Line> lines, std::vector<Rule> &out)
+    {
+        std::size_t mistakes = 0;
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            if (row(lines[i], out))
+                continue;
+            if (++mistakes < most_mistakes_shown || i + 1 == lines.size())
+                continue;
+            bad(ast_.from_span,
+                fmt::format("so many lines are wrong that the last {} were not read", lines.size() - i - 1));
+            break;
+        }
+        return mistakes == 0;
+    }
+
     bool row(const Line &line, std::vector<Rule> &out)
     {
         const auto row = cells(line);
+        const Span whole = span_of(line);
         if (row.size() != columns_.size()) {
-            bad({file_, line.at, line.at + static_cast<std::uint32_t>(line.text.size())},
+            bad(whole,
                 fmt::format("this line has {}, the first one has {}", counted(row.size(), "cell"), columns_.size()));
             return false;
         }
-        Rule rule{.body = Action{}, .head = {file_, line.at, line.at + static_cast<std::uint32_t>(line.text.size())}};
         tests_.clear();
-        std::optional<HeaderId> protocol;
+        protocol_.reset();
+        addressed_ = false;
+        Rule rule{.body = Action{}, .head = whole};
         bool good = true;
-        bool addressed = false;
-        for (std::size_t i = 0; i < row.size(); ++i) // the ports' header is the row's protocol
+        for (std::size_t i = 0; i < row.size(); ++i) // other cells depend on it
             if (columns_[i].role == Role::protocol && !is_any(row[i].text))
-                good = protocol_of(row[i], protocol) && good;
+                good = protocol(row[i]) && good;
+        for (std::size_t i = 0; i < row.size() && good; ++i)
+            good = cell(columns_[i], row[i], std::get<Action>(rule.body));
         if (!good)
             return false;
-        for (std::size_t i = 0; i < row.size(); ++i)
-            good = cell(columns_[i], row[i], protocol, addressed, std::get<Action>(rule.body)) && good;
-        if (!good)
-            return false;
-        if (protocol)
-            tests_.push_back(a_.add(Pred{Present{{*protocol}}, rule.head}));
-        if (!addressed && !mixed_ && is_access_list())
-            if (const auto ipv4 = header_called("ipv4"))
-                tests_.push_back(a_.add(Pred{Present{{*ipv4}}, rule.head}));
+        if (protocol_)
+            tests_.push_back(a_.add(Pred{Present{{*protocol_}}, whole}));
+        if (const auto header = addressed_ ? std::nullopt : header_of_all())
+            tests_.push_back(a_.add(Pred{Present{*header}, whole}));
         for (const PredId test : tests_)
-            rule.predicate = rule.predicate ? a_.add(Pred{And{*rule.predicate, test}, rule.head}) : test;
+            rule.predicate = rule.predicate ? a_.add(Pred{And{*rule.predicate, test}, whole}) : test;
         out.push_back(std::move(rule));
         return true;
     }
 
-    bool is_access_list() const
+    bool protocol(const Cell &cell)
     {
-        return std::ranges::any_of(columns_, [](const Column &column) {
-            return column.role == Role::source || column.role == Role::destination;
-        });
+        protocol_ = a_.header_named({std::string(cell.text), cell.span});
+        return protocol_.has_value();
     }
 
-    std::optional<HeaderId> header_called(std::string_view name) const
+    bool cell(const Column &column, const Cell &cell, Action &action)
     {
-        for (std::size_t i = 0; i < a_.unit_.headers.size(); ++i)
-            if (a_.unit_.headers[HeaderId(i)].name == name)
-                return HeaderId(i);
-        return std::nullopt;
-    }
-
-    bool protocol_of(const Cell &cell, std::optional<HeaderId> &out)
-    {
-        out = a_.header_named({std::string(cell.text), cell.span});
-        return out.has_value();
-    }
-
-    bool cell(const Column &column, const Cell &cell, std::optional<HeaderId> protocol, bool &addressed, Action &action)
-    {
-        if (column.role == Role::ignored || column.role == Role::protocol)
-            return true;
         if (column.role == Role::verdict)
             return verdict(cell, action);
-        if (is_any(cell.text))
+        if (column.fields.empty() || is_any(cell.text))
             return true;
-        switch (column.role) {
-        case Role::source:
-        case Role::destination: {
-            addressed = true;
-            const bool ipv6 = cell.text.find(':') != std::string_view::npos;
-            const auto header = header_called(ipv6 ? "ipv6" : "ipv4");
-            return header && test({*header}, column.role == Role::source ? "src" : "dst", cell);
+        if (column.role == Role::field)
+            return test(column.fields.front(), cell);
+        if (is_of_addresses(column)) {
+            addressed_ = true;
+            for (const FieldValue &field : column.fields)
+                if (field_of(field).type == address_type(cell))
+                    return test(field, cell);
+            return false;
         }
-        case Role::source_port:
-        case Role::destination_port:
-            if (!protocol) {
-                bad(cell.span, "a port, and no protocol that it is of").suggest("tcp or udp in the column 'proto'");
-                return false;
-            }
-            return test({*protocol}, column.role == Role::source_port ? "sport" : "dport", cell);
-        default: return test(column.header, column.field, cell);
-        }
+        for (const FieldValue &field : column.fields)
+            if (protocol_ ? field.header.header == *protocol_ : column.fields.size() == 1)
+                return test(field, cell);
+        std::vector<std::string_view> of;
+        for (const FieldValue &field : column.fields)
+            of.emplace_back(a_.unit_.headers[field.header.header].name);
+        bad(cell.span, fmt::format("this is a field of {}, and the line names {}", fmt::join(of, " and "),
+                                   protocol_ ? std::string_view(a_.unit_.headers[*protocol_].name) : "no protocol"))
+            .suggest(fmt::format("{} in the column 'proto'", fmt::join(of, " or ")));
+        return false;
     }
 
     bool verdict(const Cell &cell, Action &action)
@@ -278,7 +313,7 @@ private:
         }
         const auto found = std::ranges::find(verdicts, cell.text, &std::pair<std::string_view, std::uint32_t>::first);
         if (found == verdicts.end()) {
-            bad(cell.span, fmt::format("'{}' is no verdict: pass, drop, abort, tx, xsk", cell.text))
+            bad(cell.span, fmt::format("'{}' is no verdict", cell.text))
                 .suggest(did_you_mean(std::string(cell.text), {"pass", "drop", "abort", "tx", "xsk"}));
             return false;
         }
@@ -293,32 +328,23 @@ private:
         return table_.xskmap;
     }
 
-    bool test(HeaderRef header, std::string_view field, const Cell &cell)
-    {
-        const auto found = a_.find_field(header.header, field);
-        if (!found) {
-            bad(cell.span, fmt::format("'{}' has no field '{}'", a_.unit_.headers[header.header].name, field));
-            return false;
-        }
-        return test(header, *found, cell);
-    }
+    // ---- Cells ---------------------------------------------------------------------------------------------------
 
-    bool test(HeaderRef header, std::size_t number, const Cell &cell)
+    bool test(const FieldValue &of, const Cell &cell)
     {
-        const Field &field = a_.unit_.headers[header.header].fields[number];
+        const Field &field = field_of(of);
         std::vector<Interval> intervals;
         for (std::size_t begin = 0; begin <= cell.text.size();) {
             const auto end = std::min(cell.text.find('|', begin), cell.text.size());
-            const auto part = trimmed(cell.text.substr(begin, end - begin));
-            begin = end + 1;
-            const auto one = interval(field, part, cell.span);
+            const auto one = interval(field, trimmed(cell.text.substr(begin, end - begin)), cell.span);
             if (!one)
                 return false;
             intervals.push_back(*one);
+            begin = end + 1;
         }
-        const auto value = a_.add(Expr{field.type, field.bits, FieldValue{header, number}, cell.span});
+        const auto value = a_.add(Expr{field.type, field.bits, of, cell.span});
         tests_.push_back(a_.add(Pred{InSet{value, normalised(std::move(intervals))}, cell.span}));
-        met_.emplace_back(header, number);
+        met_.emplace_back(of.header, of.field);
         return true;
     }
 
@@ -347,13 +373,14 @@ private:
         const auto read = read_literal(literal, span, a_.diagnostics_);
         if (!read)
             return std::nullopt;
-        if (read->type != field.type || (field.bits < 128 && read->last >> field.bits != 0)) {
-            bad(span, read->type != field.type ? fmt::format("'{}' is no value of '{}'", text, field.name)
-                                               : fmt::format("{} does not fit into {} bits", text, field.bits));
-            return std::nullopt;
-        }
-        return Interval{read->first, read->last};
+        if (read->type == field.type && (field.bits >= 128 || read->last >> field.bits == 0))
+            return Interval{read->first, read->last};
+        bad(span, read->type != field.type ? fmt::format("'{}' is no value of '{}'", text, field.name)
+                                           : fmt::format("{} does not fit into {} bits", text, field.bits));
+        return std::nullopt;
     }
+
+    // ---- The table -----------------------------------------------------------------------------------------------
 
     void note(HeaderRef header, std::size_t field)
     {
@@ -370,33 +397,26 @@ private:
     // What the columns can be about, whether or not a line is: a set that replaces this one may have such lines.
     void describe()
     {
-        const auto field = [&](std::string_view header, std::string_view name) {
-            if (const auto id = header_called(header))
-                if (const auto found = a_.find_field(*id, name))
-                    note({*id}, *found);
-        };
-        const bool protocols = std::ranges::find(columns_, Role::protocol, &Column::role) != columns_.end();
+        bool protocols = false;
         for (const Column &column : columns_) {
-            const bool port = column.role == Role::source_port || column.role == Role::destination_port;
-            const std::string_view name = column.role == Role::source || column.role == Role::source_port ? "s" : "d";
-            if (column.role == Role::field)
-                note(column.header, column.field);
-            else if (port)
-                for (const std::string_view header : {"tcp", "udp"})
-                    field(header, fmt::format("{}port", name));
-            else if (column.role == Role::source || column.role == Role::destination)
-                field("ipv4", name == "s" ? "src" : "dst");
+            protocols = protocols || column.role == Role::protocol;
+            for (const FieldValue &field : column.fields)
+                if (!is_of_addresses(column) || addresses_.contains(field_of(field).type) ||
+                    (addresses_.empty() && &field == &column.fields.front()))
+                    note(field.header, field.field);
         }
-        if (protocols)
-            for (const std::string_view header : {"tcp", "udp", "icmp"})
-                if (const auto id = header_called(header))
-                    note({*id});
         // Then what the lines name besides, in an order that does not depend on theirs.
         std::ranges::sort(met_);
         for (const auto &[header, number] : met_)
             note(header, number);
         for (const auto &[header, number] : table_.fields)
             note(header);
+        if (protocols)
+            for (const std::string &member : members())
+                for (const FieldValue &field : fields_of(member, ast_.head))
+                    if (!is_address(field_of(field).type))
+                        note(field.header);
+        table_.file = name_;
         (void)xskmap(ast_.head);
     }
 
@@ -405,10 +425,13 @@ private:
     std::string name_;
     FileId file_;
     std::vector<Column> columns_;
-    bool mixed_ = false; // addresses of both IP versions
-    std::vector<PredId> tests_;
-    std::vector<std::pair<HeaderRef, std::size_t>> met_; // fields of all lines
+    std::set<ValueType> addresses_;                      // sorts of them that the list has
+    std::vector<std::pair<HeaderRef, std::size_t>> met_; // fields that lines test
     RuleTable table_;
+    // Of the line at hand.
+    std::vector<PredId> tests_;
+    std::optional<HeaderId> protocol_;
+    bool addressed_ = false;
 };
 
 std::optional<Rule> Analyzer::rules_from(const ast::Rule &ast, const ast::File &file)

@@ -33,6 +33,7 @@ using namespace xdpf::cli;
 template <class T> using Choices = std::vector<std::pair<std::string, T>>;
 
 const Choices<Format> formats{{"text", Format::text}, {"json", Format::json}};
+const Choices<Backend> backends{{"own", Backend::own}, {"llvm", Backend::llvm}};
 const Choices<runtime::Mode> modes{{"auto", runtime::Mode::automatic},
                                    {"native", runtime::Mode::native},
                                    {"skb", runtime::Mode::skb},
@@ -64,12 +65,29 @@ template <class T> void add_choice(CLI::App &command, const std::string &name, T
     command.add_option_function<std::string>(name, choose, help)->option_text(joined(names, "|"));
 }
 
+void need_backend(Backend backend)
+{
+    if (!has_backend(backend))
+        throw CLI::ValidationError(
+            "this xdpf was built without LLVM; install llvm-19-dev, then cmake -DXDPF_LLVM=ON, or use --backend=own");
+}
+
+void add_backend(CLI::App &command, SourceOptions &options)
+{
+    add_choice(command, "--backend", options.backend, backends, "what makes the instructions: our own, or LLVM's");
+    command.get_option("--backend")->each([](const std::string &name) {
+        if (name == "llvm")
+            need_backend(Backend::llvm);
+    });
+}
+
 void add_source(CLI::App &command, SourceOptions &options)
 {
     auto *file = command.add_option("file", options.file, "a .xdpf file; - is standard input");
     auto *rules = command.add_option("-e,--rules", options.rules, "the rules themselves, e.g. -e 'match udp -> xsk'")
                       ->excludes(file);
     add_choice(command, "--format", options.format, formats, "how diagnostics are shown");
+    add_backend(command, options);
     command.callback([&options, rules] {
         if (options.file.empty() && rules->count() == 0)
             throw CLI::RequiredError("a file, or rules with -e");
@@ -113,16 +131,18 @@ void add_build(CLI::App &app, BuildOptions &options)
     add_rule_counters(command, options.source);
     command.add_option("-o,--output", options.output, "the object file; - is standard output (default: NAME.o here)");
     const auto stage = [](const std::string &name) {
-        return stage_named(name) ? std::string() : fmt::format("'{}' is none of ast, ir, bpf", name);
+        if (stage_named(name) == Stage::llvm)
+            need_backend(Backend::llvm);
+        return stage_named(name) ? std::string() : fmt::format("'{}' is none of ast, ir, llvm, bpf", name);
     };
     command
         .add_option_function<std::vector<std::string>>(
-            "--dump",
+            "--dump,--emit",
             [&options](const std::vector<std::string> &names) {
                 for (const auto &name : names)
                     options.dumps.push_back(*stage_named(name));
             },
-            "print stages as text instead: ast, ir, bpf")
+            "print stages as text instead: ast, ir, llvm, bpf")
         ->delimiter(',')
         ->allow_extra_args(false)
         ->check(stage);
@@ -214,6 +234,7 @@ void add_trace(CLI::App &app, TraceOptions &options)
         if (rules->count() != 0)
             options.capture = std::exchange(options.source.file, {});
     });
+    add_backend(command, options.source);
     command.add_option("-p,--program", options.program, "which program, where the file has several");
     auto *summary = command.add_flag("-s,--summary", options.summary, "no line for each packet, only totals");
     command.add_flag("--why", options.why, "under each packet, what the rules in front did not match")

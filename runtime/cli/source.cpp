@@ -20,8 +20,10 @@ bool colour_on(int fd)
 
 Compilation compile_and_report(const SourceOptions &options)
 {
-    const CompileOptions how{
-        .optimize = options.optimize, .rule_counters = options.rule_counters, .table_bytes = options.table_bytes};
+    const CompileOptions how{.optimize = options.optimize,
+                             .rule_counters = options.rule_counters,
+                             .table_bytes = options.table_bytes,
+                             .backend = options.backend};
     auto compilation = [&] {
         if (options.rules)
             return compile(*options.rules, "<command line>", how);

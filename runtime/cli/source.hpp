@@ -17,6 +17,7 @@ struct SourceOptions {
     bool optimize = true;
     bool rule_counters = false; // as CompileOptions, the next one, too
     std::uint32_t table_bytes = 0;
+    Backend backend = Backend::own;
 };
 
 // Compiles, and reports: text goes to stderr, in colour where that is a terminal and NO_COLOR is not set; JSON goes to

@@ -20,6 +20,8 @@ namespace xdpf::diff {
 namespace {
 
 constexpr std::size_t most_problems = 4;
+constexpr std::uint64_t most_through_llvm = 2'000; // LLVM takes its time
+constexpr std::size_t most_packets_through_llvm = 400;
 
 // Interface 1, the loopback, has one queue; a test run on another queue would see another interface.
 runtime::Arrival arrival_of(const Subject &subject) { return {subject.rx_queue, subject.rx_queue == 0 ? 1U : 7U}; }
@@ -55,9 +57,11 @@ public:
         if (engines == Engines::interpreters || !findings_.problems.empty())
             return std::move(findings_);
         if (findings_.instructions <= most_instructions)
-            in_kernel("kernel", optimised_);
+            in_kernel("kernel", optimised_, packets_);
         if (plain_.image().programs[0].insns.size() <= most_instructions)
-            in_kernel("kernel without the passes", plain_);
+            in_kernel("kernel without the passes", plain_, packets_);
+        through_llvm("kernel, LLVM", {.backend = Backend::llvm});
+        through_llvm("kernel, LLVM without the passes", {.optimize = false, .backend = Backend::llvm});
         return std::move(findings_);
     }
 
@@ -67,6 +71,23 @@ private:
         CompileOptions all = options;
         all.rule_counters = subject_.rule_counters;
         return subject_.make ? subject_.make(all) : compile(subject_.source, "differential.xdpf", all);
+    }
+
+    void through_llvm(std::string_view engine, const CompileOptions &options)
+    {
+        const Compilation &same_ir = options.optimize ? optimised_ : plain_;
+        const std::uint64_t most = number_from_environment("XDPF_DIFF_LLVM", most_through_llvm);
+        if (same_ir.image().programs[0].insns.size() > most || !has_backend(Backend::llvm))
+            return;
+        const Compilation compilation = make(options);
+        ++findings_.through_llvm;
+        if (!compilation.ok())
+            return add(fmt::format("{}: {}", engine, to_text(compilation.diagnostics(), compilation.sources())));
+        std::vector<Packet> share;
+        const std::size_t each = packets_.size() / most_packets_through_llvm + 1;
+        for (std::size_t i = findings_.through_llvm % each; i < packets_.size(); i += each)
+            share.push_back(packets_[i]);
+        in_kernel(engine, compilation, share);
     }
 
     void without_kernel()
@@ -130,7 +151,7 @@ private:
         add(to_text(compilation.diagnostics(), compilation.sources()));
     }
 
-    void in_kernel(std::string_view engine, const Compilation &compilation)
+    void in_kernel(std::string_view engine, const Compilation &compilation, std::span<const Packet> packets)
     {
         auto program = runtime::KernelProgram::load(compilation.image());
         if (!program) {
@@ -149,32 +170,32 @@ private:
         for (std::string &why : unfilled)
             add(std::move(why));
         std::vector<Bytes> bytes;
-        for (const Packet &packet : packets_)
+        for (const Packet &packet : packets)
             bytes.push_back(packet.bytes);
         const auto outcomes = program->run_all(bytes, arrival_of(subject_));
         if (!outcomes)
             return add(fmt::format("{}: {}", engine, to_string(outcomes.error())));
         if (!subject_.chance)
-            same_in_kernel(engine, *program, *outcomes);
+            same_in_kernel(engine, *program, packets, *outcomes);
     }
 
     // The kernel runs no packet below 14 bytes, so what is expected comes from a run without them.
-    void same_in_kernel(std::string_view engine, runtime::KernelProgram &program,
+    void same_in_kernel(std::string_view engine, runtime::KernelProgram &program, std::span<const Packet> packets,
                         const std::vector<runtime::PacketOutcome> &outcomes)
     {
         Interpreted reference(plain_, false, subject_, context_of(subject_));
         std::vector<std::pair<std::size_t, Bytes>> records;
-        for (std::size_t i = 0; i < packets_.size(); ++i) {
+        for (std::size_t i = 0; i < packets.size(); ++i) {
             if (!outcomes[i].verdict)
                 continue;
-            const Outcome expected = reference.run(packets_[i].bytes);
+            const Outcome expected = reference.run(packets[i].bytes);
             if (!expected)
                 continue; // was told before
             std::ranges::copy(expected->records, std::back_inserter(records));
             if (*outcomes[i].verdict != expected->verdict || outcomes[i].left != expected->left)
                 add(fmt::format("{}: {}, left {} where the IR says {}\n  packet: {}\n  {}", engine,
-                                *outcomes[i].verdict, hex(outcomes[i].left), text_of(expected), packets_[i].name,
-                                hex(packets_[i].bytes)));
+                                *outcomes[i].verdict, hex(outcomes[i].left), text_of(expected), packets[i].name,
+                                hex(packets[i].bytes)));
         }
         for (const std::string &one : differences(program, reference.maps(), records, plain_.image().records))
             add(fmt::format("{}: {}", engine, one));

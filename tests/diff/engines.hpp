@@ -37,6 +37,7 @@ struct Findings {
     std::vector<std::string> problems;   // at most a handful, each telling the packet; empty: all agree
     std::uint32_t instructions = 0;
     std::uint32_t verified = 0;       // instructions that the kernel's verifier walked; 0 where it was not asked
+    unsigned through_llvm = 0;        // programs that LLVM made, where it is part of the build
     bool refused_by_compiler = false; // with `too_large`, the one diagnostic that a right program may get
     bool refused_by_kernel = false;
 };
@@ -44,7 +45,8 @@ struct Findings {
 enum class Engines : std::uint8_t { interpreters, all };
 
 // The kernel gets programs of up to `most_instructions`: it patches each inlined helper by moving all that lies behind,
-// so that large programs with many lookups take it minutes.
+// so that large programs with many lookups take it minutes. Through LLVM go programs of up to XDPF_DIFF_LLVM of our own
+// backend's instructions, and a share of the packets; 0 leaves it out.
 [[nodiscard]] Findings compare_engines(const Subject &subject, std::span<const Packet> packets, Engines engines,
                                        std::size_t most_instructions = SIZE_MAX);
 

@@ -1,6 +1,7 @@
 // Random programs: each compiles, the kernel takes it, and all engines agree about a few hundred packets. Environment:
 // XDPF_DIFF_PROGRAMS (how many), XDPF_DIFF_SEED (the first one's seed), XDPF_DIFF_PACKETS (for each program),
-// XDPF_DIFF_LARGEST (instructions of the largest program that the kernel gets), XDPF_DIFF_SOURCE (a file in place of
+// XDPF_DIFF_LARGEST (instructions of the largest program that the kernel gets), XDPF_DIFF_LLVM (of the
+// largest that LLVM gets), XDPF_DIFF_SOURCE (a file in place of
 // the first program's source), XDPF_DIFF_PRINT (a file for the source of the program that is being tried).
 #include "tests/diff/random_source.hpp"
 #include "tests/skip.hpp"
@@ -44,12 +45,14 @@ TEST_CASE("random programs are taken by the kernel, and mean the same everywhere
     std::uint64_t lopsided = 0;
     std::uint64_t beyond = 0;
     std::uint32_t most_verified = 0;
+    std::uint64_t through_llvm = 0;
     for (std::uint64_t i = 0; i < count; ++i) {
         const Subject subject = program_of(seed + i);
         const Findings found =
             compare_engines(subject, packets, kernel_usable() ? Engines::all : Engines::interpreters, largest);
         beyond += found.instructions > largest ? 1 : 0;
         most_verified = std::max(most_verified, found.verified);
+        through_llvm += found.through_llvm;
         if (found.refused_by_compiler) {
             ++refused;
             continue;
@@ -61,8 +64,8 @@ TEST_CASE("random programs are taken by the kernel, and mean the same everywhere
             FAIL_CHECK(fmt::format("XDPF_DIFF_SEED={}\n{}\n{}", seed + i, subject.source, problem));
     }
     MESSAGE(fmt::format("{} programs, {} too large, {} too large for a test of the kernel, {} with one verdict for all "
-                        "packets, at most {} instructions verified",
-                        count, refused, beyond, lopsided, most_verified));
+                        "packets, at most {} instructions verified; {} objects made by LLVM",
+                        count, refused, beyond, lopsided, most_verified, through_llvm));
     CHECK(refused * 10 <= count);
     CHECK(beyond * 4 <= count);
     CHECK(lopsided * 4 <= count * 3); // else the programs tell nothing

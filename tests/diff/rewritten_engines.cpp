@@ -70,7 +70,7 @@ Run in_kernel(const runtime::KernelProgram &program)
 class Check {
 public:
     Check(const std::string &source, std::span<const Packet> packets)
-        : packets_(packets), plain_(compile(source, "rewriting.xdpf", {.optimize = false})),
+        : source_(source), packets_(packets), plain_(compile(source, "rewriting.xdpf", {.optimize = false})),
           optimised_(compile(source, "rewriting.xdpf"))
     {
     }
@@ -98,6 +98,7 @@ public:
         if (kernel_usable()) {
             kernel("kernel", optimised_, wanted);
             kernel("kernel without the passes", plain_, wanted);
+            through_llvm("kernel, LLVM", {.backend = Backend::llvm}, wanted);
         }
         return std::move(problems_);
     }
@@ -107,6 +108,19 @@ private:
     {
         if (problems_.size() < most_problems)
             problems_.push_back(std::move(text));
+    }
+
+    // Of larger programs LLVM takes long.
+    void through_llvm(std::string_view engine, const CompileOptions &options, const Run &wanted)
+    {
+        constexpr std::size_t most = 2'000;
+        if (!has_backend(Backend::llvm) || optimised_.image().programs[0].insns.size() > most)
+            return;
+        const Compilation compilation = compile(source_, "rewriting.xdpf", options);
+        if (compilation.ok())
+            kernel(engine, compilation, wanted);
+        else
+            add(fmt::format("{}: {}", engine, to_text(compilation.diagnostics(), compilation.sources())));
     }
 
     void kernel(std::string_view engine, const Compilation &compilation, const Run &wanted)
@@ -137,6 +151,7 @@ private:
         }
     }
 
+    const std::string &source_;
     std::span<const Packet> packets_;
     Compilation plain_;
     Compilation optimised_;

@@ -5,6 +5,7 @@
 #include "compiler/ir/interpret.hpp"
 #include "compiler/ir/text.hpp"
 #include "compiler/ir/verify.hpp"
+#include "compiler/llvm/backend.hpp"
 
 #include "tests/kernel/bpf_kernel.hpp"
 #include "tests/kernel/runtime_net.hpp"
@@ -192,16 +193,28 @@ bool can_list(MapKind kind)
     return !has(kind, map_trait::redirect | map_trait::programs | map_trait::ring) && kind != MapKind::bloom_filter;
 }
 
+enum class By : std::uint8_t { own, llvm };
+
+ProgramImage generate(const ir::Program &program, const ir::Module &module, By by)
+{
+    if (by == By::llvm) {
+        auto image = llvm_backend::generate(program, module.maps, nullptr);
+        REQUIRE_MESSAGE(image.has_value(), image.error().why << ir::to_text(module));
+        return std::move(*image);
+    }
+    auto image = bpf::generate(program, nullptr);
+    REQUIRE_MESSAGE(image.has_value(), "limit " << static_cast<int>(image.error().kind));
+    return std::move(*image);
+}
+
 // IR interpreter, bytecode interpreter and kernel on the same packets, one after the other with the same maps.
-void check(const ir::Module &module, std::span<const Packet> packets)
+void check(const ir::Module &module, std::span<const Packet> packets, By by = By::own)
 {
     std::vector<ProgramImage> images;
     std::string text = ir::to_text(module);
     for (const ir::Program &program : module.programs) {
-        auto image = bpf::generate(program, nullptr);
-        REQUIRE_MESSAGE(image.has_value(), "limit " << static_cast<int>(image.error().kind));
-        text += bpf::disassemble(*image, module.maps);
-        images.push_back(std::move(*image));
+        images.push_back(generate(program, module, by));
+        text += bpf::disassemble(images.back(), module.maps);
     }
     Kernel kernel(module, images);
     ir::MapStore ir_maps = with_programs(module);
@@ -236,6 +249,14 @@ void check(const ir::Module &module, std::span<const Packet> packets)
         }
 }
 
+// And once more with what LLVM makes of it, where it is part of the build.
+void check_both(const ir::Module &module, std::span<const Packet> packets)
+{
+    check(module, packets);
+    if (llvm_backend::available())
+        check(module, packets, By::llvm);
+}
+
 std::uint64_t setting(const char *name, std::uint64_t otherwise)
 {
     const char *text = std::getenv(name);
@@ -244,12 +265,13 @@ std::uint64_t setting(const char *name, std::uint64_t otherwise)
 
 } // namespace
 
-// XDPF_SEED and XDPF_PROGRAMS: from which number on, and how many.
+// XDPF_SEED and XDPF_PROGRAMS: from which number on, and how many; XDPF_LLVM: every how manieth through LLVM, too.
 TEST_CASE("random programs mean the same in IR, bytecode and kernel")
 {
     XDPF_NEEDS_ROOT();
     const std::uint64_t first = setting("XDPF_SEED", 1);
     const std::uint64_t count = setting("XDPF_PROGRAMS", 500);
+    const std::uint64_t each = setting("XDPF_LLVM", 5);
     for (std::uint64_t seed = first; seed < first + count; ++seed) {
         CAPTURE(seed);
         const ir::Module module = testing::random_module(seed);
@@ -259,7 +281,10 @@ TEST_CASE("random programs mean the same in IR, bytecode and kernel")
         std::vector<Packet> packets;
         for (int i = 0; i < 12; ++i)
             packets.push_back(random_packet(random));
-        check(module, packets);
+        if (seed % each == 0)
+            check_both(module, packets);
+        else
+            check(module, packets);
     }
 }
 
@@ -274,7 +299,7 @@ TEST_CASE("written programs mean the same in IR, bytecode and kernel")
             packets.push_back(random_packet(random));
         for (std::size_t size = 14; size < 80; ++size)
             packets.push_back(testing::udp_packet(5 + size % 11, size));
-        check(module, packets);
+        check_both(module, packets);
     }
 }
 
@@ -288,7 +313,7 @@ TEST_CASE("every operation means the same in IR, bytecode and kernel")
         std::vector<Packet> packets;
         for (int i = 0; i < 60; ++i)
             packets.push_back(random_packet(random));
-        check(module, packets);
+        check_both(module, packets);
     }
 }
 
@@ -321,20 +346,22 @@ TEST_CASE("the kernel takes questions to devices, and programs of devmaps that a
 {
     XDPF_NEEDS_ROOT();
     const ir::Module egress = parse("program egress {\nb0():\n  %1 = ctx egress_ifindex\n  return %1\n}\n");
-    auto image = bpf::generate(egress.programs[0], nullptr);
-    REQUIRE(image.has_value());
     const testing::KernelMaps maps({});
-    CHECK(!testing::KernelProgram(*image, maps).loaded());
-    image->place = ProgramImage::Place::devmap;
-    CHECK(testing::KernelProgram(*image, maps).loaded());
+    for (const By by : {By::own, By::llvm}) {
+        if (by == By::llvm && !llvm_backend::available())
+            continue;
+        ProgramImage image = generate(egress.programs[0], egress, by);
+        CHECK(!testing::KernelProgram(image, maps).loaded());
+        image.place = ProgramImage::Place::devmap;
+        CHECK(testing::KernelProgram(image, maps).loaded());
+    }
 
     const ir::Module questions = parse(testing::device_questions);
-    testing::with_veth(1, [&] {
-        const auto asking = bpf::generate(questions.programs[0], nullptr);
-        REQUIRE(asking.has_value());
+    const auto ask = [&](By by) {
+        const ProgramImage asking = generate(questions.programs[0], questions, by);
         const testing::KernelMaps answers(questions.maps);
         const auto device = if_nametoindex("xdpfrt0");
-        const testing::KernelProgram kernel(*asking, answers, device);
+        const testing::KernelProgram kernel(asking, answers, device);
         REQUIRE_MESSAGE(kernel.loaded(), kernel.log());
         REQUIRE(bpf_xdp_attach(static_cast<int>(device), kernel.fd(), XDP_FLAGS_DRV_MODE, nullptr) == 0);
         testing::set_up("xdpfrt0", true);
@@ -350,7 +377,10 @@ TEST_CASE("the kernel takes questions to devices, and programs of devmaps that a
         CHECK(answer[9] == (answer[2] < 0 ? 0xffffff : 0)); // the sign goes through all 64 bits
         for (int i = 2; i < 5; ++i)                         // an answer, or none
             CHECK((answer[i] == 0 || answer[i] == -ENODATA || answer[i] == -EOPNOTSUPP));
-    });
+    };
+    testing::with_veth(1, [&] { ask(By::own); });
+    if (llvm_backend::available())
+        testing::with_veth(1, [&] { ask(By::llvm); });
 }
 
 // A chain of rules so long that jumps to its end need 32 bits.
@@ -362,7 +392,7 @@ TEST_CASE("the kernel takes far jumps")
     REQUIRE(image.has_value());
     CHECK(std::ranges::any_of(image->insns, [](Insn insn) { return insn.code == (BPF_JMP32 | BPF_JA); }));
     std::mt19937_64 random(3);
-    check(module, std::array{random_packet(random), testing::udp_packet(5, 60)});
+    check_both(module, std::array{random_packet(random), testing::udp_packet(5, 60)});
 }
 
 TEST_CASE("as many branches are taken as the kernel takes")

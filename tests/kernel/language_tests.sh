@@ -15,8 +15,13 @@ output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 failures=0
 ran=0
-for options in "" -O0; do
-    for file in *.xdpf; do
+# The second backend where it is part of the build: the command says so when it is not.
+backends=("" -O0)
+"$xdpf" check --backend=llvm -e 'match udp -> drop' > "$output" 2>&1 && backends+=(--backend=llvm)
+for options in "${backends[@]}"; do
+    files=(*.xdpf)
+    [ "$options" = --backend=llvm ] && files+=(../../../examples/*.xdpf)
+    for file in "${files[@]}"; do
         # shellcheck disable=SC2086 # no option or one
         if ! timeout 120 "$xdpf" test $options --kernel "$file" > "$output" 2>&1; then
             echo "FAILED: xdpf test $options --kernel tests/golden/language/$file"
