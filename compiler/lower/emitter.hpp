@@ -84,7 +84,6 @@ private:
     void bind_params(Knowledge &known, ir::Block &block, ir::Edge *edge);
     void bind_ends(Knowledge &known, ir::Block &block);
     void ask_ends_anew(Knowledge &known);
-    ir::Program in_order();
 
     // Building blocks.
     ir::BlockId new_block() { return program_.blocks.add({}); }
