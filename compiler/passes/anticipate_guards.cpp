@@ -57,7 +57,8 @@ Needs meet(Needs a, const Needs &b)
 
 class Anticipation {
 public:
-    Anticipation(const Program &program, BlockId outcome) : program_(program), outcome_(outcome)
+    Anticipation(const Program &program, const Dominators &dominators, BlockId outcome)
+        : program_(program), dominators_(dominators), outcome_(outcome)
     {
         constants_.resize(program.values.size(), nullptr);
         needs_.resize(program.blocks.size(), Needs{true, {}});
@@ -73,6 +74,8 @@ public:
     [[nodiscard]] Needs at_end(BlockId id) const
     {
         const Terminator &end = program_.blocks[id].end;
+        if (end.kind == Terminator::Kind::again && changes_in(end.edges[0].target))
+            return {};
         if (end.kind == Terminator::Kind::jump || end.kind == Terminator::Kind::again)
             return along(end.edges[0]);
         if (!has_two_edges(end))
@@ -87,6 +90,15 @@ public:
     [[nodiscard]] const Needs &at_begin(BlockId id) const { return needs_[id]; }
 
 private:
+    // Whether the outcome may depend on what a loop changes from round to round.
+    bool changes_in(BlockId head) const
+    {
+        const Block &outcome = program_.blocks[outcome_];
+        const bool constant = outcome.insts.empty() && outcome.end.kind == Terminator::Kind::return_ &&
+                              !outcome.end.a.valid();
+        return !constant && dominators_.dominates(head, outcome_);
+    }
+
     // Whether something has changed, as it does as long as loops are not consistent.
     bool sweep()
     {
@@ -136,6 +148,7 @@ private:
     }
 
     const Program &program_;
+    const Dominators &dominators_;
     BlockId outcome_;
     IdVector<ValueId, const Inst *> constants_;
     IdVector<BlockId, Needs> needs_;
@@ -169,7 +182,8 @@ class Widening {
 public:
     Widening(Program &program, BlockId outcome) : program_(program)
     {
-        const Anticipation anticipated(program, outcome);
+        const Dominators dominators(program);
+        const Anticipation anticipated(program, dominators, outcome);
         guards_.resize(program.blocks.size());
         for (std::size_t i = 0; i < program.blocks.size(); ++i) {
             Terminator &end = program.blocks[BlockId(i)].end;
@@ -231,8 +245,8 @@ private:
 // Goes to the outcome at once where that is sure, and all is there that it uses.
 void cut_short(Program &program, BlockId outcome)
 {
-    const Anticipation anticipated(program, outcome);
     const Dominators dominators(program);
+    const Anticipation anticipated(program, dominators, outcome);
     const BlockId above = dominators.parent(outcome);
     for (std::size_t i = 0; i < program.blocks.size(); ++i) {
         if (!above.valid() || !dominators.dominates(above, BlockId(i)))
