@@ -28,11 +28,11 @@ Range range_of(Cond holds, std::uint64_t imm)
 Comparisons::Comparisons(const Program &program)
     : program_(program), dominators_(program), incoming_(count_incoming(program))
 {
-    definitions_.resize(program.values.size(), nullptr);
+    definitions_.resize(program.values.size());
     for (const Block &block : program.blocks)
         for (const Inst &inst : block.insts)
             if (inst.op == Op::constant || shape_of(inst.op) == Shape::binary)
-                definitions_[inst.result] = &inst;
+                definitions_[inst.result] = {inst.op, inst.a, inst.b, inst.imm};
 }
 
 Range Comparisons::along(const Terminator &end, std::size_t which, ValueId number)
@@ -49,18 +49,21 @@ std::uint64_t Comparisons::bound(ValueId number, BlockId in, const IdVector<Valu
         most = std::min(most, range.most);
         return false;
     });
-    const Inst *const made = definitions_[number];
-    if (made == nullptr || !made->b.valid() || (made->op != Op::shl && made->op != Op::add && made->op != Op::mul))
+    const Definition &made = definitions_[number];
+    if (made.op != Op::shl && made.op != Op::add && made.op != Op::mul)
         return most;
-    const Inst *const by = definitions_[made->b];
-    if (by == nullptr || by->op != Op::constant)
+    const Definition &by = definitions_[made.b];
+    if (by.op != Op::constant)
         return most;
-    const std::uint64_t of = bound(made->a, in, bounds);
+    const std::uint64_t of = bound(made.a, in, bounds);
     std::uint64_t out = UINT64_MAX;
-    const bool beyond = made->op == Op::add ? __builtin_add_overflow(of, by->imm, &out)
-                        : made->op == Op::mul
-                            ? __builtin_mul_overflow(of, by->imm, &out)
-                            : by->imm > 63 || __builtin_mul_overflow(of, std::uint64_t{1} << by->imm, &out);
+    bool beyond = false;
+    if (made.op == Op::add)
+        beyond = __builtin_add_overflow(of, by.imm, &out);
+    else if (made.op == Op::mul)
+        beyond = __builtin_mul_overflow(of, by.imm, &out);
+    else
+        beyond = by.imm > 63 || __builtin_mul_overflow(of, std::uint64_t{1} << by.imm, &out);
     return beyond ? most : std::min(most, out);
 }
 

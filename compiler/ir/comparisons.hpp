@@ -12,7 +12,7 @@ struct Range {
 
 class Comparisons {
 public:
-    // The program must outlive it, and keep its shape.
+    // The program must outlive it, and keep its shape; instructions may come and go.
     explicit Comparisons(const Program &program);
 
     // What the end of a block shows of a number along one of its edges.
@@ -37,7 +37,13 @@ private:
     const Program &program_;
     Dominators dominators_;
     IdVector<BlockId, std::uint32_t> incoming_;
-    IdVector<ValueId, const Inst *> definitions_; // of arithmetic and constants
+    struct Definition { // of arithmetic and constants
+        Op op = Op::packet_start;
+        ValueId a;
+        ValueId b;
+        std::uint64_t imm = 0;
+    };
+    IdVector<ValueId, Definition> definitions_;
 };
 
 } // namespace xdpf::ir

@@ -207,6 +207,8 @@ private:
     void change_field(const sema::SetField &set, const NewField &to, const Knowledge &known);
     ir::ValueId update_checksum(sema::HeaderRef header, ir::ValueId change, const Env &env);
     void set_field(const sema::SetField &set, NodeId node, Knowledge &known);
+    [[nodiscard]] bool is_plain(const sema::SetField &set) const;
+    void swap_bytes_of(const sema::Swap &swap, const Env &env);
     void swap_fields(const sema::Swap &swap, NodeId node, Knowledge &known);
     ir::ValueId shifted(ir::ValueId change, sema::HeaderRef from, sema::HeaderRef to, const Env &env);
     void forget(const sema::SetField &set, Knowledge &known) const;

@@ -16,6 +16,7 @@ constexpr std::array passes{
     Pass{"fold", fold},
     Pass{"simplify_cfg", simplify_cfg},
     Pass{"share_values", share_values},
+    Pass{"remove_dead_code", remove_dead_code}, // so that a test's value has no uses but the real ones
     Pass{"merge_tests", merge_tests},
     Pass{"split_distances", split_distances},
     Pass{"remove_dead_code", remove_dead_code},
