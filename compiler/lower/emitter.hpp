@@ -205,6 +205,8 @@ private:
     ir::ValueId sum_of_words(const sema::Field &field, Place start, std::uint32_t size, bool complement);
     ir::ValueId folded(ir::ValueId sum);
     void change_field(const sema::SetField &set, const NewField &to, const Knowledge &known);
+    ir::ValueId change_words(const sema::Header &header, const sema::Field &field, Place first, const NewField &to);
+    ir::ValueId change_byte(const sema::Header &header, const sema::Field &field, Place first, ir::ValueId to);
     ir::ValueId update_checksum(sema::HeaderRef header, ir::ValueId change, const Env &env);
     void set_field(const sema::SetField &set, NodeId node, Knowledge &known);
     [[nodiscard]] bool is_plain(const sema::SetField &set) const;

@@ -194,6 +194,27 @@ ir::ValueId Emitter::folded(ir::ValueId sum)
     return sum;
 }
 
+// Writes a field; the words before in complement and those after it, summed up.
+ir::ValueId Emitter::change_words(const sema::Header &header, const sema::Field &field, Place first, const NewField &to)
+{
+    const auto before = sum_of_words(field, first, header.fixed_size, true);
+    write_field(header, field, first, to);
+    return binary(ir::Op::add, before, sum_of_words(field, first, header.fixed_size, false));
+}
+
+// The same of one byte, without a look at the word around it: what has just been written in part is slow to read.
+ir::ValueId Emitter::change_byte(const sema::Header &header, const sema::Field &field, Place first, ir::ValueId to)
+{
+    const std::uint32_t at = field.bit_offset / 8;
+    const auto before = load(first, at, 1, ir::Order::little);
+    const auto after = program_.values[to].max <= 0xff ? to : binary(ir::Op::bit_and, to, 0xff, 0xff);
+    write_field(header, field, first, {.wide = {.high = {}, .low = after}});
+    auto change = binary(ir::Op::sub, after, before);
+    if (at % 2 != 0)
+        change = binary(ir::Op::shl, change, 8);
+    return binary(ir::Op::add, change, 0xffff, 0x1fffe);
+}
+
 void Emitter::change_field(const sema::SetField &set, const NewField &to, const Knowledge &known)
 {
     const sema::Header &header = unit_.headers[set.header.header];
@@ -206,9 +227,9 @@ void Emitter::change_field(const sema::SetField &set, const NewField &to, const 
             covering.push_back(&one);
     if (covering.empty())
         return write_field(header, field, first, to);
-    const auto before = sum_of_words(field, first, header.fixed_size, true);
-    write_field(header, field, first, to);
-    const auto change = binary(ir::Op::add, before, sum_of_words(field, first, header.fixed_size, false));
+    const auto change = field.bits == 8 && field.bit_offset % 8 == 0 && field.type != sema::ValueType::bytes
+                            ? change_byte(header, field, first, to.wide.low)
+                            : change_words(header, field, first, to);
     std::vector<ir::ValueId> changes(set.checksums.size()); // by checksum: what its own change adds for those around it
     for (const auto *one : covering) {
         auto sum = one->odd ? shifted(change, set.header, one->header, env) : change;
