@@ -3,6 +3,8 @@
 //
 //   b1: if %1 == 0x8100 ? link : b2          b1: if %1 == 0x800 ? out : b2
 //   b2: if %1 == 0x800 ? out : other    →    b2: if %1 == 0x8100 ? link : other
+//
+// Comparisons that lead where all other values lead are left out, anywhere.
 #include "compiler/passes/passes.hpp"
 #include "compiler/passes/rewrite.hpp"
 
@@ -27,12 +29,14 @@ public:
         find_loops();
     }
 
-    void run()
+    // Whether anything has changed.
+    bool run()
     {
         IdSet<BlockId> done(program_.blocks.size());
         for (std::size_t i = 0; i < program_.blocks.size(); ++i)
-            if (stays_.contains(BlockId(i)) && !done.contains(BlockId(i)))
+            if (!done.contains(BlockId(i)))
                 order(BlockId(i), done);
+        return changed_;
     }
 
 private:
@@ -83,39 +87,50 @@ private:
             other = block.end.edges[1 - equal];
         }
         if (row.size() > 1)
+            order(row, cases, other);
+    }
+
+    void order(const std::vector<BlockId> &row, std::vector<Case> &cases, const Edge &other)
+    {
+        const auto leads_out = [&](const Case &one) { return !stays_.contains(one.to.target); };
+        const bool needless = std::erase_if(cases, [&](const Case &one) { return same(one.to, other); }) != 0;
+        const bool ordered = !stays_.contains(row.front()) || std::ranges::is_partitioned(cases, leads_out);
+        if (!ordered)
+            std::ranges::stable_partition(cases, leads_out);
+        if (needless || !ordered)
             write(row, cases, other);
     }
 
-    void write(const std::vector<BlockId> &row, std::vector<Case> &cases, const Edge &other)
+    void write(const std::vector<BlockId> &row, const std::vector<Case> &cases, const Edge &other)
     {
-        const auto leads_out = [&](const Case &one) { return !stays_.contains(one.to.target); };
-        if (std::ranges::is_partitioned(cases, leads_out))
-            return;
-        std::ranges::stable_partition(cases, leads_out);
-        for (std::size_t i = 0; i < row.size(); ++i) {
+        changed_ = true;
+        for (std::size_t i = 0; i < cases.size(); ++i) {
             Terminator &end = program_.blocks[row[i]].end;
             end.imm = cases[i].number;
             end.span = cases[i].span;
             // The next comparison follows, the case is jumped to.
             end.cond = Cond::ne;
-            end.edges[0] = i + 1 < row.size() ? Edge{row[i + 1], {}} : other;
+            end.edges[0] = i + 1 < cases.size() ? Edge{row[i + 1], {}} : other;
             end.edges[1] = cases[i].to;
+        }
+        if (cases.empty()) {
+            program_.blocks[row.front()].end.edges[0] = other;
+            decide(program_.blocks[row.front()].end, 0);
         }
     }
 
     Program &program_;
     IdVector<BlockId, std::uint32_t> incoming_;
     IdSet<BlockId> stays_; // in a loop
+    bool changed_ = false;
 };
 
 } // namespace
 
 void order_tests(Program &program)
 {
-    if (std::ranges::none_of(program.blocks, &Block::is_loop))
-        return;
-    Ordering(program).run();
-    put_in_order(program);
+    if (Ordering(program).run())
+        put_in_order(program);
 }
 
 } // namespace xdpf::passes

@@ -37,8 +37,9 @@ void anticipate_guards(ir::Program &program);
 // Drops guards whose answer is known, and widens a guard to the next one on the same pointer where both fail alike.
 void merge_guards(ir::Program &program);
 
-// Has the comparisons that lead out of a loop come before those that stay in it. Needs comparisons with constants in the
-// branch itself, and no blocks that only jump.
+// Has the comparisons that lead out of a loop come before those that stay in it, and leaves out those that lead where all
+// other values do. Needs comparisons with constants in the branch itself, and no blocks that only jump. Leaves no
+// unreachable blocks.
 void order_tests(ir::Program &program);
 
 // Turns big-endian loads that are only compared for equality (also behind a mask), or only stored big-endian, into
