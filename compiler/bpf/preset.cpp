@@ -27,7 +27,8 @@ void preset_verdict(MachineProgram &program)
     auto &blocks = program.blocks;
     if (blocks.size() > short_program || blocks.size() < 2 || blocks.back().end.kind != MachineEnd::Kind::exit)
         return;
-    // The last block of all returns a verdict: where that stands in r0 from the beginning, the one in front falls through.
+    // The last block of all returns a verdict: where that stands in r0 from the beginning, the one in front falls
+    // through.
     const auto verdict = returned(blocks.back());
     const MachineBlock &in_front = blocks[blocks.size() - 2];
     if (!verdict || in_front.end.kind != MachineEnd::Kind::exit)

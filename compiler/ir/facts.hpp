@@ -1,8 +1,8 @@
 // What guards and null checks have shown about pointers by the time a block begins, on every path to it.
 //
-// A guard speaks about one value and those a constant away from it: another pointer to the same byte has its own guards,
-// since that is how the kernel's verifier sees it. Nothing inside a block changes what is known; only its end does. (A map_value is never null: that
-// is known from the beginning of its block.)
+// A guard speaks about one value and those a constant away from it: another pointer to the same byte has its own
+// guards, since that is how the kernel's verifier sees it. Nothing inside a block changes what is known; only its end
+// does. (A map_value is never null: that is known from the beginning of its block.)
 #pragma once
 
 #include "compiler/ir/distances.hpp"
@@ -56,8 +56,7 @@ void learn_inside(const Block &block, Facts &known);
                                 const LoopFacts &loops);
 
 // The sweep of walk_facts(), with what is known of loops.
-template <class F>
-void walk_facts(const Program &program, const Distances &distances, const LoopFacts &loops, F visit)
+template <class F> void walk_facts(const Program &program, const Distances &distances, const LoopFacts &loops, F visit)
 {
     IdVector<BlockId, std::optional<Facts>> incoming;
     incoming.resize(program.blocks.size());
@@ -82,8 +81,8 @@ void walk_facts(const Program &program, const Distances &distances, const LoopFa
     }
 }
 
-// Calls visit(BlockId, const Facts &) for each reachable block in order. The visit may change the block's terminator, if
-// that makes nothing less known: what follows goes by the new one.
+// Calls visit(BlockId, const Facts &) for each reachable block in order. The visit may change the block's terminator,
+// if that makes nothing less known: what follows goes by the new one.
 template <class F> void walk_facts(const Program &program, F visit)
 {
     const Distances distances(program);

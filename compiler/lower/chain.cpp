@@ -118,8 +118,8 @@ private:
         links(step, known);
     }
 
-    // All links have one size, and in each the selector of what comes next stands as far in front of that as in the base:
-    // VLAN tags.
+    // All links have one size, and in each the selector of what comes next stands as far in front of that as in the
+    // base: VLAN tags.
     [[nodiscard]] bool alike(const Entry &entry) const
     {
         const sema::Header &base = e_.unit_.headers[base_];
@@ -277,8 +277,8 @@ private:
         e_.start(has_room);
         const sema::Header &link = e_.unit_.headers[links_.front()];
         const auto next_selector = e_.field(link, link.fields[*link.then], step.place);
-        const ir::ValueId behind =
-            e_.offset({e_.materialised(step.place.plus(static_cast<std::uint32_t>(least))).base}, size, longest_ - least);
+        const ir::ValueId behind = e_.offset({e_.materialised(step.place.plus(static_cast<std::uint32_t>(least))).base},
+                                             size, longest_ - least);
         const auto whole = e_.new_block();
         e_.guard({behind, 0}, 0, e_.to(whole), fail(step, known));
         e_.start(whole);
@@ -303,8 +303,7 @@ private:
             return e_.constant(size.bytes - least);
         const auto length = e_.field(header, header.fields[*size.length], step.place);
         const auto counted = e_.binary(ir::Op::mul, length, size.unit, 255 * size.unit);
-        return size.bytes == least ? counted
-                                   : e_.binary(ir::Op::add, counted, size.bytes - least, longest_ - least);
+        return size.bytes == least ? counted : e_.binary(ir::Op::add, counted, size.bytes - least, longest_ - least);
     }
 
     // What stands in front of the chain as a pointer of which the verifier does not know how far in it is, so that it
@@ -546,8 +545,8 @@ private:
     std::uint64_t reach_ = 0;                      // no farther than this does the chain's end lie, in bytes
     std::unordered_map<std::string, ir::BlockId> blocks_;
     std::vector<Pending> pending_;
-    ir::BlockId head_; // of the loop; none: unrolled
-    ir::ValueId left_; // how many links it may still find
+    ir::BlockId head_;            // of the loop; none: unrolled
+    ir::ValueId left_;            // how many links it may still find
     bool rebases_itself_ = false; // the loop, in each round
 };
 

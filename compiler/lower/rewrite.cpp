@@ -165,8 +165,8 @@ void Emitter::write_bits(const sema::Header &, const sema::Field &field, Place f
     }
 }
 
-// The 16-bit words that a field touches, summed up; as they are, or each in complement. In the machine's order: a sum in
-// one's complement comes out the same in either (RFC 1071, 2 (B)), and nothing needs to be swapped.
+// The 16-bit words that a field touches, summed up; as they are, or each in complement. In the machine's order: a sum
+// in one's complement comes out the same in either (RFC 1071, 2 (B)), and nothing needs to be swapped.
 ir::ValueId Emitter::sum_of_words(const sema::Field &field, Place first, std::uint32_t size, bool complement)
 {
     ir::ValueId sum;

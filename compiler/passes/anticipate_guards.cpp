@@ -1,6 +1,6 @@
 // For an outcome (a block without parameters, mostly one that returns a verdict) and a place in the program: how many
-// bytes from each pointer on the packet must have, or it surely ends in that outcome with nothing done on the way. Found
-// backwards; where ways part it is the smaller number, in a loop the largest that is consistent.
+// bytes from each pointer on the packet must have, or it surely ends in that outcome with nothing done on the way.
+// Found backwards; where ways part it is the smaller number, in a loop the largest that is consistent.
 //
 //   b0: guard %1 + 14 ? b1 : out          b0: guard %1 + 42 ? b1 : out
 //   b1: %2 = load.u8 %1 + 14 …       →    b1: …
@@ -94,8 +94,8 @@ private:
     bool changes_in(BlockId head) const
     {
         const Block &outcome = program_.blocks[outcome_];
-        const bool constant = outcome.insts.empty() && outcome.end.kind == Terminator::Kind::return_ &&
-                              !outcome.end.a.valid();
+        const bool constant =
+            outcome.insts.empty() && outcome.end.kind == Terminator::Kind::return_ && !outcome.end.a.valid();
         return !constant && dominators_.dominates(head, outcome_);
     }
 
@@ -214,8 +214,8 @@ private:
         State state = State::none;
     };
 
-    // Drops guards that are answered by others as wide as they can be. What a loop's first round learns from a guard that
-    // is dropped is not known in the next: so until nothing changes, and what was dropped in error comes back.
+    // Drops guards that are answered by others as wide as they can be. What a loop's first round learns from a guard
+    // that is dropped is not known in the next: so until nothing changes, and what was dropped in error comes back.
     bool sweep()
     {
         bool changed = false;

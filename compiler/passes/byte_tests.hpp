@@ -49,7 +49,8 @@ private:
         unsigned cost = 1;
     };
     [[nodiscard]] Source source(ir::ValueId value) const;
-    [[nodiscard]] std::optional<std::uint64_t> computed(ir::ValueId value, const ir::Inst *load, std::uint64_t byte) const;
+    [[nodiscard]] std::optional<std::uint64_t> computed(ir::ValueId value, const ir::Inst *load,
+                                                        std::uint64_t byte) const;
     [[nodiscard]] const ir::Inst *definition(ir::ValueId value) const;
 
     IdVector<ir::ValueId, const ir::Inst *> definitions_;

@@ -1,6 +1,6 @@
 // A rebase makes one of several constant distances from the packet's start, so that the kernel's verifier walks what
-// follows once. That takes three instructions of every packet, and every byte behind must be guarded anew; so it moves to
-// where the ways that need the pointer have parted, and is left out of those that are short.
+// follows once. That takes three instructions of every packet, and every byte behind must be guarded anew; so it moves
+// to where the ways that need the pointer have parted, and is left out of those that are short.
 #include "compiler/ir/graph.hpp"
 #include "compiler/passes/passes.hpp"
 #include "compiler/passes/rewrite.hpp"
@@ -29,12 +29,14 @@ IdVector<BlockId, std::uint64_t> weigh(const Program &program)
             continue;
         const BlockId head = end.edges[0].target;
         for (std::size_t inside = head.value; inside <= i; ++inside)
-            weights[BlockId(inside)] = std::max(weights[BlockId(inside)], std::uint64_t{program.blocks[head].rounds} * 2);
+            weights[BlockId(inside)] =
+                std::max(weights[BlockId(inside)], std::uint64_t{program.blocks[head].rounds} * 2);
     }
     return weights;
 }
 
-// How often the verifier walks what is behind a rebase without it, less one: for each of the distances that a loop makes.
+// How often the verifier walks what is behind a rebase without it, less one: for each of the distances that a loop
+// makes.
 std::uint64_t ways(const Program &program, const IdVector<ValueId, BlockId> &loops, const Inst &rebase)
 {
     const BlockId head = loops[rebase.a];
@@ -119,9 +121,8 @@ private:
         if (!has_two_edges(end))
             return false;
         const std::vector<BlockId> users = users_[inst.result];
-        if (!std::ranges::all_of(users, [&](BlockId user) {
-                return goes_to(user, end.edges[0]) || goes_to(user, end.edges[1]);
-            }))
+        if (!std::ranges::all_of(
+                users, [&](BlockId user) { return goes_to(user, end.edges[0]) || goes_to(user, end.edges[1]); }))
             return false;
         for (const Edge &edge : end.edges) {
             const auto here = [&](BlockId user) { return goes_to(user, edge); };

@@ -89,7 +89,8 @@ std::optional<Form> form_of(const ByteTest &test, std::uint64_t present)
 
 class Merging {
 public:
-    explicit Merging(Program &program) : program_(program), incoming_(count_incoming(program)), uses_(count_uses(program)), tests_(program)
+    explicit Merging(Program &program)
+        : program_(program), incoming_(count_incoming(program)), uses_(count_uses(program)), tests_(program)
     {
         present_.resize(program.blocks.size());
     }
@@ -177,8 +178,8 @@ private:
         const auto form = form_of(test, present_[id]);
         if (!form || form->cost() >= test.cost)
             return false;
-        const BlockId behind = merged.empty() ? end.edges[pass].target
-                                              : program_.blocks[last].end.edges[merged.back().second].target;
+        const BlockId behind =
+            merged.empty() ? end.edges[pass].target : program_.blocks[last].end.edges[merged.back().second].target;
         for (const auto &[at, on] : merged)
             decide(program_.blocks[at].end, on);
         write(id, test, *form, pass, merged, behind);
@@ -237,8 +238,8 @@ private:
             if (inst.op == Op::load && inst.a == byte.pointer && inst.imm == byte.offset && inst.width == 1)
                 loads.push_back(inst.result);
             const auto mask = std::ranges::find(constants, inst.b, &std::pair<ValueId, std::uint64_t>::first);
-            if (inst.op == Op::bit_and && mask != constants.end() &&
-                std::ranges::find(loads, inst.a) != loads.end() && only_there(byte, mask->second)) {
+            if (inst.op == Op::bit_and && mask != constants.end() && std::ranges::find(loads, inst.a) != loads.end() &&
+                only_there(byte, mask->second)) {
                 const std::uint64_t least = byte.least & mask->second;
                 inst.op = Op::add;
                 inst.a = byte.difference;

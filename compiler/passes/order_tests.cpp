@@ -24,7 +24,8 @@ struct Case {
 
 class Ordering {
 public:
-    explicit Ordering(Program &program) : program_(program), incoming_(count_incoming(program)), stays_(program.blocks.size())
+    explicit Ordering(Program &program)
+        : program_(program), incoming_(count_incoming(program)), stays_(program.blocks.size())
     {
         find_loops();
     }

@@ -69,7 +69,9 @@ void share_returns(Program &program)
     constexpr std::size_t many = 4096;
     if (program.blocks.size() > many)
         return;
-    const auto key = [](const Terminator &end) { return std::tuple(end.imm, end.span.file, end.span.begin, end.span.end); };
+    const auto key = [](const Terminator &end) {
+        return std::tuple(end.imm, end.span.file, end.span.begin, end.span.end);
+    };
     std::map<decltype(key(Terminator())), BlockId> last;
     for (std::size_t i = program.blocks.size(); i-- > 0;) {
         Block &block = program.blocks[BlockId(i)];

@@ -18,8 +18,7 @@ using namespace ir;
 
 class Splitting {
 public:
-    explicit Splitting(Program &program)
-        : program_(program), comparisons_(program), bounds_(upper_bounds(program))
+    explicit Splitting(Program &program) : program_(program), comparisons_(program), bounds_(upper_bounds(program))
     {
         definitions_.resize(program.values.size());
         for (const Block &block : program.blocks)

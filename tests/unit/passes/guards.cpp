@@ -81,8 +81,7 @@ TEST_CASE("tests of bytes side by side become one, where all of them are there")
                            "b1(): %3 = load.be16 %1 + 6 if %3 !& 0x1fff ? b2() : b3() ",
                            guarded);
     };
-    becomes(merge_tests,
-            both(20) + "b2(): %4 = load.u8 %1 + 9 if %4 == 17 ? b4() : b3() b3(): return 2 b4(): return 1",
+    becomes(merge_tests, both(20) + "b2(): %4 = load.u8 %1 + 9 if %4 == 17 ? b4() : b3() b3(): return 2 b4(): return 1",
             "b0(): %1 = packet_start %2 = packet_end guard %1 + 20 <= %2 ? b1() : b3() "
             "b1(): %3 = load.be16 %1 + 6 %5 = load.le32 %1 + 6 %6 = 0xff00ff1f %7 = and %5, %6 within 4278255391 "
             "if %7 == 0x11000000 ? b2() : b3() "
@@ -91,7 +90,8 @@ TEST_CASE("tests of bytes side by side become one, where all of them are there")
                                  "b5(): %4 = load.u8 %1 + 9 if %4 == 17 ? b6() : b7() b6(): return 1 b7(): return 2");
     // The other value leads elsewhere.
     stays(merge_tests,
-          both(20) + "b2(): %4 = load.u8 %1 + 9 if %4 == 17 ? b4() : b5() b3(): return 2 b4(): return 1 b5(): return 3");
+          both(20) +
+              "b2(): %4 = load.u8 %1 + 9 if %4 == 17 ? b4() : b5() b3(): return 2 b4(): return 1 b5(): return 3");
 }
 
 TEST_CASE("the constant part of a distance is counted apart")
@@ -108,11 +108,13 @@ TEST_CASE("the constant part of a distance is counted apart")
 
 TEST_CASE("a rebase is left out in front of little")
 {
-    const std::string loop = "b0(): %1 = packet_start %2 = packet_end %3 = 2 guard %1 + 42 <= %2 ? b1(%1, %3) : b4() "
-                             "b1(%4: packet max 8, %5: max 2) loop 2: %6 = load.u8 %4 + 12 if %6 == 8 ? b3() : b2() "
-                             "b2(): %7 = 4 %8 = offset %4 + %7 max 4 %9 = 1 %10 = sub %5, %9 within 2 again b1(%8, %10) ";
-    becomes(drop_rebases, loop + "b3(): %11 = rebase %4 from %1 max 15 guard %11 + 34 <= %2 ? b5() : b4() "
-                                 "b4(): return 2 b5(): return 1",
+    const std::string loop =
+        "b0(): %1 = packet_start %2 = packet_end %3 = 2 guard %1 + 42 <= %2 ? b1(%1, %3) : b4() "
+        "b1(%4: packet max 8, %5: max 2) loop 2: %6 = load.u8 %4 + 12 if %6 == 8 ? b3() : b2() "
+        "b2(): %7 = 4 %8 = offset %4 + %7 max 4 %9 = 1 %10 = sub %5, %9 within 2 again b1(%8, %10) ";
+    becomes(drop_rebases,
+            loop + "b3(): %11 = rebase %4 from %1 max 15 guard %11 + 34 <= %2 ? b5() : b4() "
+                   "b4(): return 2 b5(): return 1",
             loop + "b3(): guard %4 + 34 <= %2 ? b5() : b4() b4(): return 2 b5(): return 1");
 }
 
