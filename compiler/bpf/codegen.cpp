@@ -177,6 +177,7 @@ std::expected<ProgramImage, CodegenError> generate(const ir::Program &program, c
         return std::unexpected(CodegenError{kind, amount, limit, program.name, program.span});
     };
     MachineProgram machine = select(program);
+    preset_verdict(machine);
     allocate_registers(machine);
     if (const std::uint32_t stack = place_frames(machine); stack > max_stack)
         return beyond(CodegenError::Kind::stack_too_large, stack, max_stack);

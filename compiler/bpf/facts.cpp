@@ -1,5 +1,6 @@
 #include "compiler/bpf/facts.hpp"
 
+#include "compiler/ir/graph.hpp"
 #include "compiler/ir/traits.hpp"
 
 #include <algorithm>
@@ -77,31 +78,21 @@ std::uint64_t bound(Op op, std::uint64_t a, std::uint64_t b, std::optional<std::
     }
 }
 
-bool seen_by_verifier(Op op, bool constant_operand)
-{
-    return op == Op::add || op == Op::mul || op == Op::bit_and ||
-           (constant_operand && (op == Op::shl || op == Op::shr));
-}
-
 void bound_result(const Inst &inst, Facts &facts)
 {
     ValueFacts &result = facts.values[inst.result];
-    const auto both = [&](std::uint64_t most) { result.max = std::min(result.max, most), result.visible = most; };
+    const auto at_most = [&](std::uint64_t most) { result.max = std::min(result.max, most); };
     if (inst.op == Op::constant) {
         result.constant = inst.imm;
-        both(inst.imm);
+        at_most(inst.imm);
     } else if (inst.op == Op::context) {
-        both(UINT32_MAX);
+        at_most(UINT32_MAX);
     } else if (is_load(inst.op)) {
-        result.max = std::min(result.max, max_of_width(inst.width));
-        if (inst.width == 1 || inst.order == Order::little) // the verifier forgets what it knew where bytes are swapped
-            result.visible = max_of_width(inst.width);
+        at_most(max_of_width(inst.width));
     } else if (shape_of(inst.op) == Shape::binary) {
         const ValueFacts &a = facts.values[inst.a];
         const ValueFacts &b = facts.values[inst.b];
-        result.max = std::min(result.max, bound(inst.op, a.max, b.max, b.constant));
-        if (seen_by_verifier(inst.op, b.constant.has_value()))
-            result.visible = bound(inst.op, a.visible, b.visible, b.constant);
+        at_most(bound(inst.op, a.max, b.max, b.constant));
     }
 }
 
@@ -129,9 +120,14 @@ public:
 
     void run()
     {
-        for (const Block &block : program_.blocks)
-            for (const Inst &inst : block.insts)
-                nominate(inst);
+        for (bool more = true; more;) { // parameters of loops come before what they are made of
+            more = false;
+            for (const Block &block : program_.blocks) {
+                for (const Inst &inst : block.insts)
+                    nominate(inst);
+                for_each_way(block.end, [&](const Edge &edge) { more = nominate_params(edge) || more; });
+            }
+        }
         for (const Block &block : program_.blocks) {
             for (const Inst &inst : block.insts)
                 judge(inst);
@@ -175,6 +171,17 @@ private:
         }
     }
 
+    bool nominate_params(const Edge &edge)
+    {
+        bool more = false;
+        for (std::size_t i = 0; i < edge.args.size(); ++i) {
+            std::uint8_t &param = width_[program_.blocks[edge.target].params[i].value];
+            more = more || (param == 0 && width(edge.args[i]) != 0);
+            param = param != 0 ? param : width(edge.args[i]);
+        }
+        return more;
+    }
+
     void judge(const Inst &inst)
     {
         const auto members = [&](auto &&act) {
@@ -211,9 +218,23 @@ private:
             needs_number(end.a);
             needs_number(end.b);
         }
-        for (const Edge &edge : end.edges)
-            for (const ValueId arg : edge.args)
-                needs_number(arg);
+        for_each_way(end, [&](const Edge &edge) { judge(edge); });
+    }
+
+    // A parameter and its arguments are one field in one order.
+    void judge(const Edge &edge)
+    {
+        for (std::size_t i = 0; i < edge.args.size(); ++i) {
+            const ValueId arg = edge.args[i];
+            const ValueId param = program_.blocks[edge.target].params[i];
+            if (width(arg) != 0 && width(arg) == width(param)) {
+                join(param, arg);
+                continue;
+            }
+            for (const ValueId value : {arg, param})
+                if (width(value) != 0)
+                    spoil(value);
+        }
     }
 
     const Program &program_;

@@ -10,9 +10,8 @@ namespace xdpf::bpf {
 struct ValueFacts {
     std::uint32_t uses = 0; // by what is itself used; 0: dead
     std::optional<std::uint64_t> constant;
-    std::uint64_t max = UINT64_MAX;     // no more than this
-    std::uint64_t visible = UINT64_MAX; // no more than this as the kernel's verifier sees it
-    std::uint8_t swapped = 0;           // not 0: kept in a big-endian field's own order of this many bytes
+    std::uint64_t max = UINT64_MAX; // no more than this
+    std::uint8_t swapped = 0;       // not 0: kept in a big-endian field's own order of this many bytes
 };
 
 struct Facts {

@@ -90,6 +90,10 @@ template <class F> void for_each_target(const MachineEnd &end, F visit)
 // select….cpp: instructions for a program of the IR.
 [[nodiscard]] MachineProgram select(const ir::Program &program);
 
+// preset.cpp: has the verdict of the last block in r0 from the beginning, where nothing else needs that register on the
+// way; the block in front of it then shares its exit.
+void preset_verdict(MachineProgram &program);
+
 // allocate.cpp: gives every virtual register one of r0-r9, through the stack where they do not suffice.
 void allocate_registers(MachineProgram &program);
 

@@ -26,7 +26,8 @@ Test test_of(Cond cond)
 } // namespace
 
 Selector::Selector(const Program &program)
-    : in_(program), facts_(gather_facts(program)), layout_(program, facts_), ctx_(out_.registers++)
+    : in_(program), facts_(gather_facts(program)), comparisons_(program), bounds_(ir::upper_bounds(program)),
+      layout_(program, facts_), ctx_(out_.registers++)
 {
     out_.asms = program.asms;
     homes_.resize(program.values.size());
@@ -115,6 +116,7 @@ void Selector::body(const Inst &inst, VReg dst)
 void Selector::block(BlockId id)
 {
     const Block &from = in_.blocks[id];
+    at_ = id;
     span_ = {};
     for (const Inst &inst : from.insts)
         instruction(inst);

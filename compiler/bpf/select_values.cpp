@@ -153,16 +153,15 @@ Home Selector::offset(const Inst &inst)
     if (const auto number = constant_of(inst.b))
         return {base.reg, base.imm + *number, true};
     const VReg dst = fresh();
-    if (facts(inst.b).visible > inst.imm) {
+    VReg distance = reg(inst.b);
+    if (comparisons_.bound(inst.b, at_, bounds_) > inst.imm) { // for what its author knows and the verifier does not
         const VReg bounded = fresh();
-        copy(bounded, inst.b);
+        move(bounded, distance);
         alu(Alu::and_, bounded, std::bit_ceil(inst.imm + 1) - 1);
-        move(dst, base.reg);
-        alu(Alu::add, dst, bounded);
-    } else {
-        move(dst, base.reg);
-        alu(Alu::add, dst, home(inst.b).reg);
+        distance = bounded;
     }
+    move(dst, base.reg);
+    alu(Alu::add, dst, distance);
     return {dst, base.imm, true};
 }
 

@@ -5,6 +5,8 @@
 
 #include "compiler/bpf/layout.hpp"
 #include "compiler/bpf/machine.hpp"
+#include "compiler/ir/bounds.hpp"
+#include "compiler/ir/comparisons.hpp"
 #include "compiler/ir/traits.hpp"
 
 #include <cassert>
@@ -124,10 +126,13 @@ private:
     const ir::Program &in_;
     MachineProgram out_;
     Facts facts_;
+    ir::Comparisons comparisons_;
+    IdVector<ir::ValueId, std::uint64_t> bounds_;
     Layout layout_;
     VReg ctx_;
     bool ctx_used_ = false;
     IdVector<ir::ValueId, Home> homes_;
+    ir::BlockId at_; // what is being selected
     MachineBlock *block_ = nullptr;
     Span span_;
 };

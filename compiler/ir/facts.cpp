@@ -58,7 +58,33 @@ void learn_inside(const Block &block, Facts &known)
             known.learn_present(inst.result, 1);
 }
 
-Facts facts_along(const Program &program, const Terminator &end, std::size_t which, const Facts &known)
+LoopFacts find_loop_facts(const Program &program, const Distances &distances)
+{
+    constexpr unsigned enough = 4; // sweeps; what still shrinks then is not known
+    LoopFacts loops;
+    loops.resize(program.values.size(), UINT64_MAX);
+    bool changed = std::ranges::any_of(program.blocks, &Block::is_loop);
+    for (unsigned sweeps = 0; changed; ++sweeps) {
+        changed = false;
+        walk_facts(program, distances, loops, [&](BlockId id, const Facts &known) {
+            const Terminator &end = program.blocks[id].end;
+            if (end.kind != Terminator::Kind::again)
+                return;
+            const auto &params = program.blocks[end.edges[0].target].params;
+            for (std::size_t i = 0; i < params.size(); ++i) {
+                const std::uint64_t there = known.present(end.edges[0].args[i]);
+                if (there >= loops[params[i]])
+                    continue;
+                loops[params[i]] = sweeps < enough ? there : 0;
+                changed = true;
+            }
+        });
+    }
+    return loops;
+}
+
+Facts facts_along(const Program &program, const Terminator &end, std::size_t which, const Facts &known,
+                  const LoopFacts &loops)
 {
     Facts facts = known;
     if (end.kind == Terminator::Kind::guard && which == 0)
@@ -69,15 +95,15 @@ Facts facts_along(const Program &program, const Terminator &end, std::size_t whi
         facts.learn_present(end.a, 1);
 
     const Edge &edge = end.edges[which];
-    if (program.blocks[edge.target].is_loop())
-        return facts; // its parameters are others each time
+    const bool loop = program.blocks[edge.target].is_loop();
     const auto &params = program.blocks[edge.target].params;
     for (std::size_t i = 0; i < params.size(); ++i) {
-        const Fact argument = facts.about(edge.args[i]);
-        if (argument.present != 0)
-            facts.learn_present(params[i], argument.present);
-        if (argument.missing != UINT64_MAX)
-            facts.learn_missing(params[i], argument.missing);
+        const std::uint64_t present = std::min(facts.present(edge.args[i]), loop ? loops[params[i]] : UINT64_MAX);
+        const std::uint64_t missing = facts.about(edge.args[i]).missing;
+        if (present != 0)
+            facts.learn_present(params[i], present);
+        if (missing != UINT64_MAX && !loop) // its parameters are others each time
+            facts.learn_missing(params[i], missing);
     }
     return facts;
 }

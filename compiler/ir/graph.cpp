@@ -1,5 +1,7 @@
 #include "compiler/ir/graph.hpp"
 
+#include <algorithm>
+
 #include <utility>
 
 namespace xdpf::ir {
@@ -13,6 +15,49 @@ IdSet<BlockId> reachable_blocks(const Program &program)
         if (reachable.contains(BlockId(i)))
             for_each_edge(program.blocks[BlockId(i)].end, [&](const Edge &edge) { reachable.insert(edge.target); });
     return reachable;
+}
+
+std::vector<BlockId> forward_order(const Program &program)
+{
+    struct Open {
+        BlockId block;
+        std::size_t edges; // still to be followed, from the last on
+    };
+    std::vector<BlockId> order; // reversed
+    IdSet<BlockId> seen(program.blocks.size());
+    std::vector<Open> stack{{BlockId(0), 2}};
+    seen.insert(BlockId(0));
+    while (!stack.empty()) {
+        auto &[id, edges] = stack.back();
+        if (edges == 0) {
+            order.push_back(id);
+            stack.pop_back();
+            continue;
+        }
+        const BlockId next = program.blocks[id].end.edges[--edges].target;
+        if (next.valid() && seen.insert(next))
+            stack.push_back({next, 2});
+    }
+    std::ranges::reverse(order);
+    return order;
+}
+
+void put_in_order(Program &program)
+{
+    const std::vector<BlockId> order = forward_order(program);
+    IdVector<BlockId, BlockId> renamed;
+    renamed.resize(program.blocks.size());
+    for (std::size_t i = 0; i < order.size(); ++i)
+        renamed[order[i]] = BlockId(i);
+    IdVector<BlockId, Block> blocks;
+    for (const BlockId id : order) {
+        Block &block = program.blocks[id];
+        for (Edge &edge : block.end.edges)
+            if (edge.target.valid())
+                edge.target = renamed[edge.target];
+        blocks.add(std::move(block));
+    }
+    program.blocks = std::move(blocks);
 }
 
 IdVector<BlockId, std::uint32_t> count_incoming(const Program &program)

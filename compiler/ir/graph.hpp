@@ -28,6 +28,11 @@ template <class End, class F> void for_each_way(End &end, F visit)
 // The blocks that a path from the entry comes to.
 [[nodiscard]] IdSet<BlockId> reachable_blocks(const Program &program);
 
+// The reachable blocks in an order in which every edge goes forward; the first edge's target stands as near as it can.
+[[nodiscard]] std::vector<BlockId> forward_order(const Program &program);
+// Puts them so, and leaves the others out.
+void put_in_order(Program &program);
+
 // For each block the number of edges into it from reachable blocks, `again` included.
 [[nodiscard]] IdVector<BlockId, std::uint32_t> count_incoming(const Program &program);
 

@@ -132,7 +132,7 @@ private:
             else if (param.kind == ValueKind::number && program_.blocks[edge.target].is_loop() && arg.max > param.max)
                 fail("the number for parameter {} of b{} may be {}, more than {}", i + 1, edge.target.value, arg.max,
                      param.max);
-            else if (param.kind == ValueKind::packet && arg.max > param.max)
+            else if (param.kind == ValueKind::packet && !back && arg.max > param.max)
                 fail("the pointer for parameter {} of b{} may be {} bytes into the packet, more than {}", i + 1,
                      edge.target.value, arg.max, param.max);
         }

@@ -1,4 +1,5 @@
 #include "compiler/ir/bounds.hpp"
+#include "compiler/ir/comparisons.hpp"
 #include "compiler/ir/facts.hpp"
 #include "compiler/ir/traits.hpp"
 #include "compiler/ir/verify_sweep.hpp"
@@ -11,11 +12,6 @@ namespace xdpf::ir {
 namespace {
 
 constexpr std::uint64_t max_packet_offset = 0xffff; // MAX_PACKET_OFF
-
-struct Range {
-    std::uint64_t least = 0;
-    std::uint64_t most = UINT64_MAX;
-};
 
 class Knowledge : Sweep {
 public:
@@ -35,6 +31,7 @@ public:
         written_[BlockId(0)].assign(start, false);
         walk_facts(program_, [&](BlockId id, const Facts &facts) {
             std::vector<bool> written = std::move(written_[id]);
+            check_loop(id);
             in_block(
                 id, [&](const Inst &inst) { check_knowledge(inst, facts, written); },
                 [&](const Terminator &end) {
@@ -88,6 +85,18 @@ private:
         }
     }
 
+    // The pointers of a loop, as far as they get in all its rounds.
+    void check_loop(BlockId id)
+    {
+        if (!program_.blocks[id].is_loop())
+            return;
+        block_ = id;
+        for (const ValueId param : program_.blocks[id].params)
+            if (kind(param) == ValueKind::packet && reaches_[param] > program_.values[param].max)
+                fail("the pointer may be {} bytes into the packet, more than {}", reaches_[param],
+                     program_.values[param].max);
+    }
+
     void pass_on(BlockId target, const std::vector<bool> &written)
     {
         std::vector<bool> &there = written_[target];
@@ -102,7 +111,7 @@ private:
         switch (shape_of(inst.op)) {
         case Shape::load:
         case Shape::store_packet: {
-            const std::uint64_t present = facts.about(inst.a).present;
+            const std::uint64_t present = facts.present(inst.a);
             if (inst.imm > present || present - inst.imm < inst.width)
                 fail("{} bytes are guarded on every path, {} needed", present, inst.imm + inst.width);
             break;
@@ -174,51 +183,10 @@ private:
                 fail("value {} is not the packet's start", inst.b.value);
             return;
         }
-        if (bounds_[inst.b] > inst.imm && !compared(inst.b, inst.imm))
-            fail("the distance is bounded by {}, not by {}", bounds_[inst.b], inst.imm);
+        if (const std::uint64_t most = comparisons_.bound(inst.b, block_, bounds_); most > inst.imm)
+            fail("the distance is bounded by {}, not by {}", most, inst.imm);
         if (max < base || max - base < inst.imm)
             fail("the result's bound {} is too low", max);
-    }
-
-    // Whether a branch on the way here has shown that the number is no more than `max`. The
-    // kernel learns from that comparison, too.
-    bool compared(ValueId number, std::uint64_t max) const
-    {
-        return shown(number, block_, [&](const Range &range) { return range.most <= max; });
-    }
-
-    static Range range_of(Cond holds, std::uint64_t imm)
-    {
-        switch (holds) {
-        case Cond::eq: return {imm, imm};
-        case Cond::ne: return {imm == 0 ? 1U : 0U, UINT64_MAX};
-        case Cond::lt: return {0, imm == 0 ? UINT64_MAX : imm - 1};
-        case Cond::le: return {0, imm};
-        case Cond::gt: return {imm == UINT64_MAX ? 0 : imm + 1, UINT64_MAX};
-        case Cond::ge: return {imm, UINT64_MAX};
-        case Cond::set: return {1, UINT64_MAX};
-        case Cond::clear: break;
-        }
-        return {};
-    }
-
-    // What the end of a block shows of a number along one of its edges.
-    static Range range_along(const Terminator &end, std::size_t which, ValueId number)
-    {
-        if (end.kind != Terminator::Kind::branch || end.a != number || end.b.valid())
-            return {};
-        return range_of(which == 0 ? end.cond : inverse(end.cond), end.imm);
-    }
-
-    // Whether a branch on every path to the block has shown it.
-    template <class Test> bool shown(ValueId number, BlockId below, Test test) const
-    {
-        for (; below != BlockId(0); below = dominators_.parent(below)) {
-            const Terminator &end = program_.blocks[dominators_.parent(below)].end;
-            if (incoming_[below] == 1 && test(range_along(end, end.edges[0].target == below ? 0 : 1, number)))
-                return true;
-        }
-        return false;
     }
 
     // What is known of a number wherever it is.
@@ -232,7 +200,7 @@ private:
     // Whether it holds of a number in the present block; of a parameter, of all its arguments.
     template <class Test> bool always(ValueId number, Test test) const
     {
-        if (test(range_of(number)) || shown(number, block_, test))
+        if (test(range_of(number)) || comparisons_.shown(number, block_, test))
             return true;
         const BlockId home = defined_in_[number];
         if (program_.blocks[home].is_loop())
@@ -257,8 +225,8 @@ private:
                 if (edge.target != target)
                     return;
                 const ValueId argument = edge.args[param];
-                holds = holds && (test(range_of(argument)) || test(range_along(end, taken, argument)) ||
-                                  shown(argument, BlockId(i), test));
+                holds = holds && (test(range_of(argument)) || test(Comparisons::along(end, taken, argument)) ||
+                                  comparisons_.shown(argument, BlockId(i), test));
             });
             if (!holds)
                 return false;
@@ -276,7 +244,7 @@ private:
                  max_packet_offset);
     }
 
-    Dominators dominators_{program_};
+    Comparisons comparisons_{program_};
     IdSet<BlockId> reachable_ = reachable_blocks(program_);
     IdVector<BlockId, std::uint32_t> incoming_ = count_incoming(program_);
     IdVector<ValueId, std::uint64_t> bounds_ = upper_bounds(program_);

@@ -218,7 +218,8 @@ Place Emitter::check_header(sema::HeaderId id, Place place, const Knowledge &kno
         branch(ir::Cond::le, size, header.max_size, to(small_enough), absent);
         start(small_enough);
     }
-    const Place end{offset(place, size, header.max_size), place.delta};
+    // A pointer of its own, so that ways through other headers come to what stands behind with the same kind of place.
+    const Place end{offset(materialised(place), size, header.max_size), 0};
     const auto whole = new_block();
     guard(end, 0, to(whole), absent);
     start(whole);

@@ -1,6 +1,7 @@
 #include "compiler/lower/emitter.hpp"
 
 #include "compiler/ir/bounds.hpp"
+#include "compiler/ir/graph.hpp"
 #include "compiler/lower/lower.hpp"
 
 #include <algorithm>
@@ -45,7 +46,9 @@ std::optional<ir::Program> Emitter::run()
                             fmt::format("its tables take {} bytes, and there is room for {}", tables_.overflow,
                                         options_.table_bytes / 2));
     program_.by_rule = graph_.runs.empty();
-    return in_order();
+    ir::put_in_order(program_);
+    ir::settle_packet_bounds(program_);
+    return std::move(program_);
 }
 
 // Fills the current block, and local ones behind it, with what `id` does.
@@ -349,47 +352,6 @@ ir::Edge Emitter::go(NodeId node, const Knowledge &known)
     }
     edge.target = at->second;
     return edge;
-}
-
-// Blocks in an order in which every edge goes forward and the edge taken when a test holds falls through.
-ir::Program Emitter::in_order()
-{
-    std::vector<ir::BlockId> order; // reversed
-    std::vector<std::uint8_t> visited(program_.blocks.size());
-    std::vector<std::pair<ir::BlockId, int>> stack{{ir::BlockId(0), 2}};
-    visited[0] = 1;
-    while (!stack.empty()) {
-        auto &[id, edge] = stack.back();
-        if (edge == 0) {
-            order.push_back(id);
-            stack.pop_back();
-            continue;
-        }
-        const ir::BlockId next = program_.blocks[id].end.edges[static_cast<std::size_t>(--edge)].target;
-        if (next.valid() && visited[next.value] == 0) {
-            visited[next.value] = 1;
-            stack.emplace_back(next, 2);
-        }
-    }
-    std::ranges::reverse(order);
-    std::vector<ir::BlockId> renamed(program_.blocks.size());
-    for (std::size_t i = 0; i < order.size(); ++i)
-        renamed[order[i].value] = ir::BlockId(i);
-    ir::Program out;
-    out.name = program_.name;
-    out.span = program_.span;
-    out.values = std::move(program_.values);
-    out.slots = std::move(program_.slots);
-    out.asms = std::move(program_.asms);
-    for (const ir::BlockId id : order) {
-        ir::Block &block = program_.blocks[id];
-        for (ir::Edge &edge : block.end.edges)
-            if (edge.target.valid())
-                edge.target = renamed[edge.target.value];
-        out.blocks.add(std::move(block));
-    }
-    ir::settle_packet_bounds(out);
-    return out;
 }
 
 // ---- Instructions --------------------------------------------------------------------------------------------------

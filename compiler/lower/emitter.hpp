@@ -113,7 +113,6 @@ private:
     void bind_params(Knowledge &known, ir::Block &block, ir::Edge *edge);
     void bind_ends(Knowledge &known, ir::Block &block);
     void ask_ends_anew(Knowledge &known);
-    ir::Program in_order();
 
     // Building blocks.
     ir::BlockId new_block() { return program_.blocks.add({}); }
@@ -235,8 +234,12 @@ private:
     ir::ValueId sum_of_words(const sema::Field &field, Place start, std::uint32_t size, bool complement);
     ir::ValueId folded(ir::ValueId sum);
     void change_field(const sema::SetField &set, const NewField &to, const Knowledge &known);
+    ir::ValueId change_words(const sema::Header &header, const sema::Field &field, Place first, const NewField &to);
+    ir::ValueId change_byte(const sema::Header &header, const sema::Field &field, Place first, ir::ValueId to);
     ir::ValueId update_checksum(sema::HeaderRef header, ir::ValueId change, const Env &env);
     void set_field(const sema::SetField &set, NodeId node, Knowledge &known);
+    [[nodiscard]] bool is_plain(const sema::SetField &set) const;
+    void swap_bytes_of(const sema::Swap &swap, const Env &env);
     void swap_fields(const sema::Swap &swap, NodeId node, Knowledge &known);
     ir::ValueId shifted(ir::ValueId change, sema::HeaderRef from, sema::HeaderRef to, const Env &env);
     void forget(const sema::SetField &set, Knowledge &known) const;

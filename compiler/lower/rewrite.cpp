@@ -2,6 +2,8 @@
 #include "compiler/lower/dependence.hpp"
 #include "compiler/lower/emitter.hpp"
 
+#include "compiler/ir/traits.hpp"
+
 #include <linux/bpf.h>
 
 #include <algorithm>
@@ -163,7 +165,8 @@ void Emitter::write_bits(const sema::Header &, const sema::Field &field, Place f
     }
 }
 
-// The 16-bit words that a field touches, summed up; as they are, or each in complement.
+// The 16-bit words that a field touches, summed up; as they are, or each in complement. In the machine's order: a sum
+// in one's complement comes out the same in either (RFC 1071, 2 (B)), and nothing needs to be swapped.
 ir::ValueId Emitter::sum_of_words(const sema::Field &field, Place first, std::uint32_t size, bool complement)
 {
     ir::ValueId sum;
@@ -171,9 +174,9 @@ ir::ValueId Emitter::sum_of_words(const sema::Field &field, Place first, std::ui
     for (std::uint32_t at = field.bit_offset / 16 * 2; at * 8 < field.bit_offset + field.bits; at += 2) {
         ir::ValueId word;
         if (at + 2 <= size)
-            word = load(first, at, 2, ir::Order::big);
+            word = load(first, at, 2, ir::Order::little);
         else
-            word = binary(ir::Op::shl, load(first, at, 1, ir::Order::big), 8, 0xffff);
+            word = load(first, at, 1, ir::Order::little);
         if (complement)
             word = binary(ir::Op::bit_xor, word, 0xffff, 0xffff);
         most += 0xffff;
@@ -191,6 +194,27 @@ ir::ValueId Emitter::folded(ir::ValueId sum)
     return sum;
 }
 
+// Writes a field; the words before in complement and those after it, summed up.
+ir::ValueId Emitter::change_words(const sema::Header &header, const sema::Field &field, Place first, const NewField &to)
+{
+    const auto before = sum_of_words(field, first, header.fixed_size, true);
+    write_field(header, field, first, to);
+    return binary(ir::Op::add, before, sum_of_words(field, first, header.fixed_size, false));
+}
+
+// The same of one byte, without a look at the word around it: what has just been written in part is slow to read.
+ir::ValueId Emitter::change_byte(const sema::Header &header, const sema::Field &field, Place first, ir::ValueId to)
+{
+    const std::uint32_t at = field.bit_offset / 8;
+    const auto before = load(first, at, 1, ir::Order::little);
+    const auto after = program_.values[to].max <= 0xff ? to : binary(ir::Op::bit_and, to, 0xff, 0xff);
+    write_field(header, field, first, {.wide = {.high = {}, .low = after}});
+    auto change = binary(ir::Op::sub, after, before);
+    if (at % 2 != 0)
+        change = binary(ir::Op::shl, change, 8);
+    return binary(ir::Op::add, change, 0xffff, 0x1fffe);
+}
+
 void Emitter::change_field(const sema::SetField &set, const NewField &to, const Knowledge &known)
 {
     const sema::Header &header = unit_.headers[set.header.header];
@@ -203,9 +227,9 @@ void Emitter::change_field(const sema::SetField &set, const NewField &to, const 
             covering.push_back(&one);
     if (covering.empty())
         return write_field(header, field, first, to);
-    const auto before = sum_of_words(field, first, header.fixed_size, true);
-    write_field(header, field, first, to);
-    const auto change = binary(ir::Op::add, before, sum_of_words(field, first, header.fixed_size, false));
+    const auto change = field.bits == 8 && field.bit_offset % 8 == 0 && field.type != sema::ValueType::bytes
+                            ? change_byte(header, field, first, to.wide.low)
+                            : change_words(header, field, first, to);
     std::vector<ir::ValueId> changes(set.checksums.size()); // by checksum: what its own change adds for those around it
     for (const auto *one : covering) {
         auto sum = one->odd ? shifted(change, set.header, one->header, env) : change;
@@ -245,7 +269,7 @@ ir::ValueId Emitter::update_checksum(sema::HeaderRef ref, ir::ValueId change, co
     const sema::Checksum &checksum = *header.checksum;
     const auto at = header.fields[checksum.field].bit_offset / 8;
     const Place first = start_of(ref, env);
-    const auto old = load(first, at, 2, ir::Order::big);
+    const auto old = load(first, at, 2, ir::Order::little);
     const auto join = new_block();
     const auto outcome = program_.add_value(ir::ValueKind::number);
     program_.blocks[join].params.push_back(outcome);
@@ -262,13 +286,13 @@ ir::ValueId Emitter::update_checksum(sema::HeaderRef ref, ir::ValueId change, co
     const auto written = program_.add_value(ir::ValueKind::number, 0xffff);
     program_.blocks[write].params.push_back(written);
     if (checksum.zero) {
-        const auto in_place_of_zero = constant(*checksum.zero);
+        const auto in_place_of_zero = constant(ir::swap_bytes(*checksum.zero, 2));
         branch(ir::Cond::eq, fresh, 0, {write, {in_place_of_zero}}, {write, {fresh}});
     } else {
         jump({write, {fresh}});
     }
     start(write);
-    store_packet(first, at, 2, ir::Order::big, written);
+    store_packet(first, at, 2, ir::Order::little, written);
     jump({join, {binary(ir::Op::add, inverted, written)}});
     start(join);
     return outcome;
@@ -283,15 +307,40 @@ void Emitter::set_field(const sema::SetField &set, NodeId id, Knowledge &known)
     jump(go(after, known));
 }
 
+// Whole bytes that no checksum covers: they can be carried as they are.
+bool Emitter::is_plain(const sema::SetField &set) const
+{
+    const sema::Field &field = unit_.headers[set.header.header].fields[set.field];
+    return set.checksums.empty() && !field.floating() && !field.little_endian && field.bit_offset % 8 == 0 &&
+           field.bits % 8 == 0;
+}
+
+void Emitter::swap_bytes_of(const sema::Swap &swap, const Env &env)
+{
+    const auto place = [&](const sema::SetField &set) {
+        const sema::Field &field = unit_.headers[set.header.header].fields[set.field];
+        return start_of(set.header, env).plus(field.bit_offset / 8);
+    };
+    const std::uint32_t size = unit_.headers[swap.left.header.header].fields[swap.left.field].bits / 8;
+    const auto left = taken(place(swap.left), size);
+    const auto right = taken(place(swap.right), size);
+    put_back(place(swap.left), size, right);
+    put_back(place(swap.right), size, left);
+}
+
 void Emitter::swap_fields(const sema::Swap &swap, NodeId id, Knowledge &known)
 {
     const NodeId after = graph_.nodes[id].yes;
     const Env env{.known = &known};
-    const auto unchanged = go(after, known);
-    const NewField left = new_field(swap.left, env, unchanged);
-    const NewField right = new_field(swap.right, env, unchanged);
-    change_field(swap.left, left, known);
-    change_field(swap.right, right, known);
+    if (is_plain(swap.left) && is_plain(swap.right)) {
+        swap_bytes_of(swap, env);
+    } else {
+        const auto unchanged = go(after, known);
+        const NewField left = new_field(swap.left, env, unchanged);
+        const NewField right = new_field(swap.right, env, unchanged);
+        change_field(swap.left, left, known);
+        change_field(swap.right, right, known);
+    }
     forget(swap.left, known);
     forget(swap.right, known);
     jump(go(after, known));

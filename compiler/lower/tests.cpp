@@ -119,7 +119,11 @@ void Emitter::test_intervals(ir::ValueId value, std::span<const sema::Interval> 
         return branch(ir::Cond::ne, value, low(first.last) + 1, yes, no);
     if (intervals.size() == 1)
         return test_interval(value, first, most, yes, no);
-    if (intervals.size() > 2 && low(last.last) < 64) {
+    const auto differ = low(first.first) ^ low(last.first);
+    const bool singles = first.first == first.last && last.first == last.last;
+    if (intervals.size() == 2 && singles && std::has_single_bit(differ))
+        return branch(ir::Cond::eq, binary(ir::Op::bit_and, value, most & ~differ, most), low(first.first), yes, no);
+    if (intervals.size() > few && low(last.last) < 64) {
         std::uint64_t mask = 0;
         for (const auto &interval : intervals)
             for (auto bit = low(interval.first); bit <= low(interval.last); ++bit)

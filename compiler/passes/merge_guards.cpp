@@ -23,11 +23,11 @@ void decide_known(Program &program)
         Terminator &end = program.blocks[id].end;
         if (end.kind != Terminator::Kind::guard)
             return;
-        const Fact fact = facts.about(end.a);
         // Where no guard has been passed nothing is known: even the pointer itself may lie behind the packet's end.
-        if (end.imm <= fact.present && fact.present > 0)
+        const std::uint64_t present = facts.present(end.a);
+        if (end.imm <= present && present > 0)
             decide(end, 0);
-        else if (end.imm >= fact.missing)
+        else if (end.imm >= facts.about(end.a).missing)
             decide(end, 1);
     });
 }

@@ -16,6 +16,13 @@ constexpr std::array passes{
     Pass{"fold", fold},
     Pass{"simplify_cfg", simplify_cfg},
     Pass{"share_values", share_values},
+    Pass{"remove_dead_code", remove_dead_code}, // so that a test's value has no uses but the real ones
+    Pass{"merge_tests", merge_tests},
+    Pass{"split_distances", split_distances},
+    Pass{"remove_dead_code", remove_dead_code},
+    Pass{"simplify_cfg", simplify_cfg}, // blocks whose test went
+    Pass{"drop_rebases", drop_rebases},
+    Pass{"anticipate_guards", anticipate_guards},
     Pass{"merge_guards", merge_guards}, // needs one value for one pointer, and straight chains of blocks
     Pass{"simplify_cfg", simplify_cfg}, // blocks whose guard went
     Pass{"share_values", share_values}, // blocks that became one
@@ -25,6 +32,8 @@ constexpr std::array passes{
     Pass{"choose_byte_order", choose_byte_order},
     Pass{"remove_dead_code", remove_dead_code}, // constants that were swapped
     Pass{"simplify_cfg", simplify_cfg},
+    Pass{"order_tests", order_tests},
+    Pass{"simplify_cfg", simplify_cfg}, // tests that went
 };
 
 void check(const ir::Program &program, const ir::Module &module, std::string_view after,

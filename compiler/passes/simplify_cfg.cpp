@@ -1,7 +1,9 @@
 #include "compiler/passes/passes.hpp"
 #include "compiler/passes/rewrite.hpp"
 
+#include <map>
 #include <optional>
+#include <tuple>
 
 namespace xdpf::passes {
 namespace {
@@ -58,6 +60,28 @@ void skip_jumps(Program &program)
             if (skipped.contains(edge.target))
                 edge = follow(edge, target.params, target.end.edges[0]);
         });
+}
+
+// Blocks that only return one verdict for one rule are one, the last of them. In a very long row of rules that would be
+// far from most, and to find what dominates it would take long.
+void share_returns(Program &program)
+{
+    constexpr std::size_t many = 4096;
+    if (program.blocks.size() > many)
+        return;
+    const auto key = [](const Terminator &end) {
+        return std::tuple(end.imm, end.span.file, end.span.begin, end.span.end);
+    };
+    std::map<decltype(key(Terminator())), BlockId> last;
+    for (std::size_t i = program.blocks.size(); i-- > 0;) {
+        Block &block = program.blocks[BlockId(i)];
+        for_each_edge(block.end, [&](Edge &edge) {
+            const Block &target = program.blocks[edge.target];
+            if (target.insts.empty() && target.params.empty() && target.end.kind == Terminator::Kind::return_ &&
+                !target.end.a.valid())
+                edge = {last.try_emplace(key(target.end), edge.target).first->second, {}};
+        });
+    }
 }
 
 // A parameter that gets the same value along every edge is that value. It stands before the block on every path, since
@@ -152,14 +176,18 @@ void remove_unreachable(Program &program)
 
 void simplify_cfg(Program &program)
 {
-    remove_unreachable(program);
-    drop_uniform_params(program);
-    skip_jumps(program);
-    decide_equal_edges(program);
-    remove_unreachable(program);
-    drop_uniform_params(program); // the skipped jumps were edges too
-    join_blocks(program);
-    remove_unreachable(program);
+    for (std::size_t before = 0; before != program.blocks.size();) {
+        before = program.blocks.size();
+        remove_unreachable(program);
+        drop_uniform_params(program);
+        skip_jumps(program);
+        share_returns(program);
+        decide_equal_edges(program);
+        remove_unreachable(program);
+        drop_uniform_params(program); // the skipped jumps were edges too
+        join_blocks(program);
+        remove_unreachable(program);
+    }
 }
 
 } // namespace xdpf::passes

@@ -39,10 +39,21 @@ TEST_CASE("what a loop begins with is not what it has")
                 "b2(): %3 = 1 %4 = sub %2, %3 within 3 again b1(%4) b3(): return %2");
     stays(simplify_cfg, "b0(): %1 = 3 jump b1(%1) b1(%2: max 3) loop 3: if %2 == 0 ? b3() : b2() "
                         "b2(): %3 = 1 %4 = sub %2, %3 within 3 again b1(%4) b3(): return %2");
-    stays(merge_guards, "b0(): %1 = packet_start %2 = packet_end %3 = 3 guard %1 + 9 <= %2 ? b1(%1, %3) : b4() "
-                        "b1(%4: packet max 60, %5: max 3) loop 3: if %5 == 0 ? b4() : b2() "
-                        "b2(): guard %4 + 9 <= %2 ? b3() : b4() "
-                        "b3(): %6 = 1 %7 = sub %5, %6 within 3 again b1(%4, %7) b4(): return 2");
+    stays(merge_guards,
+          "b0(): %1 = packet_start %2 = packet_end %3 = 3 guard %1 + 9 <= %2 ? b1(%1, %3) : b4() "
+          "b1(%4: packet max 60, %5: max 3) loop 3: if %5 == 0 ? b4() : b2() "
+          "b2(): guard %4 + 9 <= %2 ? b3() : b4() "
+          "b3(): %6 = 1 %7 = sub %5, %6 within 3 %8 = offset %4 + %6 max 1 again b1(%8, %7) b4(): return 2");
+    // But that is known which the pointer comes around with.
+    becomes(merge_guards,
+            "b0(): %1 = packet_start %2 = packet_end %3 = 3 guard %1 + 9 <= %2 ? b1(%1, %3) : b4() "
+            "b1(%4: packet max 60, %5: max 3) loop 3: if %5 == 0 ? b4() : b2() "
+            "b2(): guard %4 + 9 <= %2 ? b3() : b4() "
+            "b3(): %6 = 1 %7 = sub %5, %6 within 3 again b1(%4, %7) b4(): return 2",
+            "b0(): %1 = packet_start %2 = packet_end %3 = 3 guard %1 + 9 <= %2 ? b1(%1, %3) : b4() "
+            "b1(%4: packet max 60, %5: max 3) loop 3: if %5 == 0 ? b4() : b2() "
+            "b2(): jump b3() "
+            "b3(): %6 = 1 %7 = sub %5, %6 within 3 again b1(%4, %7) b4(): return 2");
 }
 
 TEST_CASE("what only the next round uses is used") { stays(remove_dead_code, counting); }
