@@ -1,4 +1,4 @@
-#include "compiler/sema/analyzer.hpp"
+#include "compiler/sema/nested.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -97,6 +97,9 @@ std::optional<PredId> Analyzer::predicate(ast::ExprId written, const Scope &oute
     const auto [id, where] = unbound(written, outer);
     const Scope &scope = *where;
     const ast::Expr &expr = scope[id];
+    const Nested level(*this);
+    if (level.too_deep())
+        return too_deep(expr.span);
     if (const auto use = use_of_def(id, scope))
         return def_predicate(*use, scope);
     if (const auto *expression = std::get_if<ast::Pcap>(&expr.node))
@@ -319,6 +322,9 @@ std::optional<SetValue> Analyzer::set_value(ast::ExprId written, const Scope &ou
     const auto [id, where] = unbound(written, outer);
     const Scope &scope = *where;
     const ast::Expr &expr = scope[id];
+    const Nested level(*this);
+    if (level.too_deep())
+        return too_deep(expr.span);
     if (const auto use = use_of_def(id, scope))
         return def_set(*use, scope);
     SetValue out;
