@@ -22,6 +22,8 @@ namespace xdpf {
 struct CompileOptions {
     bool optimize = true;
     bool rule_counters = false; // each rule counts its packets: ProgramImage::rule_counters
+    // Programs of an interface count what they decide: Image::verdict_counters. `asm` ends by itself, uncounted.
+    bool verdict_counters = false;
 };
 
 // What can be looked at: the syntax tree, the intermediate representation behind the passes, the BPF instructions.
