@@ -278,6 +278,7 @@ std::optional<ExprId> Analyzer::constant_value(const std::string &name, ConstSym
             .note(expr.span, "this is what it stands for");
         return std::nullopt;
     }
+    const Nested levels(*this, through_a_name);
     constant.in_use = true;
     auto result = value(constant.decl->value, {constant.file});
     constant.in_use = false;

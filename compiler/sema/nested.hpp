@@ -7,18 +7,23 @@
 namespace xdpf::sema {
 
 constexpr std::size_t most_nested = 2048; // what the stack holds, under the sanitizers too
+constexpr std::size_t through_a_name = 7; // what a constant, a union's field or a parameter takes besides its value
 
 class Nested {
 public:
-    explicit Nested(Analyzer &analyzer) : analyzer_(analyzer) { ++analyzer_.nested_; }
+    explicit Nested(Analyzer &analyzer, std::size_t levels = 1) : analyzer_(analyzer), levels_(levels)
+    {
+        analyzer_.nested_ += levels_;
+    }
     Nested(const Nested &) = delete;
     Nested &operator=(const Nested &) = delete;
-    ~Nested() { --analyzer_.nested_; }
+    ~Nested() { analyzer_.nested_ -= levels_; }
 
     [[nodiscard]] bool too_deep() const { return analyzer_.nested_ > most_nested; }
 
 private:
     Analyzer &analyzer_;
+    std::size_t levels_;
 };
 
 } // namespace xdpf::sema

@@ -1,6 +1,6 @@
 // `param`: constants in the program's data, laid out in the value of one map in the order in which they are first used.
-#include "compiler/sema/analyzer.hpp"
 #include "compiler/sema/encode.hpp"
+#include "compiler/sema/nested.hpp"
 
 #include <algorithm>
 
@@ -17,6 +17,7 @@ std::optional<ExprId> Analyzer::param_value(const std::string &name, Span span)
         return std::nullopt;
     }
     if (!param.field) {
+        const Nested levels(*this, through_a_name);
         param.in_use = true;
         param.broken = !build_param(param) || param.broken;
         param.in_use = false;

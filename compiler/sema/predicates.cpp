@@ -339,6 +339,7 @@ std::optional<SetValue> Analyzer::set_value(ast::ExprId written, const Scope &ou
             const bool one_value = !may_be_set(constant->file->exprs[constant->decl->value]);
             if (one_value && !constant_value(name->text, *constant, expr.span))
                 return std::nullopt;
+            const Nested levels(*this, through_a_name);
             constant->in_use = true;
             auto set = set_value(constant->decl->value, {constant->file});
             constant->in_use = false;

@@ -1,6 +1,6 @@
 // Unions: `ip.src` is the field of whichever header the packet has. Where its fields are IPv4 and IPv6 addresses, a
 // comparison with constants of both kinds splits by the kind.
-#include "compiler/sema/analyzer.hpp"
+#include "compiler/sema/nested.hpp"
 
 #include <algorithm>
 
@@ -47,6 +47,7 @@ std::optional<ExprId> Analyzer::union_value(const Reference &ref, const std::str
             .note(member->name.span, "defined here");
         return std::nullopt;
     }
+    const Nested levels(*this, through_a_name);
     auto out = checked_union_value(ref, *member, span);
     members_in_use_.erase(&*member);
     return out;
