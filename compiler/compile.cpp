@@ -9,6 +9,7 @@
 #include "compiler/llvm/backend.hpp"
 #include "compiler/lower/lower.hpp"
 #include "compiler/object/object.hpp"
+#include "compiler/passes/count_verdicts.hpp"
 #include "compiler/passes/pipeline.hpp"
 #include "compiler/rule_tables.hpp"
 #include "compiler/sema/analyze.hpp"
@@ -167,6 +168,18 @@ void put_in_order(Diagnostics &diagnostics)
     diagnostics = std::move(ordered);
 }
 
+// Those at the entries of maps see packets that an interface's program has decided about already.
+void count_verdicts(Compilation::State &state)
+{
+    ir::Module &module = state.module;
+    const MapId counters(module.maps.size());
+    module.maps.push_back(passes::verdict_counters(module.maps));
+    for (std::size_t i = 0; i < module.programs.size(); ++i)
+        if (state.unit.programs[i].place == ProgramImage::Place::interface)
+            passes::count_verdicts(module.programs[i], counters);
+    state.image.verdict_counters = counters;
+}
+
 void build(Compilation::State &state, const CompileOptions &options)
 {
     analyze(state, options);
@@ -178,6 +191,8 @@ void build(Compilation::State &state, const CompileOptions &options)
     check_gotos(state.unit, state.module, state.diagnostics);
     if (state.diagnostics.has_errors())
         return;
+    if (options.verdict_counters)
+        count_verdicts(state);
     if (options.optimize)
         passes::optimize(state.module);
     generate(state, options.backend);

@@ -30,6 +30,8 @@ struct CompileOptions {
     bool rule_counters = false;    // each rule counts its packets: ProgramImage::rule_counters
     std::uint32_t table_bytes = 0; // the size of the map for rules from files; 0: as they need
     Backend backend = Backend::own;
+    // Programs of an interface count what they decide: Image::verdict_counters. `asm` ends by itself, uncounted.
+    bool verdict_counters = false;
 };
 
 // What can be looked at: the syntax tree, the intermediate representation behind the passes, the same as LLVM's IR (as

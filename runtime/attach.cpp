@@ -164,6 +164,15 @@ Attachment &Attachment::operator=(Attachment &&other) noexcept
 
 Attachment::~Attachment() { (void)detach(); }
 
+bool Attachment::holds() const
+{
+    if (!link_)
+        return true;
+    bpf_link_info info{};
+    std::uint32_t size = sizeof info;
+    return bpf_obj_get_info_by_fd(link_.get(), &info, &size) != 0 || info.xdp.ifindex != 0;
+}
+
 Result<void> Attachment::detach()
 {
     if (dispatched_ != nullptr)

@@ -33,6 +33,9 @@ public:
     [[nodiscard]] const std::string &fallback() const { return fallback_; }
     [[nodiscard]] bool by_dispatcher() const { return dispatched_ != nullptr; }
 
+    // Whether its link is still there; somebody else may have detached it. (Through the dispatcher nobody can tell.)
+    [[nodiscard]] bool holds() const;
+
     // Detaches in the mode it was attached in, and asks the kernel whether the program is gone.
     [[nodiscard]] Result<void> detach();
 

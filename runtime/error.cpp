@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <linux/capability.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
 
@@ -61,6 +63,22 @@ std::string missing_capabilities()
     return missing;
 }
 
+std::string how_to_give_capabilities()
+{
+    return fmt::format("sudo setcap cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw,cap_ipc_lock=ep {}", executable());
+}
+
+std::string printable(std::string_view text)
+{
+    std::string out;
+    for (const char c : text)
+        if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f)
+            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        else
+            out += c;
+    return out;
+}
+
 std::string errno_name(int code)
 {
     const char *name = strerrorname_np(code);
@@ -87,38 +105,45 @@ Error system_error(std::string stage, std::string call, int code)
         const std::string missing = missing_capabilities();
         if (!missing.empty()) {
             error.cause = fmt::format("this process lacks {}", missing);
-            error.remedy =
-                fmt::format("sudo setcap cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw=ep {}   (or run it with sudo)",
-                            executable());
+            error.remedy = fmt::format("{}   (or run it with sudo)", how_to_give_capabilities());
         } else if (code == EPERM) {
             error.cause = "the kernel forbids it although the capabilities are there: a container's "
                           "seccomp filter, lockdown, or kernel.unprivileged_bpf_disabled inside a user namespace";
             error.remedy = "cat /sys/kernel/security/lockdown; grep Seccomp /proc/self/status; cat /proc/self/uid_map";
         }
+    } else if (code == EMFILE) {
+        rlimit limit{};
+        getrlimit(RLIMIT_NOFILE, &limit);
+        error.cause =
+            fmt::format("this process has {} files, maps and sockets open, which is all it may", limit.rlim_cur);
+        error.remedy = fmt::format("ulimit -n {}   (or fewer --queues)", 4 * std::max<rlim_t>(limit.rlim_cur, 256));
+    } else if (code == ENFILE) {
+        error.cause = "the whole system has as many files open as it may";
+        error.remedy = "sysctl fs.file-nr fs.file-max";
     }
     return error;
 }
 
 std::string to_string(const Error &error)
 {
-    std::string out = fmt::format("error: {}", error.stage);
+    std::string out = fmt::format("error: {}", printable(error.stage));
     if (!error.call.empty())
-        out += fmt::format(": {}", error.call);
+        out += fmt::format(": {}", printable(error.call));
     if (!error.message.empty())
-        out += fmt::format(": {}", error.message);
+        out += fmt::format(": {}", printable(error.message));
     if (error.code != 0)
         out += fmt::format(" ({})", errno_name(error.code));
     if (error.place.line != 0) {
-        out += fmt::format("\n  at:    {}:{}", error.place.file, error.place.line);
+        out += fmt::format("\n  at:    {}:{}", printable(error.place.file), error.place.line);
         if (!error.place.text.empty())
-            out += fmt::format(": {}", error.place.text);
+            out += fmt::format(": {}", printable(error.place.text));
     } else if (!error.place.text.empty()) {
-        out += fmt::format("\n  at:    {}", error.place.text);
+        out += fmt::format("\n  at:    {}", printable(error.place.text));
     }
     if (!error.cause.empty())
-        out += fmt::format("\n  cause: {}", error.cause);
+        out += fmt::format("\n  cause: {}", printable(error.cause));
     if (!error.remedy.empty())
-        out += fmt::format("\n  try:   {}", error.remedy);
+        out += fmt::format("\n  try:   {}", printable(error.remedy));
     return out;
 }
 

@@ -48,5 +48,10 @@ template <class T> using Result = std::expected<T, Error>;
 
 // Capabilities of <linux/capability.h> by number that this thread lacks, as "CAP_BPF, CAP_NET_RAW"; empty: none.
 [[nodiscard]] std::string missing_capabilities();
+// The command that gives them to this program, with CAP_IPC_LOCK for the memory of sockets.
+[[nodiscard]] std::string how_to_give_capabilities();
+
+// Control characters as \x1b, but tabs: names of files and interfaces may have some that drive a terminal.
+[[nodiscard]] std::string printable(std::string_view text);
 
 } // namespace xdpf::runtime

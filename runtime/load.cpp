@@ -44,8 +44,13 @@ Error rejected(const ProgramImage &program, int code, std::string log)
     error.place = std::move(rejection.place);
     if (!rejection.message.empty())
         error.message = fmt::format("the kernel's verifier rejects the program: {}", rejection.message);
-    // EACCES is the verifier speaking; only where it says so has that to do with capabilities.
-    if (rejection.message.find("!root") == std::string::npos) {
+    // EACCES is the verifier speaking; only where it says so has that to do with capabilities. Without CAP_PERFMON it
+    // takes less: no arithmetic with two pointers, for one.
+    const std::string missing = missing_capabilities();
+    if (missing.find("CAP_PERFMON") != std::string::npos) {
+        error.cause = fmt::format("this process lacks {}, and the verifier takes less without CAP_PERFMON", missing);
+        error.remedy = fmt::format("{}   (or run it with sudo)", how_to_give_capabilities());
+    } else if (rejection.message.find("!root") == std::string::npos) {
         error.cause.clear();
         error.remedy = "xdpf run --verifier-log …   (shows the verifier's whole log)";
     }

@@ -43,6 +43,15 @@ struct RuleCount {
     std::uint64_t bytes = 0;
 };
 
+// What the programs decided (CompileOptions::verdict_counters), of all processors together.
+struct VerdictCounts {
+    std::uint64_t aborted = 0;
+    std::uint64_t dropped = 0;
+    std::uint64_t passed = 0;
+    std::uint64_t transmitted = 0;
+    std::uint64_t redirected = 0; // to sockets, interfaces and processors
+};
+
 // A program and its maps in the kernel, with the programs that it goes on with (goto) and those at the entries of its
 // maps. They go when it is destroyed, unless something else (a link, a socket's process, a pin) holds them.
 class Loaded {
@@ -74,6 +83,8 @@ public:
 
     // In order of programs and rules; empty where rules are not counted.
     [[nodiscard]] Result<std::vector<RuleCount>> rule_counts() const;
+    // Nothing where verdicts are not counted.
+    [[nodiscard]] Result<std::optional<VerdictCounts>> verdict_counts() const;
 
     // For the dispatcher, which loads the object itself.
     [[nodiscard]] bpf_object *object() const { return object_.get(); }

@@ -1,4 +1,4 @@
-// Parameters of a program, when it is loaded and while it runs, and what its rules counted.
+// Parameters of a program, when it is loaded and while it runs, and what its rules and its verdicts counted.
 #include "compiler/base/diagnostic.hpp"
 #include "runtime/loader.hpp"
 #include "runtime/maps.hpp"
@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <linux/bpf.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -164,6 +165,20 @@ Result<std::vector<RuleCount>> Loaded::rule_counts() const
         }
     }
     return out;
+}
+
+Result<std::optional<VerdictCounts>> Loaded::verdict_counts() const
+{
+    if (!image_.verdict_counters.valid())
+        return std::nullopt;
+    const Map map = map_of(*this, image_.verdict_counters);
+    const Result<std::vector<Entry>> entries = map.entries();
+    if (!entries)
+        return std::unexpected(entries.error());
+    const auto count = [&](std::size_t verdict) {
+        return number_of(map.spec().value.fields[0], (*entries)[verdict].value);
+    };
+    return VerdictCounts{count(XDP_ABORTED), count(XDP_DROP), count(XDP_PASS), count(XDP_TX), count(XDP_REDIRECT)};
 }
 
 } // namespace xdpf::runtime

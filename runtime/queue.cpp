@@ -131,7 +131,8 @@ Result<Queue> Queue::open(const Interface &interface, std::uint32_t queue, const
     const auto give_up = std::chrono::steady_clock::now() + busy_patience;
     while (true) {
         Result<Queue> bound = bind(interface, queue, options);
-        if (bound || bound.error().code != EBUSY || std::chrono::steady_clock::now() >= give_up)
+        const bool passes = !bound && (bound.error().code == EBUSY || bound.error().code == ENOBUFS);
+        if (!passes || std::chrono::steady_clock::now() >= give_up)
             return bound;
         std::this_thread::sleep_for(busy_pause);
     }
@@ -139,6 +140,10 @@ Result<Queue> Queue::open(const Interface &interface, std::uint32_t queue, const
 
 Batch Queue::receive(std::uint32_t max) { return {*state_, std::min(max, Batch::capacity)}; }
 
+std::uint32_t Queue::waiting() const
+{
+    return __atomic_load_n(state_->rx.producer, __ATOMIC_ACQUIRE) - state_->rx.cached_cons;
+}
 std::uint32_t Queue::index() const { return state_->index; }
 int Queue::fd() const { return state_->fd; }
 bool Queue::zero_copy() const { return state_->zero_copy; }

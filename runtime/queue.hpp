@@ -35,7 +35,8 @@ class Batch;
 
 class Queue {
 public:
-    // Binds. A queue whose previous socket was closed a moment ago is still busy; that is waited for, up to a second.
+    // Binds. A queue whose previous socket was closed a moment ago is still busy, and its memory still locked; that is
+    // waited for, up to a second.
     [[nodiscard]] static Result<Queue> open(const Interface &interface, std::uint32_t queue,
                                             const QueueOptions &options);
     Queue(Queue &&) noexcept;
@@ -46,6 +47,7 @@ public:
     // the caller's until it goes out of scope; the queue must outlive it.
     [[nodiscard]] Batch receive(std::uint32_t max = 64);
 
+    [[nodiscard]] std::uint32_t waiting() const; // how many packets are there
     [[nodiscard]] std::uint32_t index() const;
     [[nodiscard]] int fd() const; // readable, for poll and epoll, when packets are there
     [[nodiscard]] bool zero_copy() const;

@@ -20,6 +20,8 @@ public:
     // Bytes of the map's value: CompileOptions::table_bytes for the rules that are to take the place of these.
     [[nodiscard]] std::uint32_t size() const { return size_; }
 
+    // Whether the program that runs reads rules as those of `image` are read.
+    [[nodiscard]] Result<bool> match(const Image &image) const;
     // Puts the rules of `image` into force, all at once: a packet is decided by the old ones or by the new ones. The
     // image must come of the same source with another file of rules. Returns the new generation, counted from 1.
     Result<std::uint32_t> replace(const Image &image);

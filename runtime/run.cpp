@@ -27,7 +27,7 @@ public:
                 callbacks_.tick(now - started_, counts_);
                 next_tick_ = now + callbacks_.tick_every;
             }
-            if (limits_.duration && now - started_ >= *limits_.duration)
+            if (now >= end_)
                 return {};
             const Result<Session::Wake> wake = session_.wait(patience(now));
             if (!wake)
@@ -39,6 +39,13 @@ public:
                 callbacks_.link(*wake == Session::Wake::up);
             if (*wake == Session::Wake::packets && drain())
                 return {};
+        }
+    }
+
+    // Nothing comes any more: what the rings still hold, as far as the limit allows.
+    void finish()
+    {
+        while (round() != 0) {
         }
     }
 
@@ -54,42 +61,53 @@ private:
 
     bool drain()
     {
-        for (int round = 0; round < rounds; ++round) {
-            std::uint32_t got = 0;
-            for (std::size_t i = 0; i < counts_.size(); ++i)
-                got += take(session_.queues()[i], counts_[i]);
-            total_ += got;
-            if (limits_.packets && total_ >= *limits_.packets)
-                return true;
-            if (got == 0)
-                return false;
-        }
-        return false;
+        for (int i = 0; i < rounds && !enough(); ++i)
+            if (round() == 0)
+                break;
+        return enough();
+    }
+
+    [[nodiscard]] bool enough() const { return limits_.packets && total_ >= *limits_.packets; }
+
+    // Once over all queues; how many packets there were.
+    std::uint32_t round()
+    {
+        std::uint32_t got = 0;
+        for (std::size_t i = 0; i < counts_.size() && !enough(); ++i)
+            got += take(session_.queues()[i], counts_[i]);
+        return got;
     }
 
     std::uint32_t take(Queue &queue, QueueCount &count)
     {
-        const Batch batch = queue.receive(Batch::capacity);
+        const std::uint64_t wanted = limits_.packets ? *limits_.packets - total_ : Batch::capacity;
+        const Batch batch = queue.receive(static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, Batch::capacity)));
         for (const std::span<std::byte> packet : batch) {
             count.bytes += packet.size();
             if (callbacks_.packet)
                 callbacks_.packet(count.queue, packet);
         }
         count.packets += batch.size();
+        total_ += batch.size();
         return batch.size();
     }
 
     [[nodiscard]] std::chrono::milliseconds patience(Clock::time_point now) const
     {
-        std::optional<Clock::time_point> until;
-        if (callbacks_.tick)
-            until = next_tick_;
-        if (limits_.duration)
-            until = std::min(until.value_or(Clock::time_point::max()),
-                             started_ + std::chrono::duration_cast<Clock::duration>(*limits_.duration));
-        if (!until)
+        const Clock::time_point until = callbacks_.tick ? std::min(next_tick_, end_) : end_;
+        if (until == Clock::time_point::max())
             return std::chrono::milliseconds(-1);
-        return std::max(std::chrono::ceil<std::chrono::milliseconds>(*until - now), std::chrono::milliseconds(0));
+        return std::max(std::chrono::ceil<std::chrono::milliseconds>(until - now), std::chrono::milliseconds(0));
+    }
+
+    // A duration beyond the clock's range has no end.
+    [[nodiscard]] Clock::time_point end() const
+    {
+        using std::chrono::milliseconds;
+        const auto most = std::chrono::floor<milliseconds>(Clock::time_point::max() - started_);
+        if (!limits_.duration || *limits_.duration >= most)
+            return Clock::time_point::max();
+        return started_ + *limits_.duration;
     }
 
     Session &session_;
@@ -99,6 +117,7 @@ private:
     std::uint64_t total_ = 0;
     std::uint64_t records_ = 0;
     Clock::time_point started_ = Clock::now();
+    Clock::time_point end_ = end();
     Clock::time_point next_tick_;
 };
 
@@ -119,14 +138,20 @@ Summary run(Session &session, const RunLimits &limits, const RunCallbacks &callb
     Loop loop(session, limits, callbacks);
     Summary summary;
     summary.ended_by = loop.run();
+    summary.elapsed = Clock::now() - loop.started();
+    if (limits.detach) {
+        summary.detached = session.detach();
+        loop.finish();
+    }
     loop.take_records(); // what came with the last packets
     summary.records = loop.records();
-    summary.elapsed = Clock::now() - loop.started();
     for (std::size_t i = 0; i < session.queues().size(); ++i) {
         const Queue &queue = session.queues()[i];
-        QueueSummary one{loop.counts()[i], queue.zero_copy(), queue.statistics().value_or(QueueStatistics{})};
+        QueueSummary one{loop.counts()[i], queue.zero_copy(), queue.waiting(),
+                         queue.statistics().value_or(QueueStatistics{})};
         summary.packets += one.received.packets;
         summary.bytes += one.received.bytes;
+        summary.not_taken += one.not_taken;
         summary.lost += one.dropped.lost();
         summary.queues.push_back(one);
     }

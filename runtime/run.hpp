@@ -14,8 +14,9 @@
 namespace xdpf::runtime {
 
 struct RunLimits {
-    std::optional<std::uint64_t> packets; // stop after that many; a few more may come with the last batch
+    std::optional<std::uint64_t> packets; // stop after exactly that many
     std::optional<std::chrono::milliseconds> duration;
+    bool detach = false; // at the end, before the last packets are taken; the sockets stay open
 };
 
 struct QueueCount {
@@ -27,20 +28,23 @@ struct QueueCount {
 struct QueueSummary {
     QueueCount received;
     bool zero_copy = false;
-    QueueStatistics dropped; // the socket's own counters
+    std::uint32_t not_taken = 0; // lie in the ring behind the limit
+    QueueStatistics dropped;     // the socket's own counters
 };
 
-// What is known at the end, and from where. The program's verdicts are not counted by the kernel, so what it passed or
-// dropped shows only where the difference of two counters tells it.
+// What is known at the end, and from where. What the program redirected into sockets was received, not taken or lost.
+// Verdicts are not in here: the program counts them itself (Loaded::verdict_counts).
 struct Summary {
     std::chrono::duration<double> elapsed{};
     std::vector<QueueSummary> queues;
     std::uint64_t packets = 0; // the sums over the queues
     std::uint64_t bytes = 0;
+    std::uint64_t not_taken = 0;
     std::uint64_t lost = 0;                     // redirected, but lost at the socket (QueueStatistics)
     std::uint64_t records = 0;                  // from ring buffers
     std::optional<InterfaceCounters> interface; // what the interface's own counters gained meanwhile; none: it is gone
     std::optional<Error> ended_by;              // what ended the loop early
+    Result<void> detached;
 };
 
 struct RunCallbacks {
@@ -52,7 +56,8 @@ struct RunCallbacks {
     std::function<void(bool up)> link; // the interface was set down or up
 };
 
-// Runs until a limit, Session::stop() or an interface that goes away (Summary::ended_by). The session stays attached.
+// Runs until a limit or Session::stop(), or until the interface goes away or somebody else detaches the program
+// (Summary::ended_by).
 [[nodiscard]] Summary run(Session &session, const RunLimits &limits, const RunCallbacks &callbacks = {});
 
 } // namespace xdpf::runtime

@@ -1,6 +1,7 @@
 #include "runtime/session.hpp"
 
 #include "runtime/attached.hpp"
+#include "runtime/steps.hpp"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -30,6 +31,8 @@ Result<std::vector<std::uint32_t>> chosen_queues(const Interface &interface, std
         return wanted;
     Error error;
     error.stage = fmt::format("cannot use queue {} of '{}'", wanted.back(), interface.name);
+    error.call = "bind(AF_XDP)"; // it would say no more than EINVAL
+    error.code = EINVAL;
     error.message = interface.receive_queues == 1
                         ? "the interface has only queue 0"
                         : fmt::format("the interface has queues 0 to {}", interface.receive_queues - 1);
@@ -55,8 +58,18 @@ Error no_zero_copy_in_skb_mode(const Interface &interface, const std::string &wh
     Error error;
     error.stage = fmt::format("cannot receive from '{}' without copying", interface.name);
     error.message = "skb mode always copies";
-    error.cause = why;
+    error.cause = why.empty() ? "its packets are the kernel's socket buffers already when the program sees them" : why;
     error.remedy = "the same command with --copy";
+    return error;
+}
+
+Error detached_by_others(const Interface &interface)
+{
+    Error error;
+    error.stage = fmt::format("cannot receive from '{}'", interface.name);
+    error.message = "the program is no longer attached";
+    error.cause = "somebody else detached its link (bpftool link detach)";
+    error.remedy = fmt::format("bpftool net show dev {}   (what is there now)", interface.name);
     return error;
 }
 
@@ -110,9 +123,12 @@ Result<void> Session::bind_queues(const SessionOptions &options, CopyMode copy)
         Result<Queue> queue = Queue::open(interface_, index, settings);
         if (!queue) {
             say_who_has_it(queue.error(), interface_);
+            if (queue.error().code == ENOBUFS)
+                explain_locked_memory(queue.error(), settings.umem, wanted->size());
             return std::unexpected(std::move(queue.error()));
         }
         queues_.push_back(std::move(*queue));
+        tell([&] { return describe(queues_.back(), settings.umem); });
     }
     return {};
 }
@@ -137,6 +153,9 @@ Result<void> Session::fill_maps()
             }
             return std::unexpected(std::move(error));
         }
+        tell([&] {
+            return fmt::format("filled '{}': a socket in the slot of each queue, {} in all", spec.name, queues_.size());
+        });
     }
     return {};
 }
@@ -153,6 +172,10 @@ Result<void> Session::attach_program(const SessionOptions &options)
     if (!attached)
         return std::unexpected(std::move(attached.error()));
     attachment_.emplace(std::move(*attached));
+    tell([&] {
+        return fmt::format("attached to '{}' in {} mode, {}", interface_.name, name_of(attachment_->mode()),
+                           options.dispatcher ? "by the dispatcher" : "as a bpf_link");
+    });
     if (!attachment_->fallback().empty())
         warnings_.push_back(fmt::format("attached in skb mode, which is slower: {}", attachment_->fallback()));
     if (!options.dispatcher)
@@ -189,6 +212,8 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
     if (!interface)
         return std::unexpected(std::move(interface.error()));
     session.interface_ = std::move(*interface);
+    session.step_ = options.step;
+    session.tell([&] { return describe(session.interface_); });
     if (options.dispatcher)
         if (Result<void> possible = dispatcher_possible(); !possible)
             return std::unexpected(std::move(possible.error()));
@@ -211,6 +236,7 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
     if (loaded->program().place != ProgramImage::Place::interface)
         return std::unexpected(no_interface_program(loaded->program()));
     session.program_ = std::move(*loaded);
+    session.tell([&] { return describe(session.program_); });
     if (!session.program_.used_maps(MapKind::xskmap).empty())
         session.choose_frame_size(settings.umem);
     if (options.mode == Mode::skb && options.copy == CopyMode::zero_copy)
@@ -237,14 +263,27 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
     return session;
 }
 
+// A link that somebody else detaches wakes nobody, so a wait looks at it now and then; while packets come, it is there.
 Result<Session::Wake> Session::wait(std::chrono::milliseconds timeout)
 {
-    const int ready =
-        poll(polled_.data(), polled_.size(), timeout.count() < 0 ? -1 : static_cast<int>(timeout.count()));
-    if (ready < 0 && errno != EINTR)
-        return std::unexpected(
-            system_error(fmt::format("cannot wait for packets of '{}'", interface_.name), "poll", errno));
-    return ready <= 0 ? Wake::timeout : woken();
+    constexpr std::chrono::milliseconds longest(1000);
+    const bool for_ever = timeout.count() < 0;
+    while (true) {
+        const auto once = for_ever ? longest : std::min(timeout, longest);
+        const int ready = poll(polled_.data(), polled_.size(), static_cast<int>(once.count()));
+        if (ready < 0 && errno != EINTR)
+            return std::unexpected(
+                system_error(fmt::format("cannot wait for packets of '{}'", interface_.name), "poll", errno));
+        if (ready > 0)
+            return woken();
+        if (ready < 0)
+            return Wake::timeout;
+        if (attachment_ && !attachment_->holds())
+            return std::unexpected(detached_by_others(interface_));
+        timeout -= once;
+        if (!for_ever && timeout.count() <= 0)
+            return Wake::timeout;
+    }
 }
 
 Result<Session::Wake> Session::woken()
@@ -279,11 +318,11 @@ void Session::stop() const
     (void)!write(stop_.get(), &once, sizeof once);
 }
 
+Result<void> Session::detach() { return attachment_ ? attachment_->detach() : Result<void>(); }
+
 Result<void> Session::close()
 {
-    Result<void> detached;
-    if (attachment_)
-        detached = attachment_->detach();
+    Result<void> detached = detach();
     attachment_.reset();
     polled_.erase(polled_.begin(), polled_.begin() + static_cast<std::ptrdiff_t>(queues_.size()));
     queues_.clear();

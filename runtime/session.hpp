@@ -30,6 +30,7 @@ struct SessionOptions {
     bool verifier_log = false;
     std::map<std::string, std::string> parameters;     // as LoadOptions
     std::map<std::string, std::string> entry_programs; // as LoadOptions
+    std::function<void(const std::string &)> step;     // hears of each step that is done; optional
 };
 
 class Session {
@@ -80,6 +81,8 @@ public:
         return records_ ? records_->read(on_record) : 0;
     }
 
+    // Nothing comes any more; what lies in the sockets can still be received.
+    [[nodiscard]] Result<void> detach();
     // Detaches and closes the sockets, and tells of failures, which destroying would swallow.
     [[nodiscard]] Result<void> close();
 
@@ -90,6 +93,11 @@ private:
     [[nodiscard]] Result<void> attach_program(const SessionOptions &options);
     [[nodiscard]] Result<void> start_waiting();
     [[nodiscard]] Result<Wake> woken();
+    template <class F> void tell(F text) const
+    {
+        if (step_)
+            step_(text());
+    }
     void choose_frame_size(UmemOptions &umem);
     void warn_of_link();
 
@@ -103,6 +111,7 @@ private:
     LinkWatch::State link_ = LinkWatch::State::up;
     std::vector<pollfd> polled_; // the queues', the records' where there are any, stop_, watch_
     std::vector<std::string> warnings_;
+    std::function<void(const std::string &)> step_;
 };
 
 } // namespace xdpf::runtime

@@ -16,12 +16,11 @@ namespace {
 Error refused(const UmemOptions &options, std::string call, int code)
 {
     Error error = system_error("cannot make the memory of an AF_XDP socket", std::move(call), code);
-    if (code == ENOBUFS || code == ENOMEM) {
-        rlimit limit{};
-        getrlimit(RLIMIT_MEMLOCK, &limit);
-        error.cause = fmt::format("{} frames of {} bytes are locked memory, and this process may lock {} KiB",
-                                  options.frames, options.frame_size, limit.rlim_cur / 1024);
-        error.remedy = "ulimit -l unlimited   (or fewer --frames)";
+    if (code == ENOBUFS) {
+        explain_locked_memory(error, options, 1);
+    } else if (code == ENOMEM) {
+        error.cause = fmt::format("{} frames of {} bytes are not to be had", options.frames, options.frame_size);
+        error.remedy = "free -m   (or fewer --frames)";
     } else if (code == EINVAL) {
         error.cause = fmt::format("frames: {} (a power of two), of {} bytes (2048 or 4096), headroom {}",
                                   options.frames, options.frame_size, options.headroom);
@@ -30,6 +29,20 @@ Error refused(const UmemOptions &options, std::string call, int code)
 }
 
 } // namespace
+
+// The limit is about all that the user's processes lock, and not about those with CAP_IPC_LOCK (xdp_umem_account_pages
+// of the kernel's net/xdp/xdp_umem.c).
+void explain_locked_memory(Error &error, const UmemOptions &options, std::size_t sockets)
+{
+    rlimit limit{};
+    getrlimit(RLIMIT_MEMLOCK, &limit);
+    const std::uint64_t needed = std::uint64_t{options.frames} * options.frame_size * sockets / 1024;
+    error.cause = fmt::format(
+        "{} socket{} with {} frames of {} bytes lock {} KiB of memory, and this user may lock {} KiB", sockets,
+        sockets == 1 ? "" : "s", options.frames, options.frame_size, needed, limit.rlim_cur / 1024);
+    error.remedy = fmt::format("{}   (or ulimit -l {} as root, fewer --frames, fewer --queues)",
+                               how_to_give_capabilities(), needed + 1024);
+}
 
 Result<std::unique_ptr<Umem>> Umem::create(const UmemOptions &options)
 {

@@ -25,6 +25,9 @@ struct UmemOptions {
     return frame_size - 256 - headroom;
 }
 
+// Of ENOBUFS: how much `sockets` of them lock together, how much may be locked, and what helps.
+void explain_locked_memory(Error &error, const UmemOptions &options, std::size_t sockets);
+
 // Owns the mapping and the kernel's registration of it, with the fill and completion rings. Does not move: libxdp keeps
 // pointers to the rings.
 class Umem {

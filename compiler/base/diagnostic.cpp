@@ -57,6 +57,7 @@ Diagnostic &Diagnostics::add(Kind kind, Span span, std::string message)
 void Diagnostics::settle(std::size_t from, Span where, const std::string &text)
 {
     constexpr std::size_t look_back = 16; // what is said twice stands close together
+    constexpr std::size_t most_notes = 8;
     for (std::size_t i = from; i < all_.size();) {
         const auto first =
             all_.begin() + static_cast<std::ptrdiff_t>(std::max(from, i > look_back ? i - look_back : 0));
@@ -70,7 +71,7 @@ void Diagnostics::settle(std::size_t from, Span where, const std::string &text)
             all_.erase(here);
             continue;
         }
-        if (here->span != where)
+        if (here->span != where && here->notes.size() < most_notes)
             here->note(where, text);
         ++i;
     }

@@ -67,7 +67,7 @@ public:
         return all_.emplace_back(std::move(diagnostic));
     }
     // Of what was reported from number `from` of all() on: what was said twice is said once, and each gets a note
-    // (unless it is about that place itself).
+    // (unless it is about that place itself, or has many).
     void settle(std::size_t from, Span where, const std::string &text);
     [[nodiscard]] bool has_errors() const { return errors_ != 0; }
     [[nodiscard]] std::size_t errors() const { return errors_; }

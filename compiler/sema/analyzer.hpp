@@ -106,6 +106,7 @@ struct DefSymbol {
 struct ParamSymbol {
     const ast::File *file;
     const ast::Param *decl;
+    bool in_use = false; // while its value and its bounds are worked out: finds cycles
     bool broken = false;
     std::optional<std::size_t> field = std::nullopt; // of the params map's value, once it is laid out
 };
@@ -168,6 +169,8 @@ private:
     void build_size(HeaderId id);
 
     // place.cpp
+    void limit_rows();
+    std::uint32_t row(HeaderId id, std::uint32_t behind, std::vector<std::uint32_t> &rows);
     void place_headers();
     std::uint32_t place(HeaderId id);
 
@@ -190,6 +193,7 @@ private:
     // unions.cpp
     [[nodiscard]] const UnionSymbol *find_union(std::string_view name);
     std::optional<ExprId> union_value(const Reference &ref, const std::string &name, Span name_span, Span span);
+    std::optional<ExprId> checked_union_value(const Reference &ref, const ast::Union::Member &member, Span span);
     std::optional<ExprId> union_alone(const Reference &ref, Span span);
     std::optional<PredId> union_present(ast::ExprId id, const Scope &scope);
     [[nodiscard]] HeaderId header_of(ExprId field) const;
@@ -198,6 +202,10 @@ private:
     PredId any_alternative(ExprId either, const std::vector<std::vector<Interval>> &intervals, Span span);
     std::optional<PredId> either_in(ExprId either, ast::ExprId set, const Scope &scope, Span span);
     std::optional<PredId> compare_either(Comparison op, ExprId left, ExprId right, Span span);
+
+    // nested.hpp
+    friend class Nested;
+    std::nullopt_t too_deep(Span span);
 
     // expressions.cpp
     std::optional<ExprId> value(ast::ExprId id, const Scope &scope);
@@ -418,6 +426,9 @@ private:
     const AnalyzeOptions options_;
     std::size_t lets_ = 0;       // of the program in hand
     std::size_t expansions_ = 0; // of defs
+    std::size_t nested_ = 0;     // values and conditions that are being worked out
+    bool deep_told_ = false;
+    std::set<const ast::Union::Member *> members_in_use_;
     std::deque<LetScope> let_scopes_;
     std::map<std::string, std::size_t, std::less<>> program_numbers_;
     ProgramImage::Place place_ = ProgramImage::Place::interface; // of the program in hand
@@ -444,6 +455,7 @@ private:
     std::map<std::pair<HeaderId, HeaderId>, HeaderId> copy_of_; // by tunnel and origin; invalid: is never there
     std::map<std::pair<HeaderId, HeaderId>, bool> carried_;     // by tunnel and header, both declared
     std::vector<int> place_state_;
+    bool long_row_ = false;
     bool placing_ = false; // the declared headers have their places
     struct MapSource {
         const ast::File *file;

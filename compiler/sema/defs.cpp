@@ -1,6 +1,6 @@
 // `def`: named predicates, expressions, sets and actions, expanded where they are used. A definition sees its
 // parameters and what the file declares; what a parameter stands for is looked at in the scope of the use.
-#include "compiler/sema/analyzer.hpp"
+#include "compiler/sema/nested.hpp"
 
 #include <algorithm>
 
@@ -90,7 +90,10 @@ bool Analyzer::may_expand(const DefSymbol &def, const DefUse &use, const Scope &
 
 template <class F> bool Analyzer::expand(const DefSymbol &def, const DefUse &use, const Scope &scope, F body)
 {
-    if (!may_expand(def, use, scope))
+    const Nested level(*this);
+    if (level.too_deep())
+        (void)too_deep(use.span);
+    if (level.too_deep() || !may_expand(def, use, scope))
         return false;
     const Bindings bindings{def.decl, use.arguments, &scope};
     Scope inside{.file = def.file};

@@ -1,8 +1,9 @@
-#include "compiler/sema/analyzer.hpp"
+#include "compiler/sema/nested.hpp"
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
 
 namespace xdpf::sema {
 namespace {
@@ -102,11 +103,22 @@ std::optional<u128> Analyzer::constant_of(ExprId id) const
     return constant ? std::optional(constant->value) : std::nullopt;
 }
 
+std::nullopt_t Analyzer::too_deep(Span span)
+{
+    if (!std::exchange(deep_told_, true))
+        diagnostics_.report(Kind::nesting_too_deep, span, most_nested)
+            .suggest("names that stand for others: fewer of them one behind the other");
+    return std::nullopt;
+}
+
 std::optional<ExprId> Analyzer::value(ast::ExprId written, const Scope &outer)
 {
     const auto [id, where] = unbound(written, outer);
     const Scope &scope = *where;
     const ast::Expr &expr = scope[id];
+    const Nested level(*this);
+    if (level.too_deep())
+        return too_deep(expr.span);
     if (const auto use = use_of_def(id, scope))
         return def_value(*use, scope);
     if (const auto *literal = std::get_if<ast::Literal>(&expr.node)) {
@@ -266,6 +278,7 @@ std::optional<ExprId> Analyzer::constant_value(const std::string &name, ConstSym
             .note(expr.span, "this is what it stands for");
         return std::nullopt;
     }
+    const Nested levels(*this, through_a_name);
     constant.in_use = true;
     auto result = value(constant.decl->value, {constant.file});
     constant.in_use = false;

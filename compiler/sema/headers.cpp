@@ -19,6 +19,7 @@ void Analyzer::build_headers()
         for (std::size_t i = 0; i < header_sources_.size(); ++i)
             if (const auto &[file, decl] = header_sources_[HeaderId(i)]; decl->then.has_value() == links)
                 build_relations(HeaderId(i), *file, *decl);
+    limit_rows();
     if (!diagnostics_.has_errors())
         place_headers();
     for (std::size_t i = 0; i < header_sources_.size(); ++i)

@@ -19,10 +19,21 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view prelude = "prelude";
 
+constexpr std::size_t most_open = 256; // modules that import each other in a row
+
 struct Text {
-    std::string path; // unique: finds modules that were read before
+    std::string path; // as messages name it
     std::string text;
 };
+
+// One for all spellings of a path: finds modules that were read before.
+std::string identity(const std::string &path)
+{
+    std::error_code error;
+    const bool file = !path.starts_with(stdlib_prefix) && fs::exists(path, error);
+    const auto canonical = file ? fs::weakly_canonical(path, error) : fs::path(path);
+    return error ? path : canonical.string();
+}
 
 const stdlib::Module *stdlib_module(std::string_view name)
 {
@@ -38,8 +49,9 @@ public:
     void load(Text source, bool is_main)
     {
         const std::string path = source.path;
-        state_[path] = State::open;
-        open_.push_back(path);
+        const std::string key = identity(path);
+        state_[key] = State::open;
+        open_.push_back({key, path});
         const FileId id = sources_.add(source.path, std::move(source.text));
         auto ast = parse(sources_, id, diagnostics_);
         if (is_main)
@@ -50,7 +62,7 @@ public:
                     follow(*import, path);
             modules.files.push_back(std::make_unique<Module>(Module{std::move(*ast), is_main}));
         }
-        state_[path] = State::done;
+        state_[key] = State::done;
         open_.pop_back();
     }
 
@@ -102,6 +114,10 @@ private:
     }
 
     enum class State : std::uint8_t { open, done };
+    struct Open {
+        std::string id;
+        std::string path;
+    };
 
     void import_prelude()
     {
@@ -114,11 +130,14 @@ private:
         const auto source = find(import, from);
         if (!source)
             return;
-        const auto known = state_.find(source->path);
-        if (known == state_.end())
+        const auto known = state_.find(identity(source->path));
+        if (known != state_.end() && known->second == State::open)
+            report_cycle(import, known->first);
+        else if (known == state_.end() && open_.size() >= most_open)
+            diagnostics_.report(Kind::nesting_too_deep, import.path_span, most_open)
+                .suggest("modules that import each other in a row: fewer of them");
+        else if (known == state_.end())
             load(*source, false);
-        else if (known->second == State::open)
-            report_cycle(import, source->path);
     }
 
     std::optional<Text> find(const ast::Import &import, const std::string &from)
@@ -131,7 +150,7 @@ private:
                 path += ".xdpf";
             std::error_code error;
             // A file dns.xdpf that imports "dns" wants the standard library's.
-            const bool itself = module != nullptr && path.lexically_normal().string() == from;
+            const bool itself = module != nullptr && identity(path.string()) == identity(from);
             if (!itself && fs::exists(path, error))
                 return read(path, import.path_span);
             looked.push_back(fmt::format("'{}'", path.lexically_normal().string()));
@@ -149,13 +168,14 @@ private:
         return std::nullopt;
     }
 
-    void report_cycle(const ast::Import &import, const std::string &path)
+    void report_cycle(const ast::Import &import, const std::string &id)
     {
-        const auto start = std::ranges::find(open_, path);
-        std::vector<std::string> way(std::next(start), open_.end());
-        std::ranges::transform(way, way.begin(), [](const auto &name) { return fmt::format("'{}'", name); });
+        const auto start = std::ranges::find(open_, id, &Open::id);
+        std::vector<std::string> way;
+        std::transform(std::next(start), open_.end(), std::back_inserter(way),
+                       [](const Open &open) { return fmt::format("'{}'", open.path); });
         diagnostics_
-            .report(Kind::import_cycle, import.path_span, path,
+            .report(Kind::import_cycle, import.path_span, start->path,
                     way.empty() ? "" : fmt::format(", by way of {}", fmt::join(way, " and ")))
             .suggest("move what both need into a file of its own");
     }
@@ -163,7 +183,7 @@ private:
     Sources &sources_;
     Diagnostics &diagnostics_;
     std::map<std::string, State> state_;
-    std::vector<std::string> open_;
+    std::vector<Open> open_;
 };
 
 Modules load(Text source, Loader &loader)

@@ -1,6 +1,6 @@
 // `param`: constants in the program's data, laid out in the value of one map in the order in which they are first used.
-#include "compiler/sema/analyzer.hpp"
 #include "compiler/sema/encode.hpp"
+#include "compiler/sema/nested.hpp"
 
 #include <algorithm>
 
@@ -11,10 +11,19 @@ std::optional<ExprId> Analyzer::param_value(const std::string &name, Span span)
     auto &param = std::get<ParamSymbol>(find(name)->what);
     if (param.broken)
         return std::nullopt;
-    if (!param.field && !build_param(param)) {
+    if (param.in_use) {
+        diagnostics_.report(Kind::bad_param, span, name, "it is made from itself");
         param.broken = true;
         return std::nullopt;
     }
+    if (!param.field) {
+        const Nested levels(*this, through_a_name);
+        param.in_use = true;
+        param.broken = !build_param(param) || param.broken;
+        param.in_use = false;
+    }
+    if (param.broken)
+        return std::nullopt;
     const auto &field = unit_.maps[unit_.params].value.fields[*param.field];
     return add(Expr{type_of(field), width_of(field), ParamValue{unit_.params, *param.field}, span});
 }

@@ -9,9 +9,45 @@ namespace {
 // What the kernel's verifier follows (MAX_PACKET_OFF), less room for what is read there.
 constexpr std::uint32_t farthest_position = 0xffff - 2 * 4096;
 
+// Real packets have a dozen; and decoding one header costs what stands in front of it.
+constexpr std::uint32_t most_in_a_row = 256;
+
 enum : std::uint8_t { untouched, open, done };
 
 } // namespace
+
+// A longer chain is an error, and cut, so that nobody walks it. Cycles are found by place().
+void Analyzer::limit_rows()
+{
+    std::vector<std::uint32_t> rows(unit_.headers.size());
+    for (std::size_t i = 0; i < unit_.headers.size(); ++i)
+        (void)row(HeaderId(i), 0, rows);
+}
+
+// How many headers stand in a row up to this one; `behind` so many are being looked at.
+std::uint32_t Analyzer::row(HeaderId id, std::uint32_t behind, std::vector<std::uint32_t> &rows)
+{
+    if (rows[id.value] != 0)
+        return rows[id.value];
+    rows[id.value] = 1;
+    Header &header = unit_.headers[id];
+    std::uint32_t longest = 0;
+    if (header.list && behind < most_in_a_row)
+        longest = row(header.list->container, behind + 1, rows);
+    for (std::size_t i = 0; i < header.ways.size() && behind < most_in_a_row; ++i)
+        longest = std::max(longest, row(header.ways[i].parent, behind + 1, rows));
+    const bool in_front = header.list || !header.ways.empty();
+    if (in_front && !header.is_link() && (behind >= most_in_a_row || longest >= most_in_a_row)) {
+        if (!long_row_)
+            diagnostics_.report(Kind::bad_header, header.span, header.name,
+                                fmt::format("more than {} headers stand in a row there", most_in_a_row));
+        long_row_ = true;
+        header.ways.clear();
+        header.list.reset();
+        longest = 0;
+    }
+    return rows[id.value] = longest + 1;
+}
 
 void Analyzer::place_headers()
 {

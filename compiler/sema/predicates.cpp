@@ -1,4 +1,4 @@
-#include "compiler/sema/analyzer.hpp"
+#include "compiler/sema/nested.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -97,6 +97,9 @@ std::optional<PredId> Analyzer::predicate(ast::ExprId written, const Scope &oute
     const auto [id, where] = unbound(written, outer);
     const Scope &scope = *where;
     const ast::Expr &expr = scope[id];
+    const Nested level(*this);
+    if (level.too_deep())
+        return too_deep(expr.span);
     if (const auto use = use_of_def(id, scope))
         return def_predicate(*use, scope);
     if (const auto *expression = std::get_if<ast::Pcap>(&expr.node))
@@ -319,6 +322,9 @@ std::optional<SetValue> Analyzer::set_value(ast::ExprId written, const Scope &ou
     const auto [id, where] = unbound(written, outer);
     const Scope &scope = *where;
     const ast::Expr &expr = scope[id];
+    const Nested level(*this);
+    if (level.too_deep())
+        return too_deep(expr.span);
     if (const auto use = use_of_def(id, scope))
         return def_set(*use, scope);
     SetValue out;
@@ -333,6 +339,7 @@ std::optional<SetValue> Analyzer::set_value(ast::ExprId written, const Scope &ou
             const bool one_value = !may_be_set(constant->file->exprs[constant->decl->value]);
             if (one_value && !constant_value(name->text, *constant, expr.span))
                 return std::nullopt;
+            const Nested levels(*this, through_a_name);
             constant->in_use = true;
             auto set = set_value(constant->decl->value, {constant->file});
             constant->in_use = false;

@@ -1,6 +1,6 @@
 // Unions: `ip.src` is the field of whichever header the packet has. Where its fields are IPv4 and IPv6 addresses, a
 // comparison with constants of both kinds splits by the kind.
-#include "compiler/sema/analyzer.hpp"
+#include "compiler/sema/nested.hpp"
 
 #include <algorithm>
 
@@ -42,8 +42,22 @@ std::optional<ExprId> Analyzer::union_value(const Reference &ref, const std::str
         diagnostics_.report(Kind::unknown_field, name_span, decl.name.text, name).suggest(did_you_mean(name, names));
         return std::nullopt;
     }
+    if (!members_in_use_.insert(&*member).second) {
+        diagnostics_.report(Kind::bad_field, name_span, name, "it is made from itself")
+            .note(member->name.span, "defined here");
+        return std::nullopt;
+    }
+    const Nested levels(*this, through_a_name);
+    auto out = checked_union_value(ref, *member, span);
+    members_in_use_.erase(&*member);
+    return out;
+}
+
+std::optional<ExprId> Analyzer::checked_union_value(const Reference &ref, const ast::Union::Member &member, Span span)
+{
+    const ast::Union &decl = *ref.either->decl;
     std::vector<ast::ExprId> fields;
-    leaves(*ref.either->file, member->fields, fields);
+    leaves(*ref.either->file, member.fields, fields);
     Expr out{ValueType::number, 0, Either{}, span};
     std::vector<ExprId> alternatives;
     for (const auto field : fields) {
@@ -52,7 +66,7 @@ std::optional<ExprId> Analyzer::union_value(const Reference &ref, const std::str
             return std::nullopt;
         if (!std::holds_alternative<FieldValue>(unit_.exprs[*one].node) &&
             !std::holds_alternative<ChainEnd>(unit_.exprs[*one].node)) {
-            diagnostics_.report(Kind::bad_field, ref.either->file->exprs[field].span, name,
+            diagnostics_.report(Kind::bad_field, ref.either->file->exprs[field].span, member.name.text,
                                 "a union is made of fields of headers");
             return std::nullopt;
         }

@@ -162,8 +162,10 @@ void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
             [&options](const std::string &text) {
                 const auto queues = parse_queues(text);
                 if (!queues)
-                    throw CLI::ValidationError("--queues",
-                                               fmt::format("'{}' is neither 'all' nor a list such as 0,2,5-7", text));
+                    throw CLI::ValidationError(
+                        "--queues",
+                        fmt::format("'{}' is neither 'all' nor a list of queues from 0 to 65535, such as 0,2,5-7",
+                                    text));
                 options.queues = *queues;
             },
             "receive queues (default: all)")
@@ -185,6 +187,8 @@ void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
     command.add_flag("--dispatcher", options.dispatcher,
                      "share the interface with other programs through libxdp's dispatcher");
     command.add_option("-c,--count", options.count, "stop after so many packets")->check([](const std::string &text) {
+        if (text.find_first_not_of('0') == std::string::npos)
+            return std::string("0 packets are nothing to wait for");
         return text.starts_with('-') ? fmt::format("{} is negative", text) : std::string();
     });
     command.add_option_function<std::string>(
@@ -200,6 +204,9 @@ void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
     add_assignments(command, "--entry-program", options.entry_programs, "MAP=NAME",
                     "the program at the entries of a devmap or cpumap, where the file has several for them");
     add_rule_counters(command, source);
+    command.add_flag_callback(
+        "--no-verdicts", [&source] { source.verdict_counters = false; },
+        "do not count what the program decides: 1 or 2 ns a packet");
     add_choice(command, "--records", options.records, record_forms,
                "how emitted records and samples are printed (default: text, with --json json)");
     command.add_flag("--maps", options.maps, "show what is in the maps at the end");
@@ -305,6 +312,7 @@ int main(int argc, char **argv)
     BuildOptions build_options;
     add_build(app, build_options);
     SourceOptions run_source;
+    run_source.verdict_counters = true;
     RunOptions run_options;
     add_run(app, run_source, run_options);
     TestOptions test_options;
@@ -341,8 +349,7 @@ int main(int argc, char **argv)
             return format_files(fmt_options);
         if (app.got_subcommand("shell"))
             return shell(shell_options);
-        const Compilation compilation = compile_and_report(run_source);
-        return compilation.ok() ? cli::run(compilation, run_options) : exit_failure;
+        return cli::run(run_source, run_options);
     };
     try {
         const int status = execute();

@@ -1,6 +1,7 @@
 #include "runtime/cli/run_command.hpp"
 
 #include "runtime/cli/run_report.hpp"
+#include "runtime/cli/run_summary.hpp"
 #include "runtime/run.hpp"
 
 #include <fmt/format.h>
@@ -59,15 +60,6 @@ private:
     static constexpr std::array<int, 3> signals = {SIGINT, SIGTERM, SIGHUP};
     std::array<struct sigaction, 3> before_{};
 };
-
-std::string rate(double per_second)
-{
-    if (per_second >= 1e6)
-        return fmt::format("{:.2f} M/s", per_second / 1e6);
-    if (per_second >= 1e4)
-        return fmt::format("{:.1f} k/s", per_second / 1e3);
-    return fmt::format("{:.0f}/s", per_second);
-}
 
 // The line that is rewritten in place on a terminal.
 class LiveLine {
@@ -134,98 +126,6 @@ void say_start(Session &session, const RunOptions &options)
     fmt::print(stderr, "{}: '{}' attached in {} mode{}, {}\n", session.interface().name, session.program().name(),
                name_of(session.attachment().mode()), session.attachment().by_dispatcher() ? " by the dispatcher" : "",
                sockets);
-    if (options.verbose)
-        fmt::print(stderr, "program id {}, {} instructions, interface index {}, MTU {}, {} receive queue(s)\n",
-                   session.program().program_id(), session.program().program().insns.size(), session.interface().index,
-                   session.interface().mtu, session.interface().receive_queues);
-}
-
-// The program ran on what the interface received; what did not come to a socket was passed, dropped or sent by the
-// program. Drivers count differently (some count before XDP, veth in skb mode after it), so no number is made of that.
-void print_summary(const Summary &summary, const RunOptions &options)
-{
-    const double seconds = std::max(1e-9, summary.elapsed.count());
-    fmt::print("received   {} packets, {} bytes in {:.3f} s ({})\n", summary.packets, summary.bytes, seconds,
-               rate(static_cast<double>(summary.packets) / seconds));
-    for (const QueueSummary &queue : summary.queues) {
-        if (summary.queues.size() > 1 || options.verbose)
-            fmt::print("  queue {:<3} {} packets, {} bytes, {}\n", queue.received.queue, queue.received.packets,
-                       queue.received.bytes, queue.zero_copy ? "zero-copy" : "copy");
-    }
-    QueueStatistics dropped;
-    for (const QueueSummary &queue : summary.queues) {
-        dropped.rx_dropped += queue.dropped.rx_dropped;
-        dropped.rx_invalid_descs += queue.dropped.rx_invalid_descs;
-        dropped.rx_ring_full += queue.dropped.rx_ring_full;
-        dropped.fill_ring_empty += queue.dropped.fill_ring_empty;
-    }
-    if (summary.records != 0)
-        fmt::print("records    {}\n", summary.records);
-    if (!summary.queues.empty()) {
-        const std::uint64_t no_frame = std::min(dropped.rx_dropped, dropped.fill_ring_empty);
-        fmt::print("lost       {} redirected packets (XDP_STATISTICS: no free frame {}, rx ring full {}, other {})\n",
-                   summary.lost, no_frame, dropped.rx_ring_full, dropped.rx_dropped - no_frame);
-        if (dropped.rx_invalid_descs != 0)
-            fmt::print("           {} invalid fill ring entries\n", dropped.rx_invalid_descs);
-    }
-    if (summary.interface)
-        fmt::print("interface  {} packets received, {} dropped (its own counters; verdicts are visible only through "
-                   "`count` in the program)\n",
-                   summary.interface->rx_packets, summary.interface->rx_dropped);
-}
-
-std::string json_text(std::string_view text)
-{
-    std::string out = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\')
-            out += fmt::format("\\{}", c);
-        else if (static_cast<unsigned char>(c) < 0x20)
-            out += fmt::format("\\u{:04x}", c);
-        else
-            out += c;
-    }
-    return out + '"';
-}
-
-std::string json_error(const Error &error)
-{
-    return fmt::format(
-        R"({{"stage":{},"call":{},"errno":{},"message":{},"cause":{},"try":{},"file":{},"line":{},"text":{}}})",
-        json_text(error.stage), json_text(error.call), json_text(error.code == 0 ? "" : errno_name(error.code)),
-        json_text(error.message), json_text(error.cause), json_text(error.remedy), json_text(error.place.file),
-        error.place.line, json_text(error.place.text));
-}
-
-// What the end brings besides the summary.
-struct Findings {
-    std::string rules; // as text or as JSON
-    std::string maps;
-    bool cut = false; // a signal ended the reading of maps
-};
-
-void print_json(const Summary &summary, const Session &session, Mode mode, const Findings &findings)
-{
-    std::string queues;
-    for (const QueueSummary &queue : summary.queues)
-        queues += fmt::format(
-            R"({}{{"queue":{},"packets":{},"bytes":{},"zero_copy":{},"rx_dropped":{},"rx_invalid_descs":{},"rx_ring_full":{},"fill_ring_empty":{}}})",
-            queues.empty() ? "" : ",", queue.received.queue, queue.received.packets, queue.received.bytes,
-            queue.zero_copy, queue.dropped.rx_dropped, queue.dropped.rx_invalid_descs, queue.dropped.rx_ring_full,
-            queue.dropped.fill_ring_empty);
-    std::string warnings;
-    for (const std::string &warning : session.warnings())
-        warnings += fmt::format("{}{}", warnings.empty() ? "" : ",", json_text(warning));
-    std::string interface = "null";
-    if (summary.interface)
-        interface = fmt::format(R"({{"rx_packets":{},"rx_bytes":{},"rx_dropped":{}}})", summary.interface->rx_packets,
-                                summary.interface->rx_bytes, summary.interface->rx_dropped);
-    fmt::print(
-        R"({{"interface":{},"mode":"{}","seconds":{:.6f},"packets":{},"bytes":{},"lost":{},"records":{},"queues":[{}],"interface_counters":{},"rules":{},"maps":{},"warnings":[{}],"error":{}}})"
-        "\n",
-        json_text(session.interface().name), name_of(mode), summary.elapsed.count(), summary.packets, summary.bytes,
-        summary.lost, summary.records, queues, interface, findings.rules, findings.maps, warnings,
-        summary.ended_by ? json_error(*summary.ended_by) : std::string("null"));
 }
 
 SessionOptions session_options(const RunOptions &options)
@@ -241,6 +141,8 @@ SessionOptions session_options(const RunOptions &options)
     session.verifier_log = options.verifier_log;
     session.parameters = options.parameters;
     session.entry_programs = options.entry_programs;
+    if (options.verbose)
+        session.step = [](const std::string &done) { fmt::print(stderr, "{}\n", printable(done)); };
     return session;
 }
 
@@ -270,7 +172,7 @@ Summary receive(Session &session, const RunOptions &options)
             fmt::print(stderr, "\r{} is {}{}\n", session.interface().name, up ? "up" : "down",
                        up ? "" : ": nothing arrives until it is up again");
         };
-    return runtime::run(session, {options.count, options.duration}, callbacks);
+    return runtime::run(session, {options.count, options.duration, true}, callbacks);
 }
 
 Findings nothing_found(const RunOptions &options)
@@ -285,6 +187,10 @@ Result<Findings> findings_of(const Loaded &loaded, const Sources &sources, const
         findings.rules = std::move(*rules);
     else
         return std::unexpected(std::move(rules.error()));
+    const Result<std::optional<VerdictCounts>> verdicts = loaded.verdict_counts();
+    if (!verdicts)
+        return std::unexpected(verdicts.error());
+    findings.verdicts = *verdicts;
     if (!options.maps)
         return findings;
     const Ended ended = [before = signals_seen.load()] { return signals_seen.load() != before; };
@@ -306,13 +212,27 @@ Error placed(Error error, const Sources &sources)
     return error;
 }
 
-int fail(const Error &error, const RunOptions &options)
+int fail(const Error &error, const Compilation &compilation, const RunOptions &options)
 {
     say_error(error, options.verifier_log);
     if (options.json)
-        fmt::print("{{\"error\":{}}}\n", json_error(error));
-    return 1;
+        fmt::print("{}", failure_json(error, compilation));
+    return exit_failure;
 }
+
+// With --json the diagnostics are a part of the one object.
+int not_compiled(const Compilation &compilation, const RunOptions &options)
+{
+    Error error;
+    error.stage = "cannot compile";
+    error.message = fmt::format("{} error{}", compilation.diagnostics().errors(),
+                                compilation.diagnostics().errors() == 1 ? "" : "s");
+    if (options.json)
+        fmt::print("{}", failure_json(error, compilation));
+    return exit_failure;
+}
+
+constexpr std::uint32_t most_queues = 65535; // more no driver has
 
 std::optional<std::uint32_t> whole_number(std::string_view text)
 {
@@ -323,34 +243,38 @@ std::optional<std::uint32_t> whole_number(std::string_view text)
 
 } // namespace
 
-int run(const Compilation &compilation, const RunOptions &options)
+int run(const SourceOptions &source, const RunOptions &options)
 {
+    const Compilation compilation = compile_source(source);
+    if (!options.json || source.format == Format::text)
+        report(compilation, source);
+    if (!compilation.ok())
+        return not_compiled(compilation, options);
     Result<Session> session = Session::open(compilation.image(), session_options(options));
     if (!session)
-        return fail(placed(session.error(), compilation.sources()), options);
+        return fail(placed(session.error(), compilation.sources()), compilation, options);
     const SignalStop stop(*session);
     say_start(*session, options);
-    const Mode mode = session->attachment().mode();
+    if (source.verdict_counters && !compilation.image().verdict_counters.valid())
+        fmt::print(stderr, "warning: verdicts are not counted: with that the program would be too large\n");
     const Summary summary = receive(*session, options);
-    const Result<void> closed = session->close();
     const Result<Findings> findings = findings_of(session->program(), compilation.sources(), options);
     const Findings found = findings.value_or(nothing_found(options));
 
     if (options.json)
-        print_json(summary, *session, mode, found);
-    else if (!options.quiet)
-        print_summary(summary, options);
-    if (!options.json)
-        fmt::print("{}{}", found.rules, found.maps);
+        fmt::print("{}", summary_json(summary, *session, found, compilation));
+    else
+        fmt::print("{}{}{}", options.quiet ? "" : summary_text(summary, found, options.verbose), found.rules,
+                   found.maps);
     if (found.cut)
         fmt::print(stderr, "a signal ended the reading of maps: what is shown of them is not all\n");
     if (summary.ended_by)
         say_error(*summary.ended_by, false);
-    if (!closed)
-        say_error(closed.error(), false);
+    if (!summary.detached)
+        say_error(summary.detached.error(), false);
     if (!findings)
         say_error(findings.error(), false);
-    return summary.ended_by || !closed || !findings ? 1 : 0;
+    return summary.ended_by || !summary.detached || !findings ? exit_failure : exit_ok;
 }
 
 std::optional<std::pair<std::string, std::string>> parse_assignment(std::string_view text)
@@ -372,7 +296,7 @@ std::optional<std::vector<std::uint32_t>> parse_queues(std::string_view text)
         const std::size_t dash = part.find('-');
         const auto first = whole_number(part.substr(0, dash));
         const auto last = dash == std::string_view::npos ? first : whole_number(part.substr(dash + 1));
-        if (!first || !last || *last < *first || *last - *first > 65535)
+        if (!first || !last || *last < *first || *last > most_queues)
             return std::nullopt;
         for (std::uint32_t queue = *first; queue <= *last; ++queue)
             queues.push_back(queue);

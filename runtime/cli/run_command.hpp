@@ -1,7 +1,7 @@
-// The body of `xdpf run`: everything behind parsed options and a compiled program.
+// The body of `xdpf run`: everything behind parsed options.
 #pragma once
 
-#include "compiler/compile.hpp"
+#include "runtime/cli/source.hpp"
 #include "runtime/session.hpp"
 
 #include <chrono>
@@ -39,9 +39,9 @@ struct RunOptions {
 };
 
 // Receives until a limit or SIGINT/SIGTERM, then detaches. Records and the summary go to stdout, everything else to
-// stderr. Where rules are counted (CompileOptions::rule_counters) the summary has their counts.
+// stderr. Where rules and verdicts are counted (SourceOptions) the summary has their counts.
 // Returns the exit status: 0, or 1 after an error.
-[[nodiscard]] int run(const Compilation &compilation, const RunOptions &options);
+[[nodiscard]] int run(const SourceOptions &source, const RunOptions &options);
 
 // "all" or "0,2,5-7"; none: not of that form.
 [[nodiscard]] std::optional<std::vector<std::uint32_t>> parse_queues(std::string_view text);

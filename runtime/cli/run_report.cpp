@@ -25,7 +25,8 @@ bool is_shown(const Loaded &loaded, std::size_t map)
     const MapSpec &spec = loaded.maps()[map];
     const bool counts_rules = std::ranges::any_of(
         loaded.image().programs, [&](const ProgramImage &program) { return program.rule_counters == MapId(map); });
-    return !spec.data && !spec.internal && !counts_rules && spec.kind != MapKind::xskmap &&
+    const bool counts_verdicts = loaded.image().verdict_counters == MapId(map);
+    return !spec.data && !spec.internal && !counts_rules && !counts_verdicts && spec.kind != MapKind::xskmap &&
            !has(spec.kind, map_trait::programs | map_trait::keyless | map_trait::ring);
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/cli/shell.hpp"
 
+#include "compiler/format.hpp"
 #include "compiler/report.hpp"
 #include "runtime/cli/shell_commands.hpp"
 #include "runtime/cli/shell_editor.hpp"
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstdio>
 #include <optional>
 
 namespace xdpf::cli {
@@ -64,20 +65,26 @@ private:
 
     void read_all()
     {
-        char *buffer = nullptr;
-        std::size_t capacity = 0;
-        while (!quit_) {
-            const auto length = getline(&buffer, &capacity, options_.input);
-            if (length < 0)
-                break;
-            std::string_view line(buffer, static_cast<std::size_t>(length));
-            if (line.ends_with('\n'))
-                line.remove_suffix(1);
+        std::string line;
+        while (!quit_ && read_line(line))
             take(line);
-        }
-        std::free(buffer);
         if (!pending_.empty())
             enter(pending_, true);
+    }
+
+    // False at the end, and in front of an input that is longer than a source may be, of which nothing is taken.
+    bool read_line(std::string &line)
+    {
+        const std::size_t most = most_source_bytes();
+        line.clear();
+        int c = std::getc(options_.input);
+        for (; c != EOF && c != '\n' && pending_.size() + line.size() <= most; c = std::getc(options_.input))
+            line += static_cast<char>(c);
+        if (pending_.size() + line.size() <= most)
+            return c != EOF || !line.empty();
+        pending_.clear();
+        complain(fmt::format("error: an input of more than {} bytes\n", most));
+        return false;
     }
 
     void take(std::string_view line)

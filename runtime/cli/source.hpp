@@ -18,11 +18,15 @@ struct SourceOptions {
     bool rule_counters = false; // as CompileOptions, the next one, too
     std::uint32_t table_bytes = 0;
     Backend backend = Backend::own;
+    // As CompileOptions; left out where the program would be too large with them: Image::verdict_counters says.
+    bool verdict_counters = false;
 };
 
-// Compiles, and reports: text goes to stderr, in colour where that is a terminal and NO_COLOR is not set; JSON goes to
-// stdout, an empty array where there is nothing to say.
-[[nodiscard]] Compilation compile_and_report(const SourceOptions &options);
+[[nodiscard]] Compilation compile_source(const SourceOptions &options);
+// Text goes to stderr, in colour where that is a terminal and NO_COLOR is not set; JSON goes to stdout, an empty array
+// where there is nothing to say.
+void report(const Compilation &compilation, const SourceOptions &options);
+[[nodiscard]] Compilation compile_and_report(const SourceOptions &options); // both
 
 [[nodiscard]] bool colour_on(int fd);
 

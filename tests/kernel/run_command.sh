@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 xdpf=$(realpath -e "${1:?the path of xdpf}")
 ((EUID == 0)) || { echo "skipped: needs root"; exit 77; }
-for tool in ip ping nc python3 setpriv; do
+for tool in ip ping nc python3 setpriv bpftool; do
     command -v "$tool" >/dev/null || { echo "skipped: $tool is missing"; exit 77; }
 done
 
@@ -77,16 +77,20 @@ for mode in native skb; do
 import json, sys
 summary = json.load(open(sys.argv[1]))
 assert summary["packets"] == 100000 and summary["lost"] == 0, summary
+assert summary["verdicts"]["redirected"] == 100000 + summary["not_taken"], summary
+assert summary["verdicts"]["passed"] >= 10 and summary["verdicts"]["dropped"] == 0, summary # the ping, at least
 PYTHON
     attached && fail "$mode: still attached after the end"
     echo "ok: $mode: 100,000 packets, ping and TCP meanwhile"
 done
 
 start
+send 20
 kill -INT "$runner"
 wait "$runner" || fail "Ctrl-C: status $?"
 attached && fail "Ctrl-C: still attached"
-grep -q received "$scratch/out" || fail "Ctrl-C: no summary"
+grep -q '^received   20 packets' "$scratch/out" || fail "Ctrl-C: what came before it is not in the summary"
+grep -qE '^verdicts   20 redirected, [0-9]+ passed, 0 dropped$' "$scratch/out" || fail "Ctrl-C: no verdicts"
 echo "ok: Ctrl-C detaches and sums up"
 
 start
@@ -108,6 +112,38 @@ send 10
 wait "$runner" || fail "no restart after kill -9"
 echo "ok: kill -9 gives the traffic back; a restart at once works"
 
+start --json --count 7
+kill -STOP "$runner" # so that all are there when it looks
+send 20
+kill -CONT "$runner"
+wait "$runner" || fail "--count: status $?"
+python3 - "$scratch/out" <<'PYTHON' || fail "--count: $(cat "$scratch/out")"
+import json, sys
+summary = json.load(open(sys.argv[1]))
+assert summary["packets"] == 7 and summary["not_taken"] == 13 and summary["lost"] == 0, summary
+assert summary["verdicts"]["redirected"] == 20, summary
+PYTHON
+echo "ok: --count takes no more, and says what it did not take"
+
+start --no-verdicts --count 1
+send 1
+wait "$runner" || fail "--no-verdicts: status $?"
+grep -q verdicts "$scratch/out" && fail "--no-verdicts: verdicts"
+for i in {1..64}; do echo "defmap m$i : array<u64>[1] match udp.dport == $i -> { m$i[0] += 1; drop }"; done >"$scratch/maps.xdpf"
+ip netns exec "$near" "$xdpf" run "$scratch/maps.xdpf" -i veth0 -d 10ms --json >"$scratch/out" 2>"$scratch/err" ||
+    fail "as many maps as there can be: status $?"
+grep -q 'verdicts are not counted' "$scratch/err" && grep -q '"verdicts":null' "$scratch/out" || fail "no room for verdicts"
+start --verbose
+grep -q '^loaded .* of which the verifier followed [0-9]' "$scratch/err" || fail "--verbose: nothing of the verifier"
+grep -q '^queue 0: a UMEM of 4096 frames' "$scratch/err" || fail "--verbose: nothing of the sockets"
+program=$(sed -n "s/^loaded .*: id \([0-9]*\),.*/\1/p" "$scratch/err")
+link=$(bpftool -j link show | python3 -c "import json, sys; print(*[l['id'] for l in json.load(sys.stdin) if l['prog_id'] == $program])")
+bpftool link detach id "$link"
+status=0
+wait "$runner" || status=$?
+((status == 1)) && grep -q 'no longer attached' "$scratch/err" || fail "detached by others: status $status"
+echo "ok: each step is said; who is detached by others says so"
+
 # refused WHAT PATTERN ARGUMENTS: status 1, the pattern, a cause and a remedy in the message, nothing attached.
 refused() {
     local what=$1 pattern=$2 status=0
@@ -123,6 +159,21 @@ run=("$xdpf" run -e 'match udp -> xsk')
 refused "missing interface" "eth9.*ENODEV|eth9" "${run[@]}" -i eth9
 refused "wrong queue" "queue 5" "${run[@]}" -i veth0 --queues 5
 refused "without root" "EPERM" setpriv --reuid 65534 --regid 65534 --clear-groups "${run[@]}" -i veth0
+some=+bpf,+net_admin,+net_raw
+as_nobody() { # CAPABILITIES COMMAND...
+    local capabilities=$1
+    shift
+    setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps "$capabilities" --ambient-caps "$capabilities" "$@"
+}
+export -f as_nobody
+install -m 755 "$xdpf" "$scratch/nobodys"
+chmod 755 "$scratch"
+nobody=("$scratch/nobodys" run -e 'match packet[50:2] == 3 and udp.payload[3:1] == 3 -> xsk' -i veth0 -d 10ms)
+refused "without CAP_PERFMON" "EACCES" bash -c 'as_nobody "$@"' _ "$some" "${nobody[@]}"
+grep -q 'lacks CAP_PERFMON' "$scratch/err" || fail "without CAP_PERFMON: not named"
+refused "too little locked memory" "8192 KiB.*4096 KiB|ENOBUFS" \
+    bash -c 'ulimit -l 4096; as_nobody "$@"' _ "$some,+perfmon" "${nobody[@]}"
+grep -q 'cap_ipc_lock' "$scratch/err" || fail "too little locked memory: no remedy"
 refused "forced zero-copy" "EOPNOTSUPP|zero" "${run[@]}" -i veth0 --zero-copy
 for namespace in "$near" "$far"; do ip -n "$namespace" link set veth0 mtu 9000; done
 refused "MTU 9000 in native mode" "ERANGE|MTU" "${run[@]}" -i veth0 --mode native

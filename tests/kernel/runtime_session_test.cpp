@@ -359,3 +359,27 @@ TEST_CASE("the dispatcher is refused with a reason where the kernel has no exten
         CHECK(attached_id() == 0);
     });
 }
+
+TEST_CASE("exactly so many are taken; what lies there when all is detached is taken, too")
+{
+    XDPF_NEEDS_ROOT();
+    with_veth(1, [] {
+        Result<Session> session = Session::open(udp_to_xsk(), on_veth());
+        REQUIRE(session);
+        Sender sender("xdpfrt1");
+        for (std::uint32_t i = 0; i < 100; ++i)
+            sender.send(udp_frame(i));
+        const Summary some = run(*session, {.packets = 70, .duration = std::chrono::milliseconds::max()});
+        CHECK(some.packets == 70);
+        CHECK(some.not_taken == 30);
+        CHECK(some.lost == 0);
+        session->stop(); // before it looks at any queue
+        const Summary rest = run(*session, {.packets = {}, .duration = {}, .detach = true});
+        CHECK(rest.packets == 30);
+        CHECK(rest.not_taken == 0);
+        CHECK(rest.detached.has_value());
+        CHECK(attached_id() == 0);
+        session->stop();
+        CHECK(session->wait(std::chrono::hours(10'000'000)) == Session::Wake::stop);
+    });
+}

@@ -217,3 +217,32 @@ TEST_CASE("instructions run, too")
     CHECK(there.redirect_key == 3);
     CHECK(interpreter.run(frame(2), {.rx_queue = 4}).verdict == XDP_PASS);
 }
+
+TEST_CASE("verdicts are counted where that is asked for, of programs of an interface, whatever decides")
+{
+    const std::string source = "defmap verdicts : array<u32 -> u64>[1]\n"
+                               "defprogram main { match ethernet.type == 1 -> drop match ethernet.type == 2 -> xsk "
+                               "match ethernet.type == 3 -> goto other match ethernet.type == 4 -> tx }\n"
+                               "defprogram other { match ethernet -> abort }\n"
+                               "defprogram entry on devmap { match ethernet -> drop }\n";
+    CHECK(!compiled(source).image().verdict_counters.valid());
+    const auto compilation = compile(source, "p.xdpf", {.verdict_counters = true});
+    REQUIRE(compilation.ok());
+    const Image &image = compilation.image();
+    REQUIRE(image.verdict_counters.valid());
+    CHECK(image.maps[image.verdict_counters.value].name == "verdicts_2");
+    const auto refers = [&](const ProgramImage &program) {
+        return std::ranges::any_of(program.map_references,
+                                   [&](const auto &reference) { return reference.map == image.verdict_counters; });
+    };
+    CHECK(refers(image.programs[0]));
+    CHECK(refers(image.programs[1]));
+    CHECK(!refers(image.programs[2]));
+
+    Interpreter interpreter(compilation);
+    for (const unsigned type : {1U, 1U, 2U, 3U, 4U, 5U, 5U, 5U})
+        (void)interpreter.run(frame(type));
+    const std::array<std::uint64_t, 5> expected{1, 2, 3, 1, 1};
+    for (std::size_t verdict = 0; verdict < expected.size(); ++verdict)
+        CHECK(interpreter.lookup(image.verdict_counters, number(verdict, 4)) == number(expected[verdict], 8));
+}

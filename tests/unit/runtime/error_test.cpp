@@ -39,3 +39,18 @@ TEST_CASE("unknown errno values are numbers")
     CHECK(errno_name(4321) == "errno 4321");
     CHECK(errno_text(0).empty());
 }
+
+TEST_CASE("what drives a terminal is shown as an escape")
+{
+    Error error;
+    error.stage = "cannot attach to 'no\x1b[31m\npe'";
+    error.cause = "a\tb\x7f";
+    CHECK(to_string(error) == "error: cannot attach to 'no\\x1b[31m\\x0ape'\n  cause: a\tb\\x7f");
+}
+
+TEST_CASE("too many open files have a cause and a remedy")
+{
+    const Error error = system_error("cannot start", "eventfd", EMFILE);
+    CHECK(error.cause.find("open") != std::string::npos);
+    CHECK(error.remedy.starts_with("ulimit -n "));
+}

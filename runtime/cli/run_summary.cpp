@@ -1,0 +1,157 @@
+#include "runtime/cli/run_summary.hpp"
+
+#include "compiler/report.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace xdpf::cli {
+namespace {
+
+using namespace xdpf::runtime;
+using Json = nlohmann::ordered_json;
+
+std::string on_one_line(const Json &json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+std::string verdicts_text(const VerdictCounts &counts)
+{
+    std::string out = fmt::format("verdicts   {} redirected, {} passed, {} dropped", counts.redirected, counts.passed,
+                                  counts.dropped);
+    if (counts.transmitted != 0)
+        out += fmt::format(", {} sent back (tx)", counts.transmitted);
+    if (counts.aborted != 0)
+        out += fmt::format(", {} aborted", counts.aborted);
+    return out + "\n";
+}
+
+std::string lost_text(const Summary &summary)
+{
+    QueueStatistics all;
+    for (const QueueSummary &queue : summary.queues) {
+        all.rx_dropped += queue.dropped.rx_dropped;
+        all.rx_invalid_descs += queue.dropped.rx_invalid_descs;
+        all.rx_ring_full += queue.dropped.rx_ring_full;
+        all.fill_ring_empty += queue.dropped.fill_ring_empty;
+    }
+    const std::uint64_t no_frame = std::min(all.rx_dropped, all.fill_ring_empty);
+    std::string out =
+        fmt::format("lost       {} redirected packets (XDP_STATISTICS: no free frame {}, rx ring full {}, other {})\n",
+                    summary.lost, no_frame, all.rx_ring_full, all.rx_dropped - no_frame);
+    if (all.rx_invalid_descs != 0)
+        out += fmt::format("           {} invalid fill ring entries\n", all.rx_invalid_descs);
+    return out;
+}
+
+Json json_of(const Error &error)
+{
+    return {{"stage", error.stage},
+            {"call", error.call},
+            {"errno", error.code == 0 ? "" : errno_name(error.code)},
+            {"message", error.message},
+            {"cause", error.cause},
+            {"try", error.remedy},
+            {"file", error.place.file},
+            {"line", error.place.line},
+            {"text", error.place.text}};
+}
+
+Json json_of(const QueueSummary &queue)
+{
+    return {{"queue", queue.received.queue},
+            {"packets", queue.received.packets},
+            {"bytes", queue.received.bytes},
+            {"zero_copy", queue.zero_copy},
+            {"not_taken", queue.not_taken},
+            {"rx_dropped", queue.dropped.rx_dropped},
+            {"rx_invalid_descs", queue.dropped.rx_invalid_descs},
+            {"rx_ring_full", queue.dropped.rx_ring_full},
+            {"fill_ring_empty", queue.dropped.fill_ring_empty}};
+}
+
+Json json_of(const VerdictCounts &counts)
+{
+    return {{"aborted", counts.aborted},
+            {"dropped", counts.dropped},
+            {"passed", counts.passed},
+            {"tx", counts.transmitted},
+            {"redirected", counts.redirected}};
+}
+
+Json json_of(const InterfaceCounters &counters)
+{
+    return {{"rx_packets", counters.rx_packets}, {"rx_bytes", counters.rx_bytes}, {"rx_dropped", counters.rx_dropped}};
+}
+
+template <class T> Json json_of(const std::optional<T> &value) { return value ? json_of(*value) : Json(nullptr); }
+
+Json diagnostics_json(const Compilation &compilation)
+{
+    return Json::parse(to_json(compilation.diagnostics(), compilation.sources()));
+}
+
+} // namespace
+
+std::string rate(double per_second)
+{
+    if (per_second >= 1e6)
+        return fmt::format("{:.2f} M/s", per_second / 1e6);
+    if (per_second >= 1e4)
+        return fmt::format("{:.1f} k/s", per_second / 1e3);
+    return fmt::format("{:.0f}/s", per_second);
+}
+
+std::string summary_text(const Summary &summary, const Findings &findings, bool verbose)
+{
+    const double seconds = std::max(1e-9, summary.elapsed.count());
+    std::string out = fmt::format("received   {} packets, {} bytes in {:.3f} s ({})\n", summary.packets, summary.bytes,
+                                  seconds, rate(static_cast<double>(summary.packets) / seconds));
+    if (summary.queues.size() > 1 || verbose)
+        for (const QueueSummary &queue : summary.queues)
+            out += fmt::format("  queue {:<3} {} packets, {} bytes, {}\n", queue.received.queue, queue.received.packets,
+                               queue.received.bytes, queue.zero_copy ? "zero-copy" : "copy");
+    if (findings.verdicts)
+        out += verdicts_text(*findings.verdicts);
+    if (summary.records != 0)
+        out += fmt::format("records    {}\n", summary.records);
+    if (summary.not_taken != 0)
+        out += fmt::format("not taken  {} redirected packets (behind --count)\n", summary.not_taken);
+    if (!summary.queues.empty())
+        out += lost_text(summary);
+    if (summary.interface)
+        out += fmt::format("interface  {} packets received, {} dropped (its own counters)\n",
+                           summary.interface->rx_packets, summary.interface->rx_dropped);
+    return out;
+}
+
+std::string summary_json(const Summary &summary, const Session &session, const Findings &findings,
+                         const Compilation &compilation)
+{
+    Json queues = Json::array();
+    for (const QueueSummary &queue : summary.queues)
+        queues.push_back(json_of(queue));
+    return on_one_line({{"interface", session.interface().name},
+                        {"mode", name_of(session.attachment().mode())},
+                        {"seconds", summary.elapsed.count()},
+                        {"packets", summary.packets},
+                        {"bytes", summary.bytes},
+                        {"not_taken", summary.not_taken},
+                        {"lost", summary.lost},
+                        {"records", summary.records},
+                        {"verdicts", json_of(findings.verdicts)},
+                        {"queues", std::move(queues)},
+                        {"interface_counters", json_of(summary.interface)},
+                        {"rules", Json::parse(findings.rules)},
+                        {"maps", Json::parse(findings.maps)},
+                        {"warnings", session.warnings()},
+                        {"diagnostics", diagnostics_json(compilation)},
+                        {"error", json_of(summary.ended_by)}});
+}
+
+std::string failure_json(const Error &error, const Compilation &compilation)
+{
+    return on_one_line({{"diagnostics", diagnostics_json(compilation)}, {"error", json_of(error)}});
+}
+
+} // namespace xdpf::cli

@@ -1,0 +1,32 @@
+// What `xdpf run` says at its end, as text and as JSON.
+#pragma once
+
+#include "compiler/compile.hpp"
+#include "runtime/run.hpp"
+
+#include <optional>
+#include <string>
+
+namespace xdpf::cli {
+
+[[nodiscard]] std::string rate(double per_second); // "12.3 k/s"
+
+// What the end brings besides the runtime's summary.
+struct Findings {
+    std::optional<runtime::VerdictCounts> verdicts{}; // none: not counted, or not to be read
+    std::string rules{};                              // as text or as JSON
+    std::string maps{};
+    bool cut = false; // a signal ended the reading of maps
+};
+
+// What the program decided, and what became of the packets that it redirected into sockets: received, not taken behind
+// a limit, or lost, and why. `verbose`: of each queue, even if there is one.
+[[nodiscard]] std::string summary_text(const runtime::Summary &summary, const Findings &findings, bool verbose);
+
+// One object on one line, with the compilation's diagnostics in it.
+[[nodiscard]] std::string summary_json(const runtime::Summary &summary, const runtime::Session &session,
+                                       const Findings &findings, const Compilation &compilation);
+// The same of a session that did not come about.
+[[nodiscard]] std::string failure_json(const runtime::Error &error, const Compilation &compilation);
+
+} // namespace xdpf::cli
