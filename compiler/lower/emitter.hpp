@@ -116,6 +116,7 @@ private:
     std::vector<std::pair<sema::HeaderId, std::size_t>> siblings(sema::HeaderId wanted, std::size_t way, NodeId node,
                                                                  const Knowledge &known) const;
     void decode_header(sema::HeaderId id, std::size_t way, Place place, NodeId node, const Knowledge &known);
+    Place within(Place place, std::uint32_t most, const ir::Edge &farther);
     Place check_header(sema::HeaderId id, Place place, const Knowledge &known, const ir::Edge &absent);
     void close_ways(const sema::Way &from, Knowledge &known) const;
     [[nodiscard]] bool tell_apart(sema::HeaderId one, sema::HeaderId other) const;
@@ -205,11 +206,12 @@ private:
     void write_bits(const sema::Header &header, const sema::Field &field, Place start, ir::ValueId number);
     ir::ValueId sum_of_words(const sema::Field &field, Place start, std::uint32_t size, bool complement);
     ir::ValueId folded(ir::ValueId sum);
-    void change_field(const sema::SetField &set, const NewField &to, const Knowledge &known);
+    Place written_place(const sema::SetField &set, const Env &env, const ir::Edge &absent);
+    void change_field(const sema::SetField &set, Place first, const NewField &to, const Knowledge &known);
     ir::ValueId update_checksum(sema::HeaderRef header, ir::ValueId change, const Env &env);
     void set_field(const sema::SetField &set, NodeId node, Knowledge &known);
     void swap_fields(const sema::Swap &swap, NodeId node, Knowledge &known);
-    ir::ValueId shifted(ir::ValueId change, sema::HeaderRef from, sema::HeaderRef to, const Env &env);
+    ir::ValueId shifted(ir::ValueId change, Place here, sema::HeaderRef to, const Env &env);
     void forget(const sema::SetField &set, Knowledge &known) const;
     void affirm_first(sema::HeaderId header, Knowledge &known) const;
     void move_start(ir::ValueId by, std::uint32_t bytes, Knowledge &known);
