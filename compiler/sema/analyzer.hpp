@@ -5,7 +5,7 @@
 //   place.cpp        how far in     inner.cpp       what tunnels carry     unions.cpp
 //   references.cpp   headers, fields, bytes of the packet
 //   expressions.cpp  values        predicates.cpp  conditions, sets, paths
-//   maps.cpp         layouts       rules.cpp       programs
+//   maps.cpp         layouts       rules.cpp       programs            shadows.cpp  rules that never decide
 //   tests.cpp        test blocks   packets.cpp     the packets they build
 #pragma once
 
