@@ -86,7 +86,10 @@ Explanation Explainer::run(std::span<const std::byte> packet, PacketContext cont
     if (!agree) {
         if (const auto rule = state.by_span.find(key_of(out.result.decided_by)); rule != state.by_span.end())
             out.rule = rule->second;
-        return out;
+        found.tried.resize(found.certain ? 0 : std::min(found.sure, found.tried.size()));
+        if (std::ranges::any_of(found.tried, [&](const auto &one) { return state.first + one.rule == out.rule; }))
+            found.tried.clear();
+        found.rule.reset();
     }
     if (found.rule)
         out.rule = state.first + *found.rule;

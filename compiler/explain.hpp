@@ -6,8 +6,9 @@
 //       fmt::print("{}\n", explainer.rules()[*explanation.rule].text);
 //
 // The verdict is the interpreter's. The rule and the reasons come from an evaluation of the source that shares nothing
-// with it behind the analysis; where the two disagree, or the evaluation has no part of its own to say (instructions,
-// random numbers), the rule is what the interpreter knows of it, and there are no reasons.
+// with it behind the analysis. Where it has no part of its own to say (instructions, random numbers, tags put on), the
+// rule is what the interpreter knows of it, and only the rules in front of that have reasons; where the two disagree,
+// none has.
 #pragma once
 
 #include "compiler/interpret.hpp"

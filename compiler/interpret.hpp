@@ -38,7 +38,7 @@ struct PacketResult {
     std::uint32_t redirect_key = 0; // no meaning in a broadcast
     bool broadcast = false;         // to every entry of the map
     bool exclude_ingress = false;   // but not to where the packet came from
-    Span decided_by;                // the rule; the program where no rule matched
+    Span decided_by;                // the rule; no rule's where none matched
     std::size_t program = 0;        // which one decided: another one after a `goto`
     std::vector<Span> gone_on_by{}; // the rules whose `goto` was followed on the way there
     std::vector<std::byte> bytes{}; // the packet as the program leaves it

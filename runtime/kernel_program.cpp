@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <sys/socket.h>
 #include <utility>
 
@@ -35,7 +36,8 @@ Error map_error(const MapSpec &map, const char *call, int code)
 
 struct KernelProgram::State {
     Loaded loaded;
-    Fd socket; // in every filled slot
+    Fd socket;                                                   // in every filled slot
+    std::set<std::pair<std::uint32_t, std::uint32_t>> far_slots; // map and slot: those filled beyond filled_slots
     std::unique_ptr<TestDevices> devices = std::make_unique<TestDevices>();
     struct CloseRings {
         void operator()(ring_buffer *rings) const { ring_buffer__free(rings); }
@@ -268,6 +270,8 @@ Result<void> KernelProgram::fill_slot(MapId map, std::uint32_t slot)
                                      .message = "this machine has no such processor"});
     if (result < 0)
         return std::unexpected(map_error(spec, "bpf(BPF_MAP_UPDATE_ELEM)", -result));
+    if (slot >= filled_slots)
+        state_->far_slots.emplace(map.value, slot);
     return {};
 }
 
@@ -314,6 +318,9 @@ Result<void> KernelProgram::clear(MapId map)
         for (std::uint32_t slot = 0;
              slot < std::min(spec.max_entries, filled_slots) && (result == 0 || result == -ENOENT); ++slot)
             result = bpf_map_delete_elem(fd, &slot);
+        for (const auto &[of, slot] : state_->far_slots)
+            if (of == map.value && (result == 0 || result == -ENOENT))
+                result = bpf_map_delete_elem(fd, &slot);
     } else {
         std::vector<std::byte> key(std::max<std::size_t>(spec.key.size, sizeof(std::uint32_t)));
         while (result == 0) {

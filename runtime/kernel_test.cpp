@@ -1,9 +1,30 @@
 #include "runtime/kernel_test.hpp"
 
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
 namespace xdpf::runtime {
+namespace {
+
+// A hash has room for some keys of 2^32: for those that are met, if any are. Elsewhere they may lie behind the slots
+// that are filled in any case.
+Result<void> fill(KernelProgram &program, const MapSpec &spec, MapId map, const std::set<RedirectSlot> &met)
+{
+    const auto here = [&](const RedirectSlot &slot) { return slot.map == map; };
+    if (spec.kind != MapKind::devmap_hash || std::ranges::none_of(met, here))
+        if (Result<void> filled = program.fill_slots(map); !filled)
+            return filled;
+    for (const RedirectSlot &slot : met)
+        if (here(slot))
+            if (Result<void> filled = program.fill_slot(map, slot.slot); !filled)
+                return filled;
+    return {};
+}
+
+} // namespace
 
 std::string KernelTest::cannot_run(const Image &image, std::size_t program)
 {
@@ -14,14 +35,23 @@ std::string KernelTest::cannot_run(const Image &image, std::size_t program)
     return reads ? "it reads what a device tells of the packet, and there is no device" : "";
 }
 
-Result<KernelTest> KernelTest::start(const Image &image, std::size_t program)
+std::string KernelTest::cannot_fill(const Image &image, const std::set<RedirectSlot> &met)
+{
+    const auto processors = static_cast<std::uint32_t>(std::max(libbpf_num_possible_cpus(), 1));
+    for (const RedirectSlot &slot : met)
+        if (image.maps[slot.map.value].kind == MapKind::cpumap && slot.slot >= processors)
+            return fmt::format("it redirects to processor {}, which this machine does not have", slot.slot);
+    return {};
+}
+
+Result<KernelTest> KernelTest::start(const Image &image, std::size_t program, const std::set<RedirectSlot> &met)
 {
     Result<KernelProgram> loaded = KernelProgram::load(image, program);
     if (!loaded)
         return std::unexpected(std::move(loaded.error()));
     for (std::size_t i = 0; i < image.maps.size(); ++i)
         if (has(image.maps[i].kind, map_trait::redirect))
-            if (Result<void> filled = loaded->fill_slots(MapId(i)); !filled)
+            if (Result<void> filled = fill(*loaded, image.maps[i], MapId(i), met); !filled)
                 return std::unexpected(std::move(filled.error()));
     return KernelTest(image, std::move(*loaded));
 }

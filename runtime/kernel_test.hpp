@@ -5,6 +5,9 @@
 #include "compiler/image.hpp"
 #include "runtime/kernel_program.hpp"
 
+#include <set>
+#include <string>
+
 namespace xdpf::runtime {
 
 // What came of a group's packets.
@@ -16,13 +19,23 @@ struct KernelGroup {
     Arrival arrival;
 };
 
+// A slot of a map to redirect into.
+struct RedirectSlot {
+    MapId map;
+    std::uint32_t slot = 0;
+    auto operator<=>(const RedirectSlot &) const = default;
+};
+
 // A program and its maps, over which the groups of a test run one after the other.
 class KernelTest {
 public:
     // Why the kernel cannot run it without a device; empty: it can.
     [[nodiscard]] static std::string cannot_run(const Image &image, std::size_t program);
-    // Every slot of the redirect maps is filled.
-    [[nodiscard]] static Result<KernelTest> start(const Image &image, std::size_t program);
+    // Why the slots cannot be filled on this machine; empty: they can.
+    [[nodiscard]] static std::string cannot_fill(const Image &image, const std::set<RedirectSlot> &met);
+    // Slots of the redirect maps are filled: those that packets meet, as the interpreter says, and the first ones.
+    [[nodiscard]] static Result<KernelTest> start(const Image &image, std::size_t program,
+                                                  const std::set<RedirectSlot> &met = {});
 
     // Sets what the group sets, and runs its packets. Of its surroundings the receive queue and the interface: tests
     // that set others are not for the kernel (TestImage::not_in_kernel).

@@ -108,6 +108,17 @@ Result<RuleTables> RuleTables::of_interface(const std::string &interface)
                                         "match from \"acl.csv\"   (in the source: rules from a file stand in a map)"));
 }
 
+Result<bool> RuleTables::match(const Image &image) const
+{
+    const MapSpec *const spec = rule_tables::find(image);
+    const Mapped value(map_.get(), size_);
+    if (!value)
+        return std::unexpected(failed_call("mmap", errno));
+    const std::size_t signature = rule_tables::signature_at;
+    return spec != nullptr && spec->initial.size() == size_ &&
+           std::memcmp(value.at(signature), &spec->initial[signature], sizeof(std::uint64_t)) == 0;
+}
+
 Result<std::uint32_t> RuleTables::replace(const Image &image)
 {
     const MapSpec *const spec = rule_tables::find(image);
@@ -119,8 +130,10 @@ Result<std::uint32_t> RuleTables::replace(const Image &image)
     const Mapped value(map_.get(), size_);
     if (!value)
         return std::unexpected(failed_call("mmap", errno));
-    const std::size_t signature = rule_tables::signature_at;
-    if (spec->initial.size() != size_ || std::memcmp(value.at(signature), &spec->initial[signature], 8) != 0)
+    const Result<bool> same = match(image);
+    if (!same)
+        return std::unexpected(same.error());
+    if (!*same)
         return std::unexpected(not_replaced("the program that runs is another one",
                                             "more than the lines of the file has changed",
                                             "stop it and start it anew, with the new rules"));

@@ -179,7 +179,7 @@ void Selector::element(const Inst &inst, VReg dst)
 {
     const VReg base = reg(inst.a);
     copy(dst, inst.b);
-    if (facts(inst.b).visible > inst.imm)
+    if (comparisons_.bound(inst.b, at_, bounds_) > inst.imm)
         alu(Alu::and_, dst, inst.imm, true);
     alu(Alu::add, dst, base);
 }

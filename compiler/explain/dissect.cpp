@@ -47,7 +47,8 @@ bool Evaluation::find_by(HeaderId id, std::size_t number, Found &found)
         context.at = parent->begin;
         at = parent->end;
     }
-    if (!holds(way.condition, context))
+    const sema::Header &header = unit_.headers[id];
+    if ((header.clamp_position && at > header.max_position) || !holds(way.condition, context))
         return false;
     Fault fault;
     const auto extent = check(id, at, fault);

@@ -170,6 +170,7 @@ private:
     [[nodiscard]] bool act(const sema::Action &action);
     void decide(const sema::Decision &decision);
     bool perform(const sema::If &step);
+    void doubt();
 
     // ---- reasons.cpp
     // Why a condition came out as it did: false, or (under `not`) true.
@@ -189,6 +190,7 @@ private:
     std::span<const std::byte> packet_;
     Bytes rewritten_;          // what packet_ shows from the first rewriting on
     bool has_changed_ = false; // the packet's bytes; checksums are not followed
+    bool goes_on_ = false;     // a step said `continue`
     std::vector<std::optional<Value>> lets_;
     std::map<const sema::Exceeds *, bool> asked_; // buckets, which take from it: asked once, told often
     std::deque<Bytes> kept_;                      // bytes that values show and that the packet does not hold

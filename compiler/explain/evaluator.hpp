@@ -48,6 +48,7 @@ struct Outcome {
     std::vector<Tried> tried;        // with Detail::reasons
     // Part of the program cannot be evaluated here (instructions, random numbers): another engine may say otherwise.
     bool certain = true;
+    std::size_t sure = 0; // so many of `tried` are certain in any case
 };
 
 enum class Detail : std::uint8_t { outcome, reasons };

@@ -27,7 +27,7 @@ bool Evaluation::holds(PredId id, const Context &context)
         [&](const auto &node) {
             if constexpr (requires { this->holds(node, context); })
                 return holds(node, context);
-            outcome_.certain = false;
+            doubt();
             return false;
         },
         unit_.preds[id].node);
@@ -93,7 +93,7 @@ bool Evaluation::holds(const sema::InSet &node, const Context &context)
 bool Evaluation::holds(const sema::InMap &node, const Context &context)
 {
     if (has(unit_.maps[node.map].kind, map_trait::keyless)) { // a Bloom filter, which may err
-        outcome_.certain = false;
+        doubt();
         return false;
     }
     const auto bytes = key(node.map, node.key, context);
@@ -114,7 +114,8 @@ bool Evaluation::exceeds(const sema::Exceeds &node, const Context &context)
     const auto where = key(node.map, node.key, context);
     if (!where)
         return false;
-    outcome_.certain = outcome_.certain && arrival_.now.has_value();
+    if (!arrival_.now)
+        doubt();
     const std::uint64_t now = arrival_.now.value_or(0);
     const LayoutField &field = unit_.maps[node.map].value.fields.front();
     const auto entry = maps_->lookup(node.map, *where);

@@ -20,8 +20,7 @@ void Evaluation::write(const sema::SetField &step, const Value &value)
         for (std::size_t i = 0; i < bytes.size() && i < value.bytes.size(); ++i)
             bytes[i] = static_cast<std::byte>(value.bytes[i]);
     } else {
-        const std::size_t spare =
-            field.floating() || field.little_endian ? 0 : bytes.size() * 8 - field.bit_offset % 8 - field.bits;
+        const std::size_t spare = field.little_endian ? 0 : bytes.size() * 8 - field.bit_offset % 8 - field.bits;
         const u128 mask = field.bits >= 128 ? ~u128(0) : (u128(1) << field.bits) - 1;
         u128 kept = mask << spare;
         u128 wanted = (value.number & mask) << spare;

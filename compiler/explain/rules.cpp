@@ -3,6 +3,7 @@
 #include <linux/bpf.h>
 
 #include <cassert>
+#include <utility>
 
 namespace xdpf::explain {
 Evaluation::Evaluation(const sema::Unit &unit, const Sources &sources, std::size_t program)
@@ -40,6 +41,7 @@ void Evaluation::begin(const Arrival &arrival, Maps &maps, Detail detail)
     maps_ = &maps;
     detail_ = detail;
     has_changed_ = false;
+    goes_on_ = false;
     lets_.assign(program_.lets, std::nullopt);
     kept_.clear();
     asked_.clear();
@@ -50,7 +52,16 @@ Outcome Evaluation::run(const Arrival &arrival, Maps &maps, Detail detail)
 {
     begin(arrival, maps, detail);
     (void)run(nodes_);
+    if (outcome_.certain)
+        outcome_.sure = outcome_.tried.size();
     return std::move(outcome_);
+}
+
+// From here on another engine may know better.
+void Evaluation::doubt()
+{
+    if (std::exchange(outcome_.certain, false))
+        outcome_.sure = outcome_.tried.size();
 }
 
 bool Evaluation::run(const std::vector<Node> &nodes)
@@ -66,7 +77,7 @@ bool Evaluation::run(const std::vector<Node> &nodes)
                 return true;
             continue;
         }
-        if (act(*action)) {
+        if (act(*action) && !std::exchange(goes_on_, false)) {
             outcome_.rule = node.first;
             return true;
         }
@@ -85,7 +96,7 @@ void Evaluation::not_matched(const Node &node)
         outcome_.tried.push_back({leaf, false, why});
 }
 
-// Steps, then a verdict: whether there is one.
+// Steps, then a verdict or `continue`: whether there is one of them.
 bool Evaluation::act(const sema::Action &action)
 {
     for (const sema::Step &step : action.steps) {
@@ -93,7 +104,7 @@ bool Evaluation::act(const sema::Action &action)
             [&](const auto &node) {
                 if constexpr (requires { this->perform(node); })
                     return perform(node);
-                outcome_.certain = false;
+                doubt();
                 return false;
             },
             step.node);
@@ -102,7 +113,8 @@ bool Evaluation::act(const sema::Action &action)
     }
     if (action.decision)
         decide(*action.decision);
-    return action.decision.has_value();
+    goes_on_ = action.goes_on.has_value();
+    return action.decision || action.goes_on;
 }
 
 // __bpf_xdp_redirect_map (include/linux/filter.h): an index is cut to 32 bits; where nothing is in the slot, the
@@ -111,7 +123,7 @@ void Evaluation::decide(const sema::Decision &decision)
 {
     outcome_.verdict = decision.verdict;
     if (decision.go_to || decision.assembly || decision.broadcast)
-        outcome_.certain = false;
+        doubt();
     if (!decision.redirect.valid() || decision.broadcast)
         return;
     const auto slot = decision.key ? number(*decision.key) : std::optional<std::uint64_t>(arrival_.rx_queue);

@@ -44,7 +44,7 @@ std::optional<Value> Evaluation::value(ExprId id, const Context &context)
         [&](const auto &node) -> std::optional<Value> {
             if constexpr (requires { this->value_of(node, expr, context); })
                 return value_of(node, expr, context);
-            outcome_.certain = false;
+            doubt();
             return std::nullopt;
         },
         expr.node);
@@ -82,7 +82,7 @@ std::optional<Value> Evaluation::field_at(HeaderId id, std::size_t index, std::s
         return std::nullopt;
     const auto &checksum = unit_.headers[id].checksum;
     if (has_changed_ && checksum && checksum->field == index)
-        outcome_.certain = false;
+        doubt();
     const auto bytes = packet_.subspan(place->begin, place->end - place->begin);
     if (field.type == sema::ValueType::bytes)
         return Value{.bytes = text_of(bytes)};
@@ -133,7 +133,7 @@ std::optional<Value> Evaluation::value_of(const sema::Metadata &node, const sema
         break;
     default: break; // what a driver or a processor tells
     }
-    outcome_.certain = false;
+    doubt();
     return std::nullopt;
 }
 
@@ -204,7 +204,7 @@ std::optional<Value> Evaluation::value_of(const sema::Hash &node, const sema::Ex
             state ^= state >> 32;
         }
         if (unit_.exprs[id].type == sema::ValueType::bytes)
-            outcome_.certain = false;
+            doubt();
     }
     return Value{.number = state * golden >> 32};
 }

@@ -194,13 +194,13 @@ private:
         return next;
     }
 
-    // A branch of an `if`: decides, or goes on with `next`.
+    // A branch of an `if`: decides, leaves the rule, or goes on with `next`.
     NodeId branch(const std::vector<sema::Action> &branch, Span head, NodeId next, NodeId otherwise)
     {
         if (branch.empty())
             return next;
         const sema::Action &action = branch.front();
-        if (action.decision)
+        if (action.decision || action.goes_on)
             return this->action(action, head, otherwise);
         return steps(action, head, action.steps.size(), next, otherwise);
     }
@@ -232,7 +232,9 @@ private:
 DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &program, Facts &facts, bool runs)
 {
     Builder builder(unit, facts, runs);
-    const NodeId nothing_matched = builder.add({.kind = Node::Kind::decide, .span = program.span});
+    // A place of no length, which is no rule's: a program without a name of its own has the span of its first rule.
+    const Span nowhere{program.span.file, program.span.begin, program.span.begin};
+    const NodeId nothing_matched = builder.add({.kind = Node::Kind::decide, .span = nowhere});
     builder.graph.root = builder.rules(program.rules, nothing_matched);
     std::map<FactId, std::size_t> askers;
     for (const Node &node : builder.graph.nodes)

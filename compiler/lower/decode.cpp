@@ -126,12 +126,28 @@ void Emitter::decode_header(sema::HeaderId id, std::size_t way, Place place, Nod
     else
         absent.deny(facts_.find({Fact::Kind::way_open, id, static_cast<unsigned>(way)}));
     // However far in a tunnel begins: what it carries is followed once.
-    if (!unit_.headers[id].ways.empty() && unit_.headers[id].ways[way].carried)
+    if (unit_.headers[id].clamp_position)
+        place = within(place, unit_.headers[id].max_position, go(node, absent));
+    else if (!unit_.headers[id].ways.empty() && unit_.headers[id].ways[way].carried)
         place = rebased(place, unit_.headers[id].max_position);
     const Place end = check_header(id, place, known, go(node, absent));
     Knowledge present = known;
     affirm_header(id, way, place, end, present);
     jump(go(node, present));
+}
+
+// Goes on only where the place lies at most so many bytes from the packet's start: a pointer of which no more is known.
+Place Emitter::within(Place place, std::uint32_t most, const ir::Edge &farther)
+{
+    place = materialised(place);
+    ir::Inst &made = inst(ir::Op::distance);
+    made.a = place.base;
+    made.b = packet_start_;
+    const auto distance = number(made, program_.values[place.base].max);
+    const auto near = new_block();
+    branch(ir::Cond::le, distance, most, to(near), farther);
+    start(near);
+    return {offset({packet_start_}, distance, most), 0};
 }
 
 // Two headers that could stand at the same place, told apart by what their first bits say: IPv4 and IPv6 behind MPLS.

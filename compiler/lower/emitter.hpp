@@ -58,6 +58,12 @@ struct Window {
     std::uint8_t width;
     std::uint32_t shift;
 };
+// The largest number of so many bits.
+[[nodiscard]] constexpr std::uint64_t most_of(std::uint32_t bits)
+{
+    return bits >= 64 ? UINT64_MAX : (std::uint64_t(1) << bits) - 1;
+}
+
 // Within the first `limit` bytes; nothing where no load of 1, 2, 4 or 8 bytes there covers the bits.
 [[nodiscard]] std::optional<Window> window_of(std::uint32_t bit_offset, std::uint32_t bits, std::uint32_t limit);
 
@@ -144,6 +150,7 @@ private:
     std::vector<std::pair<sema::HeaderId, std::size_t>> siblings(sema::HeaderId wanted, std::size_t way, NodeId node,
                                                                  const Knowledge &known) const;
     void decode_header(sema::HeaderId id, std::size_t way, Place place, NodeId node, const Knowledge &known);
+    Place within(Place place, std::uint32_t most, const ir::Edge &farther);
     Place check_header(sema::HeaderId id, Place place, const Knowledge &known, const ir::Edge &absent);
     void close_ways(const sema::Way &from, Knowledge &known) const;
     [[nodiscard]] bool tell_apart(sema::HeaderId one, sema::HeaderId other) const;
@@ -233,7 +240,8 @@ private:
     void write_bits(const sema::Header &header, const sema::Field &field, Place start, ir::ValueId number);
     ir::ValueId sum_of_words(const sema::Field &field, Place start, std::uint32_t size, bool complement);
     ir::ValueId folded(ir::ValueId sum);
-    void change_field(const sema::SetField &set, const NewField &to, const Knowledge &known);
+    Place written_place(const sema::SetField &set, const Env &env, const ir::Edge &absent);
+    void change_field(const sema::SetField &set, Place first, const NewField &to, const Knowledge &known);
     ir::ValueId change_words(const sema::Header &header, const sema::Field &field, Place first, const NewField &to);
     ir::ValueId change_byte(const sema::Header &header, const sema::Field &field, Place first, ir::ValueId to);
     ir::ValueId update_checksum(sema::HeaderRef header, ir::ValueId change, const Env &env);
@@ -241,7 +249,7 @@ private:
     [[nodiscard]] bool is_plain(const sema::SetField &set) const;
     void swap_bytes_of(const sema::Swap &swap, const Env &env);
     void swap_fields(const sema::Swap &swap, NodeId node, Knowledge &known);
-    ir::ValueId shifted(ir::ValueId change, sema::HeaderRef from, sema::HeaderRef to, const Env &env);
+    ir::ValueId shifted(ir::ValueId change, Place here, sema::HeaderRef to, const Env &env);
     void forget(const sema::SetField &set, Knowledge &known) const;
     void affirm_first(sema::HeaderId header, Knowledge &known) const;
     void move_start(ir::ValueId by, std::uint32_t bytes, Knowledge &known);

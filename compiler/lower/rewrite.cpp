@@ -1,6 +1,6 @@
 // Steps that change the packet: bytes of fields with the checksums over them, tags, tunnels.
-#include "compiler/lower/dependence.hpp"
 #include "compiler/lower/emitter.hpp"
+#include "compiler/sema/dependence.hpp"
 
 #include "compiler/ir/traits.hpp"
 
@@ -10,8 +10,6 @@
 
 namespace xdpf::lowering {
 namespace {
-
-constexpr std::uint64_t most_of(std::uint32_t bits) { return bits >= 64 ? UINT64_MAX : (std::uint64_t(1) << bits) - 1; }
 
 } // namespace
 
@@ -56,8 +54,11 @@ void Facts::asked_by_rewrite(const sema::Step &step, Asked &out)
         out.asks.push_back(present({decap->header}));
         if (decap->link_layer.valid())
             tags(decap->link_layer);
-        for (const auto &carried : decap->carried)
+        for (const auto &carried : decap->carried) {
             out.looks.push_back(present({carried.header}));
+            if (carried.way)
+                out.looks.push_back(reached_by(carried.header, *carried.way));
+        }
     }
 }
 
@@ -197,9 +198,10 @@ ir::ValueId Emitter::folded(ir::ValueId sum)
 // Writes a field; the words before in complement and those after it, summed up.
 ir::ValueId Emitter::change_words(const sema::Header &header, const sema::Field &field, Place first, const NewField &to)
 {
-    const auto before = sum_of_words(field, first, header.fixed_size, true);
+    const std::uint32_t size = field.floating() ? (field.bits + 7) / 8 : header.fixed_size;
+    const auto before = sum_of_words(field, first, size, true);
     write_field(header, field, first, to);
-    return binary(ir::Op::add, before, sum_of_words(field, first, header.fixed_size, false));
+    return binary(ir::Op::add, before, sum_of_words(field, first, size, false));
 }
 
 // The same of one byte, without a look at the word around it: what has just been written in part is slow to read.
@@ -215,12 +217,18 @@ ir::ValueId Emitter::change_byte(const sema::Header &header, const sema::Field &
     return binary(ir::Op::add, change, 0xffff, 0x1fffe);
 }
 
-void Emitter::change_field(const sema::SetField &set, const NewField &to, const Knowledge &known)
+// From where the field's offset counts: its header's start, or, where the place is computed, the field itself.
+Place Emitter::written_place(const sema::SetField &set, const Env &env, const ir::Edge &absent)
+{
+    const bool floating = unit_.headers[set.header.header].fields[set.field].floating();
+    return floating ? field_place({set.header, set.field}, env, absent) : start_of(set.header, env);
+}
+
+void Emitter::change_field(const sema::SetField &set, Place first, const NewField &to, const Knowledge &known)
 {
     const sema::Header &header = unit_.headers[set.header.header];
     const sema::Field &field = header.fields[set.field];
     const Env env{.known = &known};
-    const Place first = start_of(set.header, env);
     std::vector<const sema::SetField::Covering *> covering;
     for (const auto &one : set.checksums)
         if (known[facts_.find({Fact::Kind::present, one.header.header, one.header.index})] == Truth::yes)
@@ -232,11 +240,11 @@ void Emitter::change_field(const sema::SetField &set, const NewField &to, const 
                             : change_words(header, field, first, to);
     std::vector<ir::ValueId> changes(set.checksums.size()); // by checksum: what its own change adds for those around it
     for (const auto *one : covering) {
-        auto sum = one->odd ? shifted(change, set.header, one->header, env) : change;
+        auto sum = one->odd ? shifted(change, first, one->header, env) : change;
         for (const std::size_t inner : one->covers) {
             if (!changes[inner].valid())
                 continue;
-            const auto &from = set.checksums[inner].header;
+            const Place from = start_of(set.checksums[inner].header, env);
             sum = binary(ir::Op::add, sum, one->odd ? shifted(changes[inner], from, one->header, env) : changes[inner]);
         }
         const auto number = static_cast<std::size_t>(one - set.checksums.data());
@@ -244,11 +252,10 @@ void Emitter::change_field(const sema::SetField &set, const NewField &to, const 
     }
 }
 
-// A change of 16-bit words that are counted from `from`, as one of words counted from `to`: where an odd number of
+// A change of 16-bit words that are counted from `here`, as one of words counted from `to`: where an odd number of
 // bytes lies between them, the bytes of each word change places (RFC 1071, 2 (B)), which is a shift modulo 0xffff.
-ir::ValueId Emitter::shifted(ir::ValueId change, sema::HeaderRef from, sema::HeaderRef to, const Env &env)
+ir::ValueId Emitter::shifted(ir::ValueId change, Place here, sema::HeaderRef to, const Env &env)
 {
-    const Place here = start_of(from, env);
     const Place there = start_of(to, env);
     const std::uint32_t apart = (here.delta ^ there.delta) & 1;
     if (here.base == there.base)
@@ -301,8 +308,10 @@ ir::ValueId Emitter::update_checksum(sema::HeaderRef ref, ir::ValueId change, co
 void Emitter::set_field(const sema::SetField &set, NodeId id, Knowledge &known)
 {
     const NodeId after = graph_.nodes[id].yes;
-    const NewField to = new_field(set, {.known = &known}, go(after, known));
-    change_field(set, to, known);
+    const Env env{.known = &known};
+    const auto unchanged = go(after, known);
+    const NewField to = new_field(set, env, unchanged);
+    change_field(set, written_place(set, env, unchanged), to, known);
     forget(set, known);
     jump(go(after, known));
 }
@@ -332,14 +341,16 @@ void Emitter::swap_fields(const sema::Swap &swap, NodeId id, Knowledge &known)
 {
     const NodeId after = graph_.nodes[id].yes;
     const Env env{.known = &known};
+    const auto unchanged = go(after, known);
     if (is_plain(swap.left) && is_plain(swap.right)) {
         swap_bytes_of(swap, env);
     } else {
-        const auto unchanged = go(after, known);
         const NewField left = new_field(swap.left, env, unchanged);
         const NewField right = new_field(swap.right, env, unchanged);
-        change_field(swap.left, left, known);
-        change_field(swap.right, right, known);
+        const Place first = written_place(swap.left, env, unchanged);
+        const Place second = written_place(swap.right, env, unchanged);
+        change_field(swap.left, first, left, known);
+        change_field(swap.right, second, right, known);
     }
     forget(swap.left, known);
     forget(swap.right, known);
@@ -350,7 +361,7 @@ void Emitter::swap_fields(const sema::Swap &swap, NodeId id, Knowledge &known)
 void Emitter::forget(const sema::SetField &set, Knowledge &known) const
 {
     const sema::Header &header = unit_.headers[set.header.header];
-    const Dependents changed = dependents_of(unit_, set.header.header, header.fields[set.field]);
+    const auto changed = sema::dependents_of(unit_, set.header.header, header.fields[set.field]);
     if (!changed.any())
         return;
     for (std::size_t i = 0; i < facts_.size(); ++i) {

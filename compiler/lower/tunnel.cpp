@@ -132,7 +132,8 @@ void Emitter::decapsulate(const sema::Decap &decap, NodeId id, Knowledge &known)
     const NodeId after = graph_.nodes[id].yes;
     const auto unchanged = go(after, known);
     const auto *carried = carried_by(decap.carried, known);
-    const bool framed = decap.link_layer.valid();
+    // What begins a packet itself comes out as it is; in front of anything else the link layer stays.
+    const bool framed = carried != nullptr && !unit_.headers[carried->origin].ways.empty();
     const auto links = framed ? links_behind(decap.link_layer, known) : std::optional(0U);
     if (carried == nullptr || !links)
         return jump(unchanged);

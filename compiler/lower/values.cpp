@@ -6,8 +6,6 @@
 namespace xdpf::lowering {
 namespace {
 
-constexpr std::uint64_t most_of(std::uint32_t bits) { return bits >= 64 ? UINT64_MAX : (std::uint64_t(1) << bits) - 1; }
-
 ir::Op op_of(sema::Arithmetic op)
 {
     switch (op) {

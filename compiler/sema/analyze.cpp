@@ -34,7 +34,10 @@ void Analyzer::check_constants()
                 if (known == nullptr || known->decl != constant)
                     continue;
                 const auto &expr = module->ast.exprs[constant->value];
-                if (known->broken || std::holds_alternative<ast::String>(expr.node))
+                const auto *literal = std::get_if<ast::Literal>(&expr.node);
+                const bool rate = literal != nullptr && literal->kind == ast::Literal::Kind::quantity &&
+                                  literal->text.ends_with("/s"); // of exceeds(), and no number
+                if (known->broken || rate || std::holds_alternative<ast::String>(expr.node))
                     continue;
                 known->in_use = true;
                 if (may_be_set(expr)) {

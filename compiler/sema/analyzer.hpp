@@ -5,7 +5,7 @@
 //   place.cpp        how far in     inner.cpp       what tunnels carry     unions.cpp
 //   references.cpp   headers, fields, bytes of the packet
 //   expressions.cpp  values        predicates.cpp  conditions, sets, paths
-//   maps.cpp         layouts       rules.cpp       programs
+//   maps.cpp         layouts       rules.cpp       programs            shadows.cpp  rules that never decide
 //   tests.cpp        test blocks   packets.cpp     the packets they build
 #pragma once
 
@@ -273,11 +273,13 @@ private:
     std::optional<ExprId> param_value(const std::string &name, Span span);
     bool build_param(ParamSymbol &param);
     bool param_bounds(const ParamSymbol &param, const LayoutField &field, Parameter &out);
+    bool param_width(const ParamSymbol &param, const LayoutField &field, Parameter &out);
     void build_params();
 
     // predicates.cpp
     std::optional<PredId> predicate(ast::ExprId id, const Scope &scope);
     std::optional<PredId> compare(const ast::Binary &node, Span span, const Scope &scope);
+    void as_mapped(ExprId address);
     std::optional<PredId> compare_with_constant(Comparison op, ExprId left, u128 constant, Span constant_span,
                                                 Span span);
     std::optional<PredId> compare_bytes(Comparison op, ExprId left, ExprId right, Span span);
@@ -320,6 +322,7 @@ private:
                                               const Scope &scope);
     std::optional<std::vector<ExprId>> stored(const Parts &parts, std::span<const LayoutField> fields,
                                               const std::string &what, Span declared, Span span);
+    bool exists(ExprId index, MapId map);
     struct Entry {
         MapId map;
         std::vector<ExprId> key;
@@ -336,8 +339,16 @@ private:
     void build_contents(MapId id, const ast::File &file, const ast::Map &decl);
     bool add_content(MapId map, const ast::Argument &element, std::uint32_t position, const Scope &scope);
     void read_contents(MapId map, const ast::File &file, const ast::Map &decl);
-    bool read_line(MapId map, FileId file, std::uint32_t at, std::string_view line,
-                   const std::vector<LayoutField> &fields, std::size_t keys);
+    struct FileLine {
+        FileId file;
+        std::uint32_t at; // byte of the file
+        std::string_view text;
+        std::size_t number; // from 0, of those with an entry
+    };
+    bool read_line(MapId map, const FileLine &line, const std::vector<LayoutField> &fields, std::size_t keys);
+    bool read_part(MapId map, std::string_view word, Span span, const LayoutField &field, bool of_key,
+                   MapContent &content);
+    bool is_entry_of(const MapSpec &spec, const MapContent &content, Span span);
     std::optional<std::vector<std::byte>> value_bytes(MapId map, ast::ExprId id, const Scope &scope);
     std::optional<std::vector<std::byte>> key_bytes(MapId map, const std::vector<ast::ExprId> &written, Span span,
                                                     const Scope &scope);
@@ -353,6 +364,8 @@ private:
     void number_programs();
     void finish_program(Program &program);
     void set_place(const ast::Program &decl, Program &out);
+    void set_license(const std::string &license, Span span);
+    void check_license();
     void set_attributes(const ast::Program &decl, const ast::File &file, Program &out);
     void set_chain(const ast::Attribute &attribute, const ast::File &file, Program &out);
     std::vector<Rule> rules(const std::vector<ast::RuleId> &ids, const Scope &scope);
@@ -365,6 +378,7 @@ private:
     bool redirect_to(const ast::RedirectTo &node, Span span, const Scope &scope, Action &out);
     bool redirect_key(ExprId key, MapId map);
     std::optional<std::uint32_t> fallback(const std::optional<ast::ActionId> &otherwise, const Scope &scope);
+    bool may_give(std::uint32_t verdict, Span span);
     bool go_to(const ast::Goto &node, Span span, Action &out);
     bool assembly(const ast::Asm &node, Span span, Action &out);
     bool block(const ast::Block &block, const Scope &scope, Action &out);
@@ -384,7 +398,9 @@ private:
     bool emit(const ast::Emit &node, Span span, const Scope &scope, Action &out);
     bool sample(const ast::Sample &node, Span span, const Scope &scope, Action &out);
     bool metadata(const ast::Metadata &node, Span span, const Scope &scope, Action &out);
+    bool is_named_once(const ast::Set &set, std::vector<ast::Argument>::const_iterator element, const Scope &scope);
     bool is_ring(MapId map, Span span);
+    bool has_room(const RecordType &type, Span span);
     bool fork(const ast::If &node, Span span, const Scope &scope, Action &out);
 
     // rewrite.cpp: fields and tags         tunnels.cpp: encap, decap
@@ -432,6 +448,8 @@ private:
     std::deque<LetScope> let_scopes_;
     std::map<std::string, std::size_t, std::less<>> program_numbers_;
     ProgramImage::Place place_ = ProgramImage::Place::interface; // of the program in hand
+    std::optional<Span> license_span_;                           // where the license was given
+    std::optional<Span> asks_driver_;                            // what first reads rx_hash, rx_timestamp or rx_vlan
     Sources &sources_;
     Diagnostics &diagnostics_;
     Unit unit_;

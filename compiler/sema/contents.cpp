@@ -223,6 +223,28 @@ void Analyzer::build_contents(MapId id, const ast::File &file, const ast::Map &d
     }
 }
 
+// Whether there is such an index in an array or a map to redirect into, and a queue that the kernel makes.
+bool Analyzer::is_entry_of(const MapSpec &spec, const MapContent &content, Span span)
+{
+    const auto bad = [&](const std::string &why) {
+        diagnostics_.report(Kind::bad_contents, span, spec.name, why);
+        return false;
+    };
+    if (spec.kind == MapKind::cpumap) {
+        const auto packets = number_of(spec.value.fields[0], content.value);
+        if (packets == 0 || packets > longest_queue)
+            return bad(fmt::format("1 to {} packets can wait for a processor", longest_queue));
+    }
+    std::uint32_t index = 0;
+    if (has(spec.kind, map_trait::array) ||
+        (has(spec.kind, map_trait::redirect) && spec.kind != MapKind::devmap_hash)) {
+        std::memcpy(&index, content.key.data(), sizeof index);
+        if (index >= spec.max_entries)
+            return bad(fmt::format("its indices go from 0 to {}", spec.max_entries - 1));
+    }
+    return true;
+}
+
 bool Analyzer::add_content(MapId map, const ast::Argument &element, std::uint32_t position, const Scope &scope)
 {
     const MapSpec &spec = unit_.maps[map];
@@ -267,21 +289,14 @@ bool Analyzer::add_content(MapId map, const ast::Argument &element, std::uint32_
                                      spec.span, scope, content.value)) {
                 return false;
             }
-            const auto packets = number_of(spec.value.fields[0], content.value);
-            if (spec.kind == MapKind::cpumap && (packets == 0 || packets > longest_queue))
-                return bad(fmt::format("1 to {} packets can wait for a processor", longest_queue));
         } else if (element.target) {
             const auto bytes = value_bytes(map, *element.target, scope);
             if (!bytes)
                 return false;
             content.value = *bytes;
         }
-        std::uint32_t index = 0;
-        if (array || (has(spec.kind, map_trait::redirect) && spec.kind != MapKind::devmap_hash)) {
-            std::memcpy(&index, content.key.data(), sizeof index);
-            if (index >= spec.max_entries)
-                return bad(fmt::format("its indices go from 0 to {}", spec.max_entries - 1));
-        }
+        if (!is_entry_of(spec, content, span))
+            return false;
     }
     unit_.maps[map].contents.push_back(std::move(content));
     return true;

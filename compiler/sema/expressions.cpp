@@ -256,6 +256,8 @@ std::optional<std::optional<ExprId>> Analyzer::surroundings(std::string_view nam
         diagnostics_.report(Kind::not_here, span, name, "only a program on an interface can ask its driver");
         return std::optional<ExprId>();
     }
+    if (received && !asks_driver_)
+        asks_driver_ = span;
     return add(Expr{ValueType::number, found->bits, found->what, span});
 }
 

@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint64_t most_bytes = std::uint64_t(1) << 31; // of an array's values
 constexpr std::uint32_t longest_key = 256;                   // bytes; both are built on the stack of 512
 constexpr std::uint32_t longest_value = 128;
-constexpr std::uint64_t page = 4096; // the least that a ring buffer has
+constexpr std::uint32_t most_processors = 8192; // of a kernel, whose own number may be less (CONFIG_NR_CPUS)
+constexpr std::uint64_t page = 4096;            // the least that a ring buffer has
 constexpr std::uint32_t auto_xskmap_entries = 64;
 
 constexpr std::array all_kinds{
@@ -119,6 +120,9 @@ void Analyzer::build_map(MapId id, const ast::File &file, const ast::Map &decl)
                 .suggest(example(*kind, decl.name.text));
             return;
         }
+    } else if (*kind == MapKind::cpumap && (*entries == 0 || *entries > most_processors)) {
+        bad(size_span, fmt::format("it can have 1 to {} entries, one for each processor", most_processors));
+        return;
     } else if (*entries == 0 || *entries > UINT32_MAX || *entries > most_bytes / stride) {
         // The kernel takes more of some kinds, and then has not the memory for them.
         bad(size_span,
@@ -477,13 +481,29 @@ std::optional<std::vector<ExprId>> Analyzer::key_of(MapId map, const std::vector
     const auto store = [&](const Parts &parts) { out = stored(parts, wanted, what, unit_.maps[map].span, span); };
     if (written.size() == 1) {
         with_parts(written[0], scope, store);
-        return out;
+    } else {
+        Parts parts;
+        for (const auto id : written)
+            parts.emplace_back(id, &scope);
+        store(parts);
     }
-    Parts parts;
-    for (const auto id : written)
-        parts.emplace_back(id, &scope);
-    store(parts);
-    return out;
+    const bool array = has(unit_.maps[map].kind, map_trait::array);
+    return !out || !array || exists(out->front(), map) ? out : std::nullopt;
+}
+
+// A constant index of an array, or slot of a map to redirect into, has to be below its size.
+bool Analyzer::exists(ExprId index, MapId map)
+{
+    const MapSpec &spec = unit_.maps[map];
+    const auto constant = constant_of(index);
+    if (!constant || spec.max_entries == 0 || *constant < spec.max_entries)
+        return true;
+    const auto what = has(spec.kind, map_trait::array) ? "indices" : "slots";
+    diagnostics_
+        .report(Kind::bad_map, unit_.exprs[index].span, spec.name,
+                fmt::format("its {} go from 0 to {}", what, spec.max_entries - 1))
+        .note(spec.span, "declared here");
+    return false;
 }
 
 // One value for each field of `what`.

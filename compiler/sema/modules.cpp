@@ -90,6 +90,18 @@ public:
         return Text{path.lexically_normal().string(), std::move(text)};
     }
 
+    // A module "a/b" of the standard library is another "a", where there is one, and stands in its place.
+    void drop_replaced()
+    {
+        const auto path = [&](const auto &module) { return std::string_view(sources_.name(module->ast.file)); };
+        std::vector<std::string> replaced;
+        for (const auto &module : modules.files)
+            if (const auto name = path(module); name.starts_with(stdlib_prefix))
+                replaced.emplace_back(name.substr(0, name.rfind('/')));
+        std::erase_if(modules.files,
+                      [&](const auto &module) { return std::ranges::find(replaced, path(module)) != replaced.end(); });
+    }
+
     Modules modules;
 
 private:
@@ -190,6 +202,7 @@ Modules load(Text source, Loader &loader)
 {
     const auto name = fs::path(source.path).stem().string();
     loader.load(std::move(source), true);
+    loader.drop_replaced();
     loader.modules.name = name;
     return std::move(loader.modules);
 }

@@ -46,7 +46,7 @@ bool Analyzer::build_param(ParamSymbol &param)
                       {.file = param.file}, bytes))
         return false;
     Parameter made{.name = decl.name.text, .span = decl.name.span};
-    if (!param_bounds(param, field, made))
+    if (!param_bounds(param, field, made) || !param_width(param, field, made))
         return false;
     if (!unit_.params.valid()) {
         MapSpec spec{.name = "params", .kind = MapKind::array, .max_entries = 1, .span = decl.name.span};
@@ -98,6 +98,35 @@ bool Analyzer::param_bounds(const ParamSymbol &param, const LayoutField &field, 
         diagnostics_.report(Kind::bad_param, scope[decl.value].span, decl.name.text, "its value lies out of its bounds")
             .note(scope[*decl.bounds].span, "these");
     return inside;
+}
+
+// param tag : vlan.id = 7: fewer bits than its bytes have, for every change, too
+bool Analyzer::param_width(const ParamSymbol &param, const LayoutField &field, Parameter &out)
+{
+    const ast::Param &decl = *param.decl;
+    if (!decl.type.parts.empty())
+        return true;
+    Field written;
+    const auto of = decl.type.field ? field_named(decl.type) : std::nullopt;
+    if (of)
+        written.bits = unit_.exprs[*of].bits;
+    else if (decl.type.field || !field_type(*param.file, decl.type, written))
+        return false;
+    if (field.format != FieldFormat::number || written.bits >= field.size * 8)
+        return true;
+    const auto most = static_cast<std::uint64_t>(largest(written.bits));
+    if (const auto value = constant(decl.value, {.file = param.file}); value && *value > most) {
+        diagnostics_.report(Kind::constant_too_large, param.file->exprs[decl.value].span, *value,
+                            fmt::format("parameter '{}'", decl.name.text), counted(written.bits, "bit"));
+        return false;
+    }
+    if (out.bounds.empty())
+        out.bounds.emplace_back(0, most);
+    if (out.bounds.back().second <= most)
+        return true;
+    diagnostics_.report(Kind::bad_param, param.file->exprs[*decl.bounds].span, decl.name.text,
+                        fmt::format("its bounds lie between 0 and {}", most));
+    return false;
 }
 
 // One that nobody uses is looked at all the same, and there to be set.

@@ -11,6 +11,9 @@ constexpr std::uint32_t farthest_position = 0xffff - 2 * 4096;
 
 // Real packets have a dozen; and decoding one header costs what stands in front of it.
 constexpr std::uint32_t most_in_a_row = 256;
+// What a tunnel carries begins no farther in. A mask keeps the kernel's verifier from following each way there on its
+// own, also for what stands far behind it, behind IPv6 extension headers.
+constexpr std::uint32_t farthest_carried = 0x3fff;
 
 enum : std::uint8_t { untouched, open, done };
 
@@ -82,6 +85,10 @@ std::uint32_t Analyzer::place(HeaderId id)
         const std::uint32_t before = place(way.parent);
         position = std::max(position, way.through_list ? before : before + parent.max_size + links);
     }
+    const bool carried = std::ranges::any_of(header.ways, &Way::carried);
+    header.clamp_position = carried && position > farthest_carried;
+    if (header.clamp_position)
+        position = farthest_carried;
     header.max_position = position;
     place_state_[id.value] = done;
     const bool in_front = std::ranges::any_of(

@@ -179,6 +179,9 @@ std::optional<PredId> Analyzer::compare(const ast::Binary &node, Span span, cons
         return compare_either(op, *left, *right, span);
     if (is_mixed(*right) && constant_of(*left) && is_ip_address(*left))
         return compare_either(swapped(op), *right, *left, span);
+    for (const auto &[one, other] : {std::pair(*left, *right), std::pair(*right, *left)})
+        if (is_mixed(one) && unit_.exprs[other].type == ValueType::ipv4)
+            as_mapped(other);
     const bool slice_and_bytes = std::holds_alternative<Slice>(unit_.exprs[*left].node) &&
                                  std::holds_alternative<BytesConstant>(unit_.exprs[*right].node);
     if (unit_.exprs[*left].type == ValueType::bytes || slice_and_bytes)
@@ -196,6 +199,16 @@ std::optional<PredId> Analyzer::compare(const ast::Binary &node, Span span, cons
     if (a)
         return compare_with_constant(swapped(op), *right, *a, scope[node.left].span, span);
     return add(Pred{Compare{op, *left, *right}, span});
+}
+
+// An IPv4 address that is compared with one of either kind.
+void Analyzer::as_mapped(ExprId address)
+{
+    const ExprId plain = add(Expr(unit_.exprs[address]));
+    Expr &expr = unit_.exprs[address];
+    expr.node = Either{{plain}};
+    expr.type = ValueType::ipv6;
+    expr.bits = 128;
 }
 
 std::optional<PredId> Analyzer::compare_with_constant(Comparison op, ExprId left, u128 constant, Span constant_span,

@@ -8,6 +8,8 @@ namespace {
 
 bool overlap(const Field &a, const Field &b)
 {
+    if (a.floating() || b.floating())
+        return a.name == b.name;
     return a.bit_offset < b.bit_offset + b.bits && b.bit_offset < a.bit_offset + a.bits;
 }
 
@@ -80,13 +82,7 @@ std::optional<SetField> Analyzer::writing(ExprId target, ExprId what, Span span)
     }
     SetField step{.header = field->header, .field = field->field, .value = what};
     const Header header = unit_.headers[step.header.header]; // copied: more headers may be made
-    const Field &written = header.fields[step.field];
-    if (written.floating()) {
-        diagnostics_.report(Kind::bad_rewrite, span,
-                            fmt::format("'{}' has no fixed place in its header and cannot be set", written.name));
-        return std::nullopt;
-    }
-    if (!fits_field(what, header, written, span))
+    if (!fits_field(what, header, header.fields[step.field], span))
         return std::nullopt;
     find_checksums(step);
     return step;
@@ -177,6 +173,7 @@ void Analyzer::find_checksums(SetField &step)
             break;
     }
     const Field &written = unit_.headers[here].fields[step.field];
+    const bool odd_place = written.floating() && !is_even(unit_, *written.at);
     std::vector<HeaderId> covering;
     for (const HeaderId id : candidates) {
         const Checksum &sum = *unit_.headers[id].checksum;
@@ -192,7 +189,7 @@ void Analyzer::find_checksums(SetField &step)
         SetField::Covering one{.header = {id}};
         // A field that is named is one of a header in front, and is summed up as if it stood at an even place.
         const bool behind = stands_behind(here, id) || lies_in(here, id);
-        one.odd = behind && !even_between(id, here);
+        one.odd = (behind && !even_between(id, here)) || ((behind || id == here) && odd_place);
         for (std::size_t i = 0; i < step.checksums.size(); ++i)
             if (unit_.headers[id].checksum->payload && stands_behind(step.checksums[i].header.header, id)) {
                 one.covers.push_back(i);

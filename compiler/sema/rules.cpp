@@ -26,16 +26,6 @@ std::optional<std::uint32_t> verdict_of(const ast::Action &action)
     return std::nullopt;
 }
 
-// `continue`, alone or in a block.
-bool goes_on(const ast::File &file, ast::ActionId id)
-{
-    const ast::Action &action = file.actions[id];
-    if (const auto *block = std::get_if<ast::Block>(&action.node))
-        return std::ranges::any_of(block->actions, [&](ast::ActionId inner) { return goes_on(file, inner); });
-    const auto *verdict = std::get_if<ast::Verdict>(&action.node);
-    return verdict != nullptr && verdict->kind == ast::Verdict::Kind::next;
-}
-
 // A file's name made into what the kernel takes: udp-to-xsk becomes udp_to_xsk.
 std::string program_name(std::string name)
 {
@@ -101,6 +91,7 @@ void Analyzer::build_programs()
         finish_program(implicit);
         unit_.programs.insert(unit_.programs.begin(), std::move(implicit));
     }
+    check_license();
 }
 
 // defprogram p on devmap { … }
@@ -112,6 +103,33 @@ void Analyzer::set_place(const ast::Program &decl, Program &out)
         out.place = ProgramImage::Place::devmap;
     else
         out.place = ProgramImage::Place::cpumap; // the grammar knows no other
+}
+
+// One for all programs of the object.
+void Analyzer::set_license(const std::string &license, Span span)
+{
+    if (license_span_ && unit_.license != license) {
+        diagnostics_.report(Kind::bad_attribute, span, "license", "all programs of an object have one license")
+            .note(*license_span_, fmt::format("'{}' here", unit_.license));
+        return;
+    }
+    unit_.license = license;
+    license_span_ = span;
+}
+
+// The kernel gives what is its own (GPL-compatible licenses, license_is_gpl_compatible of <linux/license.h>) to no
+// other program.
+void Analyzer::check_license()
+{
+    static constexpr std::array free{"GPL",          "GPL v2",       "GPL and additional rights",
+                                     "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
+    if (!license_span_ || !asks_driver_ || std::ranges::find(free, unit_.license) != free.end())
+        return;
+    diagnostics_
+        .report(Kind::bad_attribute, *license_span_, "license",
+                fmt::format("with '{}' the kernel does not let the program ask the driver", unit_.license))
+        .note(*asks_driver_, fmt::format("'{}' is asked of it", sources_.text(*asks_driver_)))
+        .suggest(fmt::format("a license that goes with it: {}", fmt::join(free, ", ")));
 }
 
 void Analyzer::set_attributes(const ast::Program &decl, const ast::File &file, Program &out)
@@ -126,7 +144,7 @@ void Analyzer::set_attributes(const ast::Program &decl, const ast::File &file, P
             if (text == nullptr || text->value.empty() || text->value.find('\0') != std::string::npos)
                 bad("it takes a string", "license = \"GPL\"");
             else
-                unit_.license = text->value;
+                set_license(text->value, attribute.name.span);
         } else if (name == "frags") {
             out.frags = !attribute.value;
             if (attribute.value)
@@ -189,7 +207,7 @@ std::vector<Rule> Analyzer::rules(const std::vector<ast::RuleId> &ids, const Sco
             continue;
         }
         const auto *action = std::get_if<Action>(&one->body);
-        if (!decided && !one->predicate && action != nullptr && action->decision)
+        if (!decided && !one->predicate && action != nullptr && always_decides(*action))
             decided = ast.head;
         out.push_back(std::move(*one));
     }
@@ -224,6 +242,10 @@ bool Analyzer::action(ast::ActionId id, const Scope &scope, Action &out)
         diagnostics_.report(Kind::after_verdict, ast.span).note(out.decision->span, "this decides already");
         return false;
     }
+    if (out.goes_on) {
+        diagnostics_.report(Kind::after_verdict, ast.span).note(*out.goes_on, "this goes on to the next rule");
+        return false;
+    }
     if (const auto *list = std::get_if<ast::Block>(&ast.node))
         return block(*list, scope, out);
     if (const auto *redirecting = std::get_if<ast::Redirect>(&ast.node))
@@ -238,9 +260,25 @@ bool Analyzer::action(ast::ActionId id, const Scope &scope, Action &out)
         return use_action(*use, ast.span, scope, out);
     if (!std::holds_alternative<ast::Verdict>(ast.node))
         return step(ast, scope, out);
-    if (const auto verdict = verdict_of(ast))
+    const auto verdict = verdict_of(ast);
+    if (!verdict)
+        out.goes_on = ast.span;
+    else if (!may_give(*verdict, ast.span))
+        return false;
+    else
         out.decision = Decision{.verdict = *verdict, .span = ast.span};
     return true;
+}
+
+// dev_map_bpf_prog_run (kernel/bpf/devmap.c) and cpu_map_bpf_prog_run_xdp (kernel/bpf/cpumap.c) drop what is to be
+// sent.
+bool Analyzer::may_give(std::uint32_t verdict, Span span)
+{
+    if (verdict != XDP_TX || place_ == ProgramImage::Place::interface)
+        return true;
+    diagnostics_.report(Kind::not_here, span, "tx",
+                        "a program at a map's entry sends nothing back; the kernel drops it");
+    return false;
 }
 
 // What `let` names is seen by what follows in the same block.
@@ -249,11 +287,6 @@ bool Analyzer::block(const ast::Block &block, const Scope &scope, Action &out)
     Scope inside = scope;
     bool good = true;
     for (std::size_t i = 0; i < block.actions.size(); ++i) {
-        if (goes_on(*scope.file, block.actions[i]) && i + 1 != block.actions.size()) {
-            diagnostics_.report(Kind::after_verdict, scope.file->actions[block.actions[i + 1]].span)
-                .note(scope.file->actions[block.actions[i]].span, "this goes on to the next rule");
-            return false;
-        }
         const auto known = let_scopes_.size();
         good = action(block.actions[i], inside, out) && good;
         const bool names = std::holds_alternative<ast::Let>(scope.file->actions[block.actions[i]].node);
@@ -274,7 +307,7 @@ std::optional<std::uint32_t> Analyzer::fallback(const std::optional<ast::ActionI
     if (!verdict)
         diagnostics_.report(Kind::bad_else, action.span)
             .suggest("the kernel takes a plain verdict for an empty slot: xsk else drop");
-    return verdict;
+    return verdict && may_give(*verdict, action.span) ? verdict : std::nullopt;
 }
 
 bool Analyzer::redirect(const ast::Redirect &node, Span span, const Scope &scope, Action &out)
@@ -307,19 +340,10 @@ bool Analyzer::redirect(const ast::Redirect &node, Span span, const Scope &scope
     return true;
 }
 
-// A constant slot has to exist.
+// A constant slot has to exist; those of a hash are any numbers.
 bool Analyzer::redirect_key(ExprId key, MapId map)
 {
-    const MapSpec &spec = unit_.maps[map];
-    const auto constant = constant_of(key);
-    const bool any_number = spec.kind == MapKind::devmap_hash;
-    if (!constant || spec.max_entries == 0 || any_number || *constant < spec.max_entries)
-        return true;
-    diagnostics_
-        .report(Kind::bad_map, unit_.exprs[key].span, spec.name,
-                fmt::format("its slots go from 0 to {}", spec.max_entries - 1))
-        .note(spec.span, "declared here");
-    return false;
+    return unit_.maps[map].kind == MapKind::devmap_hash || exists(key, map);
 }
 
 // redirect ports[2] else drop, redirect ports[*], redirect ports[* except iface]

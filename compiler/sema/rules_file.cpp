@@ -101,13 +101,10 @@ private:
     [[nodiscard]] std::vector<Cell> cells(const Line &line) const
     {
         std::vector<Cell> out;
-        for (std::size_t begin = 0; begin <= line.text.size();) {
-            const auto end = std::min(line.text.find(',', begin), line.text.size());
-            const auto word = trimmed(line.text.substr(begin, end - begin));
-            const auto offset = word.empty() ? begin : static_cast<std::size_t>(word.data() - line.text.data());
-            const auto at = line.at + static_cast<std::uint32_t>(offset);
-            out.push_back({word, {file_, at, at + static_cast<std::uint32_t>(word.size())}});
-            begin = end + 1;
+        for (const std::string_view word : words_of(line.text)) {
+            const auto text = unquoted(word);
+            const auto at = line.at + static_cast<std::uint32_t>(text.data() - line.text.data());
+            out.push_back({text, {file_, at, at + static_cast<std::uint32_t>(text.size())}});
         }
         return out;
     }

@@ -309,9 +309,25 @@ bool Analyzer::emit(const ast::Emit &node, Span span, const Scope &scope, Action
         return false;
     }
     type.layout.size = (type.layout.size + 7) / 8 * 8;
+    if (!has_room(type, span))
+        return false;
     unit_.records.push_back(std::move(type));
     out.steps.push_back({std::move(step), span});
     return true;
+}
+
+// __bpf_ringbuf_reserve (kernel/bpf/ringbuf.c): a record has 8 bytes in front of it.
+bool Analyzer::has_room(const RecordType &type, Span span)
+{
+    const MapSpec &spec = unit_.maps[type.map];
+    const std::uint64_t size = (type.layout.size + type.bytes + 8 + 7) / 8 * 8;
+    if (size <= spec.max_entries)
+        return true;
+    diagnostics_
+        .report(Kind::bad_record, span,
+                fmt::format("'{}' has {} bytes, and this takes {} of it", spec.name, spec.max_entries, size))
+        .note(spec.span, "declared here");
+    return false;
 }
 
 bool Analyzer::is_ring(MapId map, Span span)
@@ -356,9 +372,30 @@ bool Analyzer::sample(const ast::Sample &node, Span span, const Scope &scope, Ac
         type.layout.size += 4;
     }
     type.layout.size = (type.layout.size + 7) / 8 * 8;
+    if (!has_room(type, span))
+        return false;
     unit_.records.push_back(std::move(type));
     out.steps.push_back({Sample{unit_.records.size() - 1}, span});
     return true;
+}
+
+// The fields of what goes to user space have names, each another.
+bool Analyzer::is_named_once(const ast::Set &set, std::vector<ast::Argument>::const_iterator element,
+                             const Scope &scope)
+{
+    if (!element->name) {
+        const Span at = scope[element->value].span;
+        diagnostics_.report(Kind::bad_record, at, "each number has a name")
+            .suggest(fmt::format("{{mark = {}}}", sources_.text(at)));
+        return false;
+    }
+    const auto first = std::find_if(set.elements.begin(), element, [&](const ast::Argument &one) {
+        return one.name && one.name->text == element->name->text;
+    });
+    if (first != element)
+        diagnostics_.report(Kind::redefined, element->name->span, element->name->text)
+            .note(first->name->span, "first here");
+    return first == element;
 }
 
 // metadata {mark = 5, flow = hash(ipv4.src)}: in order, 4 or 8 bytes each, the last one right in front of the packet
@@ -366,6 +403,9 @@ bool Analyzer::metadata(const ast::Metadata &node, Span span, const Scope &scope
 {
     const auto &set = std::get<ast::Set>(scope[node.record].node);
     MetadataArea area;
+    for (auto element = set.elements.begin(); element != set.elements.end(); ++element)
+        if (!is_named_once(set, element, scope))
+            return false;
     for (const auto &element : set.elements) {
         const auto what = number_value(element.value, scope);
         if (!what)

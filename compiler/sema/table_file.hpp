@@ -22,8 +22,12 @@ struct Line {
 // Those with an entry, without comments (from # on).
 [[nodiscard]] std::vector<Line> lines_of(std::string_view text);
 
-// Without white space and quotes around it.
+// Without white space around it; without quotes around it.
 [[nodiscard]] std::string_view trimmed(std::string_view text);
+[[nodiscard]] std::string_view unquoted(std::string_view word);
+
+// What stands between the commas that are in no quotes, trimmed.
+[[nodiscard]] std::vector<std::string_view> words_of(std::string_view line);
 
 // A word as the literal that it would be in the source.
 [[nodiscard]] ast::Literal literal_of(std::string_view text);

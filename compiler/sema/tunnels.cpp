@@ -193,9 +193,18 @@ bool Analyzer::decap(const ast::Decap &node, Span span, Action &out)
                 if (way.through_chain && way.parent == step.header && !unit_.headers[HeaderId(i)].is_link())
                     inside_of.emplace_back(HeaderId(i), HeaderId(i));
     }
+    // By its ways that begin in the tunnel: what stands behind other headers in there does not come out first.
+    const auto carried = [&](HeaderId inner, HeaderId origin, std::uint64_t selector) {
+        const auto &ways = unit_.headers[inner].ways;
+        for (std::size_t way = 0; way < ways.size(); ++way)
+            if (ways.size() == 1)
+                step.carried.push_back({inner, selector, {}, origin});
+            else if (ways[way].parent == step.header)
+                step.carried.push_back({inner, selector, way, origin});
+    };
     for (const auto &[inner, origin] : inside_of) {
         if (unit_.headers[origin].ways.empty()) {
-            step.carried.push_back({inner, 0, {}, origin});
+            carried(inner, origin, 0);
             continue;
         }
         for (const Way &way : unit_.headers[origin].ways) {
@@ -203,7 +212,7 @@ bool Analyzer::decap(const ast::Decap &node, Span span, Action &out)
             if (!unit_.headers[way.parent].ways.empty() || !selector)
                 continue;
             step.link_layer = way.parent;
-            step.carried.push_back({inner, *selector, {}, origin});
+            carried(inner, origin, *selector);
         }
     }
     if (step.carried.empty()) {

@@ -8,6 +8,7 @@
 #include "compiler/maps.hpp"
 #include "compiler/pcap/program.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <variant>
@@ -105,6 +106,7 @@ struct Header {
     bool clamp_size = false;         // the size could come out above max_size
     bool check_size = false;         // the size could come out below fixed_size
     std::uint32_t max_position = 0;  // how far from the packet's start it can begin, in bytes
+    bool clamp_position = false;     // it could come out above that, and is then absent
 
     [[nodiscard]] bool is_link() const { return then.has_value(); }
 };
@@ -332,7 +334,7 @@ struct SetField {
     struct Covering {
         HeaderRef header;
         std::vector<std::size_t> covers; // which of the checksums before it in the list it covers, too
-        bool odd = false;                // what it covers can lie an odd number of bytes behind its header
+        bool odd = false;                // what it covers can lie an odd number of bytes behind its header's start
     };
     std::vector<Covering> checksums;
 };
@@ -391,7 +393,7 @@ struct Encap {
 struct Decap {
     HeaderId header;
     std::vector<Carried> carried; // the roots inside; the first that the packet has
-    HeaderId link_layer;          // invalid: what is carried begins with one
+    HeaderId link_layer;          // stays in front of what does not begin with one itself; invalid: all of it does
 };
 // A record to a ring buffer.
 struct Emit {
@@ -438,11 +440,28 @@ struct Decision {
     Span span;
 };
 
-// What a rule does: steps, then a decision. Without one the next rule is tried.
+// What a rule does: steps, then a decision. Without one the next rule is tried; a branch of an `if` goes on with the
+// step behind it, unless it says `continue`: then the rule's other steps are left out.
 struct Action {
     std::vector<Step> steps;
     std::optional<Decision> decision;
+    std::optional<Span> goes_on; // the `continue`
 };
+
+// Whether no packet goes on with the next rule.
+[[nodiscard]] inline bool always_decides(const Action &action)
+{
+    const auto may_go_on = [](const auto &self, const Action &one) -> bool {
+        return one.goes_on || std::ranges::any_of(one.steps, [&](const Step &step) {
+                   const auto *fork = std::get_if<If>(&step.node);
+                   const auto any = [&](const std::vector<Action> &branch) {
+                       return std::ranges::any_of(branch, [&](const Action &inner) { return self(self, inner); });
+                   };
+                   return fork != nullptr && (any(fork->then) || any(fork->otherwise));
+               });
+    };
+    return action.decision && !may_go_on(may_go_on, action);
+}
 
 // Rules that came out of a file, and what they could be about: their fields and headers, whatever is in the file.
 struct RuleTable {

@@ -22,7 +22,14 @@ int replace_rules(RulesOptions options)
     if (!tables)
         return failed(tables.error());
     options.source.table_bytes = tables->size();
-    const Compilation compilation = compile_and_report(options.source);
+    options.source.verdict_counters = true; // as `xdpf run` does, unless it was told not to
+    Compilation compilation = compile_source(options.source);
+    if (compilation.ok())
+        if (const auto same = tables->match(compilation.image()); same && !*same) {
+            options.source.verdict_counters = false;
+            compilation = compile_source(options.source);
+        }
+    report(compilation, options.source);
     if (!compilation.ok())
         return exit_failure;
     const auto generation = tables->replace(compilation.image());

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
@@ -85,6 +86,21 @@ std::string not_in_kernel(const Compilation &compilation, const TestImage &test,
     return own.empty() ? "" : fmt::format("its outcome depends on '{}', and the kernel has its own", own);
 }
 
+// Where the packets are redirected to.
+std::set<runtime::RedirectSlot> slots_met(const Compilation &compilation, const TestImage &test)
+{
+    std::set<runtime::RedirectSlot> out;
+    Interpreter interpreter(compilation, test.program);
+    PacketContext context;
+    for (const TestGroup &group : test.groups) {
+        set_up(interpreter, compilation.image(), group);
+        for (const TestedPacket &packet : run_group(interpreter, group, context).packets)
+            if (packet.target_known && !packet.broadcast)
+                out.insert({packet.redirect_map, packet.redirect_key});
+    }
+    return out;
+}
+
 runtime::Result<Ran> run_in_both(const Compilation &compilation, const TestImage &test)
 {
     Ran out{run_test(compilation, test), {}};
@@ -92,7 +108,12 @@ runtime::Result<Ran> run_in_both(const Compilation &compilation, const TestImage
         out.skipped.push_back(std::move(why));
         return out;
     }
-    auto kernel = runtime::KernelTest::start(compilation.image(), test.program);
+    const auto met = slots_met(compilation, test);
+    if (std::string why = runtime::KernelTest::cannot_fill(compilation.image(), met); !why.empty()) {
+        out.skipped.push_back(std::move(why));
+        return out;
+    }
+    auto kernel = runtime::KernelTest::start(compilation.image(), test.program, met);
     if (!kernel)
         return std::unexpected(kernel.error());
     std::optional<runtime::Error> error;

@@ -92,8 +92,9 @@ private:
         }
         ++statistics.packets;
         statistics.decided += found.rule ? 1 : 0;
-        const Span span =
-            found.rule ? evaluator_.rules()[*found.rule].head : compilation_.state().unit.programs[0].span;
+        const Span program = compilation_.state().unit.programs[0].span;
+        const Span span = found.rule ? evaluator_.rules()[*found.rule].head
+                                     : Span{program.file, program.begin, program.begin}; // no rule's
         const bool told = std::ranges::all_of(
             found.tried, [](const explain::Tried &tried) { return tried.matched == tried.reason.empty(); });
         if (found.verdict == expected.verdict && found.redirect_map == expected.redirect_map &&

@@ -198,6 +198,11 @@ std::string Generator::rewrite_step()
         const auto &[left, right] = random_.pick(swappable);
         return fmt::format("swap {}, {}", left, right);
     }
+    if (group_ != nullptr && group_->decap == std::string_view("gre") && random_.one_in(3))
+        return random_.one_in(4)
+                   ? "swap gre.key, gre.sequence"
+                   : fmt::format("set gre.{} = {}", random_.pick(std::array{"key", "sequence", "vsid", "flow"}),
+                                 number_of_bits(8, 1));
     const FieldName target = random_.pick(settable);
     if (target.type == Type::ipv6) // of a union it is no address of IPv6 alone
         return fmt::format("set {} = {}", target.name, random_.one_in(2) ? values_.one(Type::ipv6, 0) : "ip.src");

@@ -149,9 +149,10 @@ void Generator::state_map()
         value = type_list(map.value, true);
     }
     const std::string key = type_list(map.key, random_.one_in(2) && map.key.size() > 1);
-    head_ += fmt::format(
-        "defmap {} : {}<{}{}{}>[{}]{}\n", map.name, kind, map.array ? "" : key, map.array ? "" : " -> ", value,
-        random_.one_in(4) && kind.find("lru") == std::string::npos ? 8 : 4096, random_.one_in(3) ? contents(map) : "");
+    head_ +=
+        fmt::format("defmap {} : {}<{}{}{}>[{}]{}\n", map.name, kind, map.array ? "" : key, map.array ? "" : " -> ",
+                    value, random_.one_in(4) && kind.find("lru") == std::string::npos ? smallest_map : 4096,
+                    random_.one_in(3) ? contents(map) : "");
     maps_.push_back(std::move(map));
 }
 

@@ -17,6 +17,8 @@ struct Typed {
     unsigned bits = 64;
 };
 
+constexpr unsigned smallest_map = 8; // entries
+
 struct RandomMap {
     std::string name;
     std::vector<Typed> key;

@@ -93,8 +93,10 @@ std::string Generator::value_of(const Typed &type, unsigned depth)
 
 std::string Generator::key_of(const RandomMap &map, unsigned depth, bool tuple)
 {
-    if (map.array)
-        return random_.one_in(3) ? number_of_bits(5, depth) : number_of_bits(map.key[0].bits, depth);
+    if (map.array) // a constant index has to be there; others need not
+        return random_.one_in(4)
+                   ? fmt::format("{}", random_.below(smallest_map))
+                   : fmt::format("({} ^ rx_queue)", number_of_bits(random_.one_in(3) ? 5 : map.key[0].bits, depth));
     std::string out;
     for (const Typed &part : map.key)
         out += (out.empty() ? "" : ", ") + value_of(part, depth);

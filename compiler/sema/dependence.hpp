@@ -5,7 +5,7 @@
 
 #include <vector>
 
-namespace xdpf::lowering {
+namespace xdpf::sema {
 
 struct Dependents {
     std::vector<bool> headers; // by HeaderId: whether it is there, how long it is, where it lies
@@ -15,6 +15,9 @@ struct Dependents {
 
 // Fields that lie on the same bytes count as the same: an item of a list and the headers that stand on it, and headers
 // that can stand in the same place.
-[[nodiscard]] Dependents dependents_of(const sema::Unit &unit, sema::HeaderId header, const sema::Field &field);
+[[nodiscard]] Dependents dependents_of(const Unit &unit, HeaderId header, const Field &field);
 
-} // namespace xdpf::lowering
+// Whether the condition compares the field, or bytes that may be its own.
+[[nodiscard]] bool reads_field(const Unit &unit, PredId condition, HeaderId header, const Field &field);
+
+} // namespace xdpf::sema
