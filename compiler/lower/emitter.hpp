@@ -1,7 +1,7 @@
 // Writes the IR of one program; private to compiler/lower.
 //
 //   emitter.cpp  the walk over (node, knowledge), blocks and edges
-//   decode.cpp   headers: guards, conditions, sizes          chain.cpp  chains of links
+//   decode.cpp   headers: guards, conditions, sizes          chain.cpp, chain_loops.cpp  chains of links
 //   values.cpp   fields and arithmetic                       tests.cpp  comparisons and sets
 //   actions.cpp  verdicts, keys of maps                       steps.cpp  what rules do besides
 //   classify.cpp runs of many rules
