@@ -33,9 +33,8 @@ SpanKey key_of(Span span) { return {span.file, span.begin, span.end}; }
 struct Explainer::State {
     State(const Compilation &from, std::size_t selected)
         : interpreter(from, selected), evaluator(from.state().unit, from.sources(), selected),
-          overlay(
-              [this](MapId map, std::span<const std::byte> key) { return interpreter.lookup(map, key); },
-              [&maps = from.image().maps](MapId map, std::uint32_t slot) { return slot < maps[map.value].max_entries; })
+          overlay([this](MapId map, std::span<const std::byte> key) { return interpreter.lookup(map, key); },
+                  [this](MapId map, std::uint32_t slot) { return interpreter.is_filled(map, slot); })
     {
         const auto &unit = from.state().unit;
         for (std::size_t program = 0; program < unit.programs.size(); ++program) {

@@ -26,7 +26,7 @@ namespace {
 // Every slot of a redirect map is filled.
 class OwnMaps : public explain::Maps {
 public:
-    OwnMaps(Interpreter &maps, const Image &image) : maps_(maps), image_(image) {}
+    explicit OwnMaps(Interpreter &maps) : maps_(maps) {}
     std::optional<explain::Bytes> lookup(MapId map, std::span<const std::byte> key) override
     {
         return maps_.lookup(map, key);
@@ -36,11 +36,10 @@ public:
         (void)maps_.update(map, key, value);
     }
     void erase(MapId map, std::span<const std::byte> key) override { (void)maps_.erase(map, key); }
-    bool is_filled(MapId map, std::uint32_t slot) override { return slot < image_.maps[map.value].max_entries; }
+    bool is_filled(MapId map, std::uint32_t slot) override { return maps_.is_filled(map, slot); }
 
 private:
     Interpreter &maps_;
-    const Image &image_;
 };
 
 struct Statistics {
@@ -54,7 +53,7 @@ class Comparison {
 public:
     Comparison(const Compilation &compilation, const Subject &subject)
         : compilation_(compilation), subject_(subject), interpreter_(compilation), kept_(compilation),
-          evaluator_(compilation.state().unit, compilation.sources()), maps_(kept_, compilation.image())
+          evaluator_(compilation.state().unit, compilation.sources()), maps_(kept_)
     {
         for (const Filling &filling : subject.fillings)
             for (std::size_t i = 0; i < compilation.image().maps.size(); ++i)
