@@ -199,8 +199,8 @@ struct Image {
     std::vector<ProgramImage> programs;
     std::vector<RecordType> records;
     std::vector<Parameter> parameters;
-    MapId params;        // the map that holds them (MapSpec::data); none: there are none
-    MapId program_table; // the prog_array for `goto`: slot i is for programs[i]; none: no goto
+    MapId params;           // the map that holds them (MapSpec::data); none: there are none
+    MapId program_table;    // the prog_array for `goto`: slot i is for programs[i]; none: no goto
     MapId verdict_counters; // entry i counts the verdict i, on each processor; none: they are not counted
     std::vector<TestImage> tests;
     std::vector<std::byte> elf; // the object file

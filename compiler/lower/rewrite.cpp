@@ -9,9 +9,6 @@
 #include <algorithm>
 
 namespace xdpf::lowering {
-namespace {
-
-} // namespace
 
 void Facts::asked_by_rewrite(const sema::Step &step, Asked &out)
 {

@@ -206,7 +206,7 @@ void add_run(CLI::App &app, SourceOptions &source, RunOptions &options)
     add_rule_counters(command, source);
     command.add_flag_callback(
         "--no-verdicts", [&source] { source.verdict_counters = false; },
-        "do not count what the program decides: 1 or 2 ns a packet");
+        "do not count what the program decides: about 1 ns a packet");
     add_choice(command, "--records", options.records, record_forms,
                "how emitted records and samples are printed (default: text, with --json json)");
     command.add_flag("--maps", options.maps, "show what is in the maps at the end");

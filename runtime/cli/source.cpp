@@ -43,12 +43,11 @@ Compilation compile_source(const SourceOptions &options)
     const bool reads_input = !options.rules && options.file == "-";
     const std::string text = options.rules ? *options.rules : reads_input ? bounded_input() : std::string();
     const auto with = [&](bool verdict_counters) {
-        const CompileOptions how{
-            .optimize = options.optimize,
-            .rule_counters = options.rule_counters,
-            .table_bytes = options.table_bytes,
-            .backend = options.backend,
-            .verdict_counters = verdict_counters};
+        const CompileOptions how{.optimize = options.optimize,
+                                 .rule_counters = options.rule_counters,
+                                 .table_bytes = options.table_bytes,
+                                 .backend = options.backend,
+                                 .verdict_counters = verdict_counters};
         if (options.rules)
             return compile(text, "<command line>", how);
         return reads_input ? compile(text, "<standard input>", how) : compile_file(options.file, how);

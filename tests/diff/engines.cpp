@@ -138,7 +138,8 @@ private:
     void same_maps(std::string_view engine, const ir::MapStore &expected, const ir::MapStore &got)
     {
         for (std::size_t i = 0; i < maps_.size(); ++i)
-            if (!maps_[i].internal && !has(maps_[i].kind, map_trait::redirect) && expected.entries(MapId(i)) != got.entries(MapId(i)))
+            if (!maps_[i].internal && !has(maps_[i].kind, map_trait::redirect) &&
+                expected.entries(MapId(i)) != got.entries(MapId(i)))
                 add(fmt::format("{}: other contents of map {}", engine, maps_[i].name));
     }
 

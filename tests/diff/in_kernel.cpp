@@ -132,7 +132,8 @@ std::vector<std::string> differences(runtime::KernelProgram &program, const ir::
     for (std::size_t i = 0; i < specs.size(); ++i) {
         const MapSpec &spec = specs[i];
         const int fd = program.loaded().map_fd(MapId(i));
-        if (fd < 0 || spec.internal || spec.kind == MapKind::bloom_filter || has(spec.kind, map_trait::redirect | map_trait::programs))
+        if (fd < 0 || spec.internal || spec.kind == MapKind::bloom_filter ||
+            has(spec.kind, map_trait::redirect | map_trait::programs))
             continue;
         std::string one;
         if (has(spec.kind, map_trait::ring)) {
