@@ -64,7 +64,7 @@ private:
     NodeId action(const sema::Action &action, Span head, NodeId otherwise)
     {
         NodeId next = otherwise;
-        if (action.decision && runs_ && action.steps.empty()) {
+        if (action.decision && in_run_ && action.steps.empty()) {
             next = shared(*action.decision, head);
         } else if (action.decision) {
             Node node{.kind = Node::Kind::decide, .decision = &*action.decision, .span = head};
@@ -160,7 +160,9 @@ private:
             RunRule &out = made.rules.emplace_back();
             out.head = rule.head;
             collect(*rule.predicate, out);
+            in_run_ = true;
             out.target = action(std::get<sema::Action>(rule.body), rule.head, otherwise);
+            in_run_ = false;
             if (const FactId target(out.target.value); !targets.contains(target)) {
                 targets.insert(target);
                 made.targets.push_back(out.target);
@@ -224,6 +226,7 @@ private:
     const sema::Unit &unit_;
     Facts &facts_;
     bool runs_;
+    bool in_run_ = false; // equal decisions are one, whichever rule makes them
     std::map<std::tuple<std::uint32_t, MapId, bool, bool, std::size_t>, NodeId> decisions_;
 };
 

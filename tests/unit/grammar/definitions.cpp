@@ -183,7 +183,7 @@ TEST_CASE("programs at a map's entries, and attributes")
         {"defprogram p on cpumap (chain = drop) {}", "program p on cpumap\n  attribute chain = drop"},
         {"defprogram p (x = {a, b}, y = 1..2) {}", "program p\n  attribute x = {a, b}\n  attribute y = (.. 1 2)"},
         {"defprogram p (chain = {pass, 1}) {}",
-         "1:30 '1': expected a verdict; for example: defprogram dns { match udp.dport == 53 -> drop }"},
+         "1:30 '1': expected a verdict or '}'; for example: defprogram dns { match udp.dport == 53 -> drop }"},
         {"defprogram p on devmpa {}", "1:17 'devmpa': expected 'devmap' or 'cpumap'; did you mean 'devmap'?"},
     });
 }
