@@ -81,8 +81,8 @@ const auto attribute_def = name[set(&ast::Attribute::name)] >>
 const auto attributes_def = opening > -(attribute[push_back] % comma) > closing;
 const auto verdict_def = verdict_word("pass")[add_name] | verdict_word("drop")[add_name] |
                          verdict_word("abort")[add_name] | verdict_word("tx")[add_name];
-const auto verdicts_def =
-    spanned[opening_names >> verdict[append_verdict] > *(comma >> verdict[append_verdict]) > -optional_comma > closing_set];
+const auto verdicts_def = spanned[opening_names >> verdict[append_verdict] > *(comma >> verdict[append_verdict]) >
+                                  -optional_comma > closing_set];
 
 const auto map_def = quoted("defmap",
                             a_declaration)[example("defmap hits : percpu_hash<ipv4.src -> counter>[65_536]")] >
