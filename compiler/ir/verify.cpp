@@ -19,11 +19,9 @@ public:
             return fail("the program has no blocks");
         if (!program_.blocks[BlockId(0)].params.empty())
             fail("the entry has parameters");
-        std::uint32_t stack = 0;
-        for (const Slot &slot : program_.slots)
-            stack += (slot.size + 7) / 8 * 8;
-        if (stack > max_stack)
-            fail("slots take {} bytes of the stack, more than {}", stack, max_stack);
+        for (const Slot &slot : program_.slots) // how many fit is the code generator's to say: slots share places
+            if (slot.size > max_stack)
+                fail("a slot takes {} bytes of the stack, more than {}", slot.size, max_stack);
         for (std::size_t i = 0; i < program_.blocks.size(); ++i)
             in_block(
                 BlockId(i), [&](const Inst &inst) { check_parts(inst); },

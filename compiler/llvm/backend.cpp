@@ -1,4 +1,5 @@
 #include "compiler/llvm/backend.hpp"
+#include "compiler/llvm/module.hpp"
 
 #include "compiler/llvm/emit.hpp"
 #include "compiler/llvm/link.hpp"
@@ -31,8 +32,6 @@ std::expected<std::vector<std::byte>, EmitError> object_of(const ir::Program &pr
 }
 
 } // namespace
-
-bool available() { return true; }
 
 std::expected<ProgramImage, Failure> generate(const ir::Program &program, std::span<const MapSpec> maps,
                                               const Sources *sources)
@@ -68,3 +67,8 @@ std::string to_llvm(const ir::Module &module, const Sources &sources)
 }
 
 } // namespace xdpf::llvm_backend
+
+extern "C" __attribute__((visibility("default"))) xdpf::llvm_backend::Functions xdpf_llvm_functions()
+{
+    return {&xdpf::llvm_backend::generate, &xdpf::llvm_backend::to_llvm};
+}

@@ -1,5 +1,5 @@
 // The second way from the IR to instructions: LLVM's BPF target. An optional part of the build (XDPF_LLVM), and the
-// only folder that includes LLVM; where it is left out, absent.cpp stands in.
+// only folder that includes LLVM, in a module of its own that is loaded when it is first asked for (module.hpp).
 //
 // What comes out is a ProgramImage as our own backend makes it, so that maps, BTF, lines and sections are those of
 // compiler/object either way.
@@ -15,7 +15,7 @@
 
 namespace xdpf::llvm_backend {
 
-// Whether it is part of this build.
+// Whether it is there.
 [[nodiscard]] bool available();
 
 struct Failure {

@@ -17,7 +17,6 @@ constexpr std::uint64_t not_placed = UINT32_MAX >> 1; // the mask of pointers in
 constexpr std::size_t most_table_entries = 700'000;   // of one tree
 constexpr std::uint32_t cached_flows = 8192;          // a power of two
 constexpr std::uint32_t first_jump = 8;               // actions from here on are no verdicts
-constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;  // spreads keys over the cache (Knuth, 6.4)
 
 ir::Inst &placed(ir::Inst &inst, std::uint32_t offset, std::uint8_t width)
 {

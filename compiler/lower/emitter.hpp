@@ -58,6 +58,8 @@ struct Window {
     std::uint8_t width;
     std::uint32_t shift;
 };
+inline constexpr std::uint64_t golden = 0x9e3779b97f4a7c15; // spreads numbers by multiplication (Knuth, 6.4)
+
 // The largest number of so many bits.
 [[nodiscard]] constexpr std::uint64_t most_of(std::uint32_t bits)
 {

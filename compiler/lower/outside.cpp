@@ -8,8 +8,6 @@
 namespace xdpf::lowering {
 namespace {
 
-constexpr std::uint64_t golden = 0x9e3779b97f4a7c15; // 2^64 / the golden ratio: spreads what it multiplies
-
 } // namespace
 
 ir::ValueId Emitter::metadata(sema::Metadata what, std::uint64_t most, const ir::Edge &absent)

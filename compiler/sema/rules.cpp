@@ -286,10 +286,10 @@ bool Analyzer::block(const ast::Block &block, const Scope &scope, Action &out)
 {
     Scope inside = scope;
     bool good = true;
-    for (std::size_t i = 0; i < block.actions.size(); ++i) {
+    for (const ast::ActionId id : block.actions) {
         const auto known = let_scopes_.size();
-        good = action(block.actions[i], inside, out) && good;
-        const bool names = std::holds_alternative<ast::Let>(scope.file->actions[block.actions[i]].node);
+        good = action(id, inside, out) && good;
+        const bool names = std::holds_alternative<ast::Let>(scope.file->actions[id].node);
         if (names && let_scopes_.size() > known) {
             let_scopes_.back().outer = inside.lets;
             inside.lets = &let_scopes_.back();

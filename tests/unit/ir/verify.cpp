@@ -50,7 +50,7 @@ TEST_CASE("the shape of the graph")
     finds("b0(): %1 = 1 jump b1(%1) b1(): return 1", "b1 takes 0 values, not 1");
     finds("b0(): %1 = packet_start jump b1(%1) b1(%2): return 1", "b1 takes a number as its parameter 1, not a packet");
     finds("b0(): jump b1() b1(): b2(): return 1", "b1: 'no terminator': the block has no terminator");
-    finds("slot $0 : 512 slot $1 : 1 b0(): return 1", "slots take 520 bytes of the stack");
+    finds("slot $0 : 512 slot $1 : 513 b0(): return 1", "a slot takes 513 bytes of the stack");
     finds("b0(): %1 = packet_start jump b1(%1) b1(%2: packet max 10): jump b2(%2) b2(%3: packet max 9): return 1",
           "may be 10 bytes into the packet, more than 9");
     CHECK(findings(Module{{}, {Program{}}}).ends_with("the program has no blocks"));
