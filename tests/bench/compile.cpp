@@ -91,7 +91,7 @@ void stages(benchmark::State &state, const std::string &text)
         xdpf::Image image;
         image.name = unit.name;
         image.license = unit.license;
-        image.maps.assign(unit.maps.begin(), unit.maps.end());
+        image.maps = module.maps;
         for (const auto &program : module.programs) {
             auto code = measure("generate", [&] { return xdpf::bpf::generate(program, &sources); });
             if (!code) {
