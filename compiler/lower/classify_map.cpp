@@ -89,14 +89,25 @@ ir::SlotId RunWriter::cache_slot()
 
 void RunWriter::write_tables(std::string why)
 {
-    // A set that takes this one's place is walked by the same code.
+    // A set that takes the place of one from a file is walked by the same code.
     constexpr std::uint32_t nodes_of_any_table = 48;
     constexpr std::uint32_t candidates_of_any_table = 128;
+    // The kernel's verifier walks the tests of a leaf once for each rule that one can have.
+    constexpr std::uint32_t most_in_leaf = 1000;
     const bool replaceable = run_.table != nullptr;
-    classify::TreeOptions options{.leaf = 8, .eagerness = 2.6, .most_entries = most_table_entries};
+    classify::TreeOptions options{
+        .leaf = 8, .eagerness = 2.6, .most_entries = most_table_entries, .widest = most_in_leaf};
     if (replaceable)
         options.widest = candidates_of_any_table - 1, options.deepest = nodes_of_any_table - 1;
     const auto tree = classify::build_tree(set_, options);
+    if (tree.widest > options.widest && !replaceable)
+        return in_a_row(fmt::format("{} of them can match the same packet", tree.widest));
+    if (tree.widest > options.widest || tree.depth > options.deepest)
+        e_.diagnostics_
+            .report(Kind::too_large, node_.span, e_.source_.name,
+                    fmt::format("{} rules of '{}' can match the same packet, and rules from a file are walked up to {}",
+                                tree.widest, run_.table->file, options.widest))
+            .suggest("the same rules in the source: match … -> …");
     note(tree, RunForm::Kind::tables, std::move(why));
     most_nodes_ = replaceable ? nodes_of_any_table : static_cast<std::uint32_t>(tree.depth + 1);
     most_candidates_ = replaceable ? candidates_of_any_table : static_cast<std::uint32_t>(tree.widest + 1);

@@ -126,6 +126,18 @@ TEST_CASE("rules that do more than decide")
     check({list(random, 80), {}, 0, true}, frames(random, 400)); // each rule counted
 }
 
+TEST_CASE("rules of which many match the same packet")
+{
+    Random random(5);
+    for (const unsigned rules : {40U, 600U, 1300U}) {
+        std::string source;
+        for (unsigned i = 0; i < rules; ++i)
+            source += fmt::format("match udp.dport in 20..{} and udp.sport in 20..{} -> {}\n", 9000 - 5 * i, 25 + 5 * i,
+                                  i % 2 == 0 ? "drop" : "tx");
+        check({source, {}}, frames(random, 300));
+    }
+}
+
 TEST_CASE("rules from a file")
 {
     Random random(3);
