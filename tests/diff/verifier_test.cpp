@@ -46,9 +46,10 @@ TEST_CASE("the verifier walks each instruction a few times")
         INFO(source.substr(0, 200));
         REQUIRE_MESSAGE(found.problems.empty(), found.problems.front());
         CHECK(found.verified > 0);
-        // In a short program the loop over a chain weighs more: each kind of link in each round is a way of its own.
-        constexpr std::size_t nothing = 100'000; // of the kernel's million
-        CHECK(found.verified <= std::max(bpf::steps_per_insn * found.instructions, nothing));
+        // In a short program loops weigh more: each kind of link in each round is a way of its own, and tables are
+        // walked once for each rule that a leaf can have.
+        const std::size_t short_program = found.instructions < 1000 ? 40'000 : 0; // of the kernel's million
+        CHECK(found.verified <= std::max(bpf::steps_per_insn * found.instructions, short_program));
     }
 }
 
