@@ -1,5 +1,5 @@
 // Texts of `xdpf run`'s options.
-#include "runtime/cli/run_command.hpp"
+#include "runtime/cli/arguments.hpp"
 
 #include <doctest/doctest.h>
 

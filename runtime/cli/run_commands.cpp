@@ -1,0 +1,98 @@
+// The commands that put a program to work on an interface.
+#include "runtime/cli/command.hpp"
+#include "runtime/cli/options.hpp"
+#include "runtime/cli/rules_command.hpp"
+#include "runtime/cli/run_command.hpp"
+
+#include <bit>
+#include <cstdlib>
+#include <memory>
+
+namespace xdpf::cli {
+namespace {
+
+const Choices<RecordForm> record_forms{
+    {"text", RecordForm::text}, {"json", RecordForm::json}, {"none", RecordForm::none}};
+
+} // namespace
+
+Command add_run(CLI::App &app)
+{
+    const auto shared = std::make_shared<RunOptions>();
+    auto &options = *shared;
+    const auto source_shared = std::make_shared<SourceOptions>();
+    auto &source = *source_shared;
+    source.verdict_counters = true;
+    auto &command = *app.add_subcommand("run", "attach to an interface and receive, until Ctrl-C or a limit");
+    add_source(command, source);
+    add_interface(command, options.interface);
+    command.add_option("-p,--program", options.program, "which program, where the file has several");
+    add_mode(command, options.mode);
+    command
+        .add_option_function<std::string>(
+            "--queues",
+            [&options](const std::string &text) {
+                const auto queues = parse_queues(text);
+                if (!queues)
+                    throw CLI::ValidationError(
+                        "--queues",
+                        fmt::format("'{}' is neither 'all' nor a list of queues from 0 to 65535, such as 0,2,5-7",
+                                    text));
+                options.queues = *queues;
+            },
+            "receive queues (default: all)")
+        ->option_text("all|LIST");
+    auto *copy = command.add_flag_callback(
+        "--copy", [&options] { options.copy = runtime::CopyMode::copy; },
+        "copy packets into the sockets, even where the driver could do without");
+    command
+        .add_flag_callback(
+            "--zero-copy", [&options] { options.copy = runtime::CopyMode::zero_copy; },
+            "fail where the driver cannot do zero-copy")
+        ->excludes(copy);
+    command.add_option("--frames", options.frames, "frames of each queue, a power of two")
+        ->check([](const std::string &text) {
+            const auto frames = std::strtoull(text.c_str(), nullptr, 10);
+            return std::has_single_bit(frames) ? std::string() : fmt::format("{} is no power of two", text);
+        })
+        ->capture_default_str();
+    command.add_flag("--dispatcher", options.dispatcher,
+                     "share the interface with other programs through libxdp's dispatcher");
+    command.add_option("-c,--count", options.count, "stop after so many packets")->check([](const std::string &text) {
+        if (text.find_first_not_of('0') == std::string::npos)
+            return std::string("0 packets are nothing to wait for");
+        return text.starts_with('-') ? fmt::format("{} is negative", text) : std::string();
+    });
+    add_duration(command, "-d,--duration", options.duration, "stop after so long: 10s, 500ms, 2m");
+    add_assignments(command, "--param", options.parameters, "NAME=VALUE", "set a parameter of the program");
+    add_assignments(command, "--entry-program", options.entry_programs, "MAP=NAME",
+                    "the program at the entries of a devmap or cpumap, where the file has several for them");
+    add_rule_counters(command, source);
+    command.add_flag_callback(
+        "--no-verdicts", [&source] { source.verdict_counters = false; },
+        "do not count what the program decides: about 1 ns a packet");
+    add_choice(command, "--records", options.records, record_forms,
+               "how emitted records and samples are printed (default: text, with --json json)");
+    command.add_flag("--maps", options.maps, "show what is in the maps at the end");
+    command.add_flag("--json", options.json, "one JSON object on standard output at the end");
+    command.add_flag("-q,--quiet", options.quiet, "no live line, no summary");
+    command.add_flag("-v,--verbose", options.verbose, "say each step");
+    command.add_flag("--verifier-log", options.verifier_log, "show the kernel verifier's whole log");
+    return {&command, [shared, source_shared] { return run(*source_shared, *shared); }};
+}
+
+Command add_rules(CLI::App &app)
+{
+    const auto shared = std::make_shared<RulesOptions>();
+    auto &options = *shared;
+    auto &group = *app.add_subcommand("rules", "the rules of a program that runs");
+    group.require_subcommand(1);
+    auto &command = *group.add_subcommand("replace", "put the rules that a file has now in place of those in force");
+    add_source(command, options.source);
+    add_interface(command, options.interface, "the interface of the program");
+    add_rule_counters(command, options.source);
+    command.add_flag("--json", options.json, "one JSON object on standard output");
+    return {&group, [shared] { return replace_rules(*shared); }};
+}
+
+} // namespace xdpf::cli
