@@ -1,136 +1,234 @@
 #include "runtime/queue.hpp"
 
-#include "runtime/library_log.hpp"
+#include "runtime/bind_error.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cerrno>
 #include <chrono>
-#include <linux/if_xdp.h>
+#include <cstring>
 #include <sys/socket.h>
 #include <thread>
 #include <utility>
+#include <vector>
 
-#ifndef SOL_XDP
-#define SOL_XDP 283
+#ifndef SO_PREFER_BUSY_POLL
+#define SO_PREFER_BUSY_POLL 69
+#define SO_BUSY_POLL_BUDGET 70
 #endif
 
 namespace xdpf::runtime {
-
-struct Queue::State {
-    std::unique_ptr<Umem> umem;
-    xsk_socket *socket = nullptr;
-    xsk_ring_cons rx{};
-    int fd = -1; // the socket's, closed by libxdp
-    std::uint32_t index = 0;
-    bool zero_copy = false;
-    std::uint32_t batches = 0; // alive
-
-    State() = default;
-    State(const State &) = delete;
-    State &operator=(const State &) = delete;
-    // The socket goes before the UMEM it is bound to.
-    ~State()
-    {
-        assert(batches == 0);
-        if (socket != nullptr)
-            xsk_socket__delete(socket);
-    }
-    // Zero-copy drivers that ran out of frames sleep until they are told of new ones.
-    void wake_driver()
-    {
-        if (xsk_ring_prod__needs_wakeup(&umem->fill()))
-            (void)recvfrom(fd, nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
-    }
-};
 
 namespace {
 
 using namespace std::chrono_literals;
 constexpr auto busy_patience = 1s;
 constexpr auto busy_pause = 10ms;
+constexpr std::uint32_t metadata_room = 64; // before a packet that is sent; a cache line
 
-std::uint16_t bind_flags(CopyMode mode)
-{
-    std::uint16_t flags = XDP_USE_NEED_WAKEUP;
-    if (mode == CopyMode::copy)
-        flags |= XDP_COPY;
-    if (mode == CopyMode::zero_copy)
-        flags |= XDP_ZEROCOPY;
-    return flags; // neither: the kernel tries zero-copy, then copy
-}
+} // namespace
 
-Error not_bound(const Interface &interface, std::uint32_t queue, const QueueOptions &options, int code)
-{
-    Error error = system_error(fmt::format("cannot bind an AF_XDP socket to queue {} of '{}'", queue, interface.name),
-                               "xsk_socket__create", code);
-    const bool forced = options.copy == CopyMode::zero_copy;
-    if (code == EBUSY) {
-        error.cause = "another AF_XDP socket has that queue";
-        error.remedy = "ss --xdp --processes   (who it is), or other --queues";
-    } else if (forced && (code == EOPNOTSUPP || code == EINVAL)) {
-        error.cause = fmt::format("the driver of {} offers no zero-copy{}", interface.name,
-                                  code == EINVAL ? " with this UMEM or this virtual machine's settings" : "");
-        error.remedy = fmt::format("the same command with --copy; ethtool -i {}   (the driver)", interface.name);
-    } else if (code == ENETDOWN) {
-        error.cause = fmt::format("{} is down", interface.name);
-        error.remedy = fmt::format("ip link set dev {} up", interface.name);
-    } else if (code == EINVAL) {
-        error.cause = fmt::format("{} has queues 0 to {}", interface.name, interface.receive_queues - 1);
-    } else if (code == EAFNOSUPPORT) {
-        error.cause = "this kernel is built without CONFIG_XDP_SOCKETS";
+struct Queue::State {
+    std::shared_ptr<Umem> umem;
+    Fd own; // none: the socket is the UMEM's
+    int fd = -1;
+    xsk::Producer fill;
+    xsk::Consumer completion;
+    xsk::Consumer rx;
+    xsk::Producer tx;
+    std::uint32_t index = 0;
+    bool zero_copy = false;
+    bool multi_buffer = false;
+    std::uint32_t target = 0;      // so many frames receive
+    std::uint32_t held = 0;        // so many do: in the fill ring, in the RX ring, in batches
+    std::uint32_t put = 0;         // into the TX ring, not shown to the kernel yet
+    std::uint32_t outstanding = 0; // shown, not completed
+    std::uint32_t batches = 0;     // alive
+    SendCounts counts;
+    std::vector<std::byte> scratch; // of multi_buffer: packets in one piece
+    std::array<std::span<std::byte>, Batch::capacity> pieces;
+    std::array<std::uint8_t, Batch::capacity + 1> first{}; // packet i has the frames from first[i] to first[i + 1]
+
+    State() = default;
+    State(const State &) = delete;
+    State &operator=(const State &) = delete;
+    ~State() { assert(batches == 0); }
+
+    // Drivers that ran out of frames sleep until they are told of new ones.
+    void wake_driver()
+    {
+        if (xsk_ring_prod__needs_wakeup(&fill.ring))
+            (void)recvfrom(fd, nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
     }
-    return error;
+
+    // Frames that came back to the UMEM go on receiving.
+    void top_up()
+    {
+        const auto wanted = std::min<std::size_t>(target - held, umem->free_frames());
+        std::uint32_t at = 0;
+        const std::uint32_t got =
+            wanted == 0 ? 0 : xsk_ring_prod__reserve(&fill.ring, static_cast<std::uint32_t>(wanted), &at);
+        for (std::uint32_t i = 0; i < got; ++i)
+            *xsk_ring_prod__fill_addr(&fill.ring, at + i) = umem->take();
+        if (got != 0)
+            xsk_ring_prod__submit(&fill.ring, got);
+        held += got;
+    }
+
+    // All or nothing.
+    bool put_tx(std::span<const xdp_desc> descriptors)
+    {
+        std::uint32_t at = 0;
+        const auto count = static_cast<std::uint32_t>(descriptors.size());
+        if (tx.ring.size == 0 || xsk_ring_prod__reserve(&tx.ring, count, &at) == 0)
+            return false;
+        for (const xdp_desc &descriptor : descriptors)
+            *xsk_ring_prod__tx_desc(&tx.ring, at++) = descriptor;
+        put += count;
+        return true;
+    }
+
+    void complete()
+    {
+        std::uint32_t at = 0;
+        const std::uint32_t done = xsk_ring_cons__peek(&completion.ring, outstanding, &at);
+        if (done == 0)
+            return;
+        for (std::uint32_t i = 0; i < done; ++i)
+            umem->give(umem->frame_of(*xsk_ring_cons__comp_addr(&completion.ring, at + i)));
+        xsk_ring_cons__release(&completion.ring, done);
+        outstanding -= done;
+        counts.completed += done;
+    }
+    // What the kernel has not taken out of the TX ring.
+    [[nodiscard]] bool tx_waits() const
+    {
+        return __atomic_load_n(tx.ring.consumer, __ATOMIC_ACQUIRE) != *tx.ring.producer;
+    }
+
+    xsk::Outcome<void> make_rings(const QueueOptions &options);
+    void negotiate(const QueueOptions &options);
+};
+
+namespace {
+
+std::uint16_t bind_flags(const QueueOptions &options)
+{
+    std::uint16_t flags = options.need_wakeup ? XDP_USE_NEED_WAKEUP : 0;
+    if (options.copy == CopyMode::copy)
+        flags |= XDP_COPY;
+    if (options.copy == CopyMode::zero_copy)
+        flags |= XDP_ZEROCOPY;
+    if (options.multi_buffer)
+        flags |= xsk::use_sg;
+    return flags; // neither copy nor zero-copy: the kernel tries zero-copy, then copy
 }
 
-bool bound_zero_copy(int fd)
+xsk::Outcome<void> set_busy_poll(int fd, const BusyPoll &busy)
 {
-    xdp_options options{};
-    socklen_t size = sizeof options;
-    return getsockopt(fd, SOL_XDP, XDP_OPTIONS, &options, &size) == 0 && (options.flags & XDP_OPTIONS_ZEROCOPY) != 0;
+    struct Setting {
+        int option;
+        const char *call;
+        std::uint32_t value;
+    };
+    for (const Setting &one : {Setting{SO_PREFER_BUSY_POLL, "setsockopt(SO_PREFER_BUSY_POLL)", 1},
+                               Setting{SO_BUSY_POLL, "setsockopt(SO_BUSY_POLL)", busy.microseconds},
+                               Setting{SO_BUSY_POLL_BUDGET, "setsockopt(SO_BUSY_POLL_BUDGET)", busy.budget}})
+        if (auto set = xsk::set(fd, SOL_SOCKET, one.option, one.call, static_cast<int>(one.value)); !set)
+            return set;
+    return {};
 }
 
 } // namespace
+
+// The RX ring has room for every frame, so that a burst is lost only when no frame is left; the completion ring for
+// everything that the TX ring holds.
+xsk::Outcome<void> Queue::State::make_rings(const QueueOptions &options)
+{
+    const std::uint32_t frames = std::bit_ceil(std::max(target, 1U));
+    const auto take = [](auto &into, auto made) -> xsk::Outcome<void> {
+        if (!made)
+            return std::unexpected(made.error());
+        into = std::move(*made);
+        return {};
+    };
+    auto made = take(fill, xsk::fill_ring(fd, frames));
+    if (made)
+        made = take(completion, xsk::completion_ring(fd, options.tx_size != 0 ? options.tx_size : 64));
+    if (made)
+        made = take(rx, xsk::rx_ring(fd, frames));
+    if (made && options.tx_size != 0)
+        made = take(tx, xsk::tx_ring(fd, options.tx_size));
+    return made;
+}
+
+void Queue::State::negotiate(const QueueOptions &options)
+{
+    zero_copy = xsk::is_zero_copy(fd);
+    multi_buffer = options.multi_buffer;
+    if (multi_buffer)
+        scratch.resize(std::size_t{Batch::capacity} * umem->options().frame_size);
+    // One sendto() then sends all there is; kernels before 6.17 take 32 packets a call.
+    if (options.tx_size != 0)
+        (void)xsk::set(fd, 283 /* SOL_XDP */, xsk::max_tx_skb_budget, "setsockopt(XDP_MAX_TX_SKB_BUDGET)",
+                       static_cast<int>(options.tx_size));
+}
 
 Queue::Queue(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Queue::Queue(Queue &&) noexcept = default;
 Queue &Queue::operator=(Queue &&) noexcept = default;
 Queue::~Queue() = default;
 
-// One try, with a UMEM of its own: a socket that was refused leaves its UMEM half used.
-Result<Queue> Queue::bind(const Interface &interface, std::uint32_t queue, const QueueOptions &options)
+// One try. A UMEM of its own is new each time: a socket that was refused leaves it half used.
+Result<Queue> Queue::bind(const Interface &interface, std::uint32_t queue, const QueueOptions &options,
+                          std::shared_ptr<Umem> memory, std::uint32_t frames)
 {
-    Result<std::unique_ptr<Umem>> umem = Umem::create(options.umem);
-    if (!umem)
-        return std::unexpected(std::move(umem.error()));
-    auto state = std::make_unique<State>();
-    state->umem = std::move(*umem);
-    state->umem->fill_all();
-    state->index = queue;
-    xsk_socket_config config{};
-    config.rx_size = options.umem.frames; // room for every frame, so that a burst is lost only when no frame is left
-    config.tx_size = XSK_RING_PROD__DEFAULT_NUM_DESCS;
-    config.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD;
-    config.bind_flags = bind_flags(options.copy);
-    const LibraryLog quiet;
-    const int result = xsk_socket__create(&state->socket, interface.name.c_str(), queue, state->umem->handle(),
-                                          &state->rx, nullptr, &config);
-    if (result < 0) {
-        state->socket = nullptr;
-        return std::unexpected(not_bound(interface, queue, options, -result));
+    if (memory == nullptr) {
+        Result<std::shared_ptr<Umem>> umem = Umem::create(options.umem);
+        if (!umem)
+            return std::unexpected(std::move(umem.error()));
+        memory = std::move(*umem);
     }
-    state->fd = xsk_socket__fd(state->socket);
-    state->zero_copy = bound_zero_copy(state->fd);
+    const auto failed = [&](const xsk::Refusal &refusal) {
+        return std::unexpected(not_bound(interface, queue, options, refusal));
+    };
+    auto state = std::make_unique<State>();
+    state->umem = std::move(memory);
+    state->index = queue;
+    const bool first = !state->umem->has_queue();
+    if (!first) {
+        auto socket = xsk::open_socket();
+        if (!socket)
+            return failed(socket.error());
+        state->own = std::move(*socket);
+    }
+    state->fd = first ? state->umem->fd() : state->own.get();
+    const auto free = static_cast<std::uint32_t>(state->umem->free_frames());
+    state->target = frames == 0 ? free : std::min(frames, free);
+    if (auto made = state->make_rings(options); !made)
+        return failed(made.error());
+    if (options.busy_poll)
+        if (auto set = set_busy_poll(state->fd, *options.busy_poll); !set)
+            return failed(set.error());
+    state->top_up();
+    const auto bound =
+        xsk::bind_socket(state->fd, interface.index, queue, bind_flags(options), first ? -1 : state->umem->fd());
+    if (!bound)
+        return failed(bound.error());
+    state->umem->set_has_queue();
+    state->negotiate(options);
     return Queue(std::move(state));
 }
 
-Result<Queue> Queue::open(const Interface &interface, std::uint32_t queue, const QueueOptions &options)
+Result<Queue> Queue::open(const Interface &interface, std::uint32_t queue, const QueueOptions &options,
+                          std::shared_ptr<Umem> memory, std::uint32_t frames)
 {
     const auto give_up = std::chrono::steady_clock::now() + busy_patience;
     while (true) {
-        Result<Queue> bound = bind(interface, queue, options);
+        Result<Queue> bound = bind(interface, queue, options, memory, frames);
         const bool passes = !bound && (bound.error().code == EBUSY || bound.error().code == ENOBUFS);
         if (!passes || std::chrono::steady_clock::now() >= give_up)
             return bound;
@@ -140,51 +238,192 @@ Result<Queue> Queue::open(const Interface &interface, std::uint32_t queue, const
 
 Batch Queue::receive(std::uint32_t max) { return {*state_, std::min(max, Batch::capacity)}; }
 
+std::optional<Frame> Queue::frame()
+{
+    Umem &umem = *state_->umem;
+    if (umem.free_frames() == 0)
+        state_->complete();
+    if (umem.free_frames() == 0)
+        return std::nullopt;
+    const std::uint64_t start = umem.options().tx_metadata ? metadata_room : 0;
+    const std::uint64_t offset = umem.options().unaligned ? start << XSK_UNALIGNED_BUF_OFFSET_SHIFT : start;
+    return Frame(umem, umem.take() + offset, 0, umem.options().frame_size - static_cast<std::uint32_t>(start));
+}
+
+bool Queue::send(Frame &&frame)
+{
+    assert(frame.umem_ == state_->umem.get());
+    const xdp_desc descriptor{frame.address_, frame.length_, frame.has_metadata_ ? xsk::tx_metadata : 0};
+    const bool put = state_->put_tx(std::span(&descriptor, 1));
+    if (put)
+        frame.umem_ = nullptr;
+    return put;
+}
+
+bool Queue::send(std::span<const std::byte> packet)
+{
+    std::optional<Frame> copy = frame();
+    if (!copy || packet.size() > copy->room())
+        return false;
+    copy->resize(static_cast<std::uint32_t>(packet.size()));
+    std::memcpy(copy->bytes().data(), packet.data(), packet.size());
+    return send(std::move(*copy));
+}
+
+// In copy mode a call sends a part of the ring and says EAGAIN; EBUSY and ENOBUFS mean that the driver is behind, and
+// the next flush goes on.
+Result<void> Queue::flush()
+{
+    State &state = *state_;
+    if (state.put != 0) {
+        xsk_ring_prod__submit(&state.tx.ring, state.put);
+        state.outstanding += state.put;
+        state.counts.sent += std::exchange(state.put, 0);
+    }
+    if (state.outstanding == 0)
+        return {};
+    state.complete();
+    while (xsk_ring_prod__needs_wakeup(&state.tx.ring) && state.tx_waits()) {
+        ++state.counts.kicks;
+        if (sendto(state.fd, nullptr, 0, MSG_DONTWAIT, nullptr, 0) >= 0)
+            break;
+        if (errno == ENOBUFS || errno == EBUSY)
+            break;
+        if (errno != EAGAIN && errno != EINTR)
+            return std::unexpected(not_sent(state.index, errno));
+        state.complete();
+    }
+    state.complete();
+    return {};
+}
+
+std::uint32_t Queue::unsent() const { return state_->put + state_->outstanding; }
+const SendCounts &Queue::sent() const { return state_->counts; }
+
 std::uint32_t Queue::waiting() const
 {
-    return __atomic_load_n(state_->rx.producer, __ATOMIC_ACQUIRE) - state_->rx.cached_cons;
+    return __atomic_load_n(state_->rx.ring.producer, __ATOMIC_ACQUIRE) - state_->rx.ring.cached_cons;
 }
 std::uint32_t Queue::index() const { return state_->index; }
 int Queue::fd() const { return state_->fd; }
 bool Queue::zero_copy() const { return state_->zero_copy; }
+const std::shared_ptr<Umem> &Queue::memory() const { return state_->umem; }
+
+void Queue::poll_driver() { (void)recvfrom(state_->fd, nullptr, 0, MSG_DONTWAIT, nullptr, nullptr); }
 
 Result<QueueStatistics> Queue::statistics() const
 {
-    xdp_statistics counters{};
-    socklen_t size = sizeof counters;
-    if (getsockopt(state_->fd, SOL_XDP, XDP_STATISTICS, &counters, &size) != 0)
-        return std::unexpected(system_error("cannot read a socket's counters", "getsockopt(XDP_STATISTICS)", errno));
-    return QueueStatistics{counters.rx_dropped, counters.rx_invalid_descs, counters.rx_ring_full,
-                           counters.rx_fill_ring_empty_descs};
+    const auto counters = xsk::statistics(state_->fd);
+    if (!counters)
+        return std::unexpected(
+            system_error("cannot read a socket's counters", counters.error().call, counters.error().code));
+    return QueueStatistics{counters->rx_dropped,       counters->rx_invalid_descs,
+                           counters->rx_ring_full,     counters->rx_fill_ring_empty_descs,
+                           counters->tx_invalid_descs, counters->tx_ring_empty_descs};
 }
 
-Batch::Batch(Queue::State &queue, std::uint32_t max) : queue_(queue), area_(queue.umem->bytes(0, 0).data())
+Batch::Batch(Queue::State &queue, std::uint32_t max) : queue_(queue), umem_(queue.umem.get())
 {
+    if (queue.held != queue.target)
+        queue.top_up();
     std::uint32_t at = 0;
-    count_ = xsk_ring_cons__peek(&queue.rx, max, &at);
-    for (std::uint32_t i = 0; i < count_; ++i)
-        descriptors_[i] = *xsk_ring_cons__rx_desc(&queue.rx, at + i);
-    if (count_ != 0)
-        xsk_ring_cons__release(&queue.rx, count_);
+    xsk_ring_cons &rx = queue.rx.ring;
+    const std::uint32_t seen = xsk_ring_cons__peek(&rx, queue.multi_buffer ? capacity : max, &at);
+    for (std::uint32_t i = 0; i < seen; ++i)
+        descriptors_[i] = *xsk_ring_cons__rx_desc(&rx, at + i);
+    frames_ = count_ = seen;
+    if (queue.multi_buffer) {
+        assemble(max);
+        xsk_ring_cons__cancel(&rx, seen - frames_); // the next batch's
+    }
+    if (frames_ != 0)
+        xsk_ring_cons__release(&rx, frames_);
     else
         queue.wake_driver();
     ++queue.batches;
 }
 
-// The fill ring has room for every frame of the UMEM, so that giving back cannot fail.
 Batch::~Batch()
 {
     --queue_.batches;
-    if (count_ == 0)
+    const std::uint32_t back = frames_ - static_cast<std::uint32_t>(std::popcount(gone_));
+    if (back == 0)
         return;
-    Umem &umem = *queue_.umem;
     std::uint32_t at = 0;
-    [[maybe_unused]] const std::uint32_t reserved = xsk_ring_prod__reserve(&umem.fill(), count_, &at);
-    assert(reserved == count_);
-    for (std::uint32_t i = 0; i < count_; ++i)
-        *xsk_ring_prod__fill_addr(&umem.fill(), at + i) = umem.frame_of(descriptors_[i].addr);
-    xsk_ring_prod__submit(&umem.fill(), count_);
+    xsk_ring_prod &fill = queue_.fill.ring;
+    // The ring has room for every frame that this queue holds, so that giving back cannot fail.
+    [[maybe_unused]] const std::uint32_t reserved = xsk_ring_prod__reserve(&fill, back, &at);
+    assert(reserved == back);
+    for (std::uint32_t i = 0; i < frames_; ++i)
+        if ((gone_ >> i & 1) == 0)
+            *xsk_ring_prod__fill_addr(&fill, at++) = umem_->frame_of(descriptors_[i].addr);
+    xsk_ring_prod__submit(&fill, back);
     queue_.wake_driver();
+}
+
+// Whole packets, `max` at most; what is in several frames is copied into one piece.
+void Batch::assemble(std::uint32_t max)
+{
+    assert(queue_.batches == 0);
+    const std::uint32_t seen = frames_;
+    std::byte *free = queue_.scratch.data();
+    frames_ = count_ = 0;
+    pieces_ = queue_.pieces.data();
+    for (std::uint32_t next = 0; next < seen && count_ < max; ++next) {
+        if ((descriptors_[next].options & xsk::pkt_contd) != 0)
+            continue;
+        std::byte *const begin = free;
+        for (std::uint32_t i = frames_; i <= next && next != frames_; ++i) {
+            std::memcpy(free, umem_->at(descriptors_[i].addr), descriptors_[i].len);
+            free += descriptors_[i].len;
+        }
+        pieces_[count_] = next == frames_ ? std::span(umem_->at(descriptors_[next].addr), descriptors_[next].len)
+                                          : std::span(begin, free);
+        queue_.first[count_++] = static_cast<std::uint8_t>(frames_);
+        queue_.first[count_] = static_cast<std::uint8_t>(frames_ = next + 1);
+    }
+}
+
+std::span<const xdp_desc> Batch::frames_of(std::uint32_t i) const
+{
+    if (pieces_ == nullptr)
+        return std::span(descriptors_).subspan(i, 1);
+    return std::span(descriptors_).subspan(queue_.first[i], queue_.first[i + 1] - queue_.first[i]);
+}
+
+std::uint64_t Batch::bits_of(std::span<const xdp_desc> frames) const
+{
+    const auto first = static_cast<std::uint32_t>(frames.data() - descriptors_.data());
+    return (frames.size() == capacity ? ~0ULL : (1ULL << frames.size()) - 1) << first;
+}
+
+std::span<std::byte> Batch::head(std::uint32_t i) const
+{
+    const xdp_desc &first = frames_of(i).front();
+    return {umem_->at(first.addr), first.len};
+}
+
+bool Batch::send(std::uint32_t i, Queue &by)
+{
+    assert(by.state_->umem.get() == umem_);
+    const std::span<const xdp_desc> frames = frames_of(i);
+    if ((gone_ & bits_of(frames)) != 0 || !by.state_->put_tx(frames))
+        return false;
+    gone_ |= bits_of(frames);
+    queue_.held -= static_cast<std::uint32_t>(frames.size());
+    return true;
+}
+
+std::optional<Frame> Batch::take(std::uint32_t i)
+{
+    const std::span<const xdp_desc> frames = frames_of(i);
+    if (frames.size() != 1 || (gone_ & bits_of(frames)) != 0)
+        return std::nullopt;
+    gone_ |= bits_of(frames);
+    --queue_.held;
+    const xdp_desc &frame = frames.front();
+    const auto start = static_cast<std::uint32_t>(umem_->at(frame.addr) - umem_->at(umem_->frame_of(frame.addr)));
+    return Frame(*umem_, frame.addr, frame.len, umem_->options().frame_size - start);
 }
 
 } // namespace xdpf::runtime

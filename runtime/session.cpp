@@ -128,7 +128,7 @@ Result<void> Session::bind_queues(const SessionOptions &options, CopyMode copy)
             return std::unexpected(std::move(queue.error()));
         }
         queues_.push_back(std::move(*queue));
-        tell([&] { return describe(queues_.back(), settings.umem); });
+        tell([&] { return describe(queues_.back()); });
     }
     return {};
 }

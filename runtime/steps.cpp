@@ -25,10 +25,16 @@ std::string describe(const Loaded &loaded)
         loaded.name(), info.id, loaded.program().insns.size(), info.verified_insns, info.jited_prog_len);
 }
 
-std::string describe(const Queue &queue, const UmemOptions &umem)
+std::string describe(const Queue &queue)
 {
-    return fmt::format("queue {}: a UMEM of {} frames of {} bytes, headroom {}; its socket is bound, {}", queue.index(),
-                       umem.frames, umem.frame_size, umem.headroom, queue.zero_copy() ? "zero-copy" : "copy");
+    const Umem &memory = *queue.memory();
+    const UmemOptions &umem = memory.options();
+    std::string pages = memory.huge_pages() ? ", in huge pages" : "";
+    if (!memory.no_huge_pages().empty())
+        pages = fmt::format(", not in huge pages ({})", memory.no_huge_pages());
+    return fmt::format("queue {}: a UMEM of {} frames of {} bytes, headroom {}{}; its socket is bound, {}",
+                       queue.index(), umem.frames, umem.frame_size, umem.headroom, pages,
+                       queue.zero_copy() ? "zero-copy" : "copy");
 }
 
 } // namespace xdpf::runtime

@@ -10,6 +10,6 @@ namespace xdpf::runtime {
 
 [[nodiscard]] std::string describe(const Interface &interface);
 [[nodiscard]] std::string describe(const Loaded &loaded); // with the verifier's figures
-[[nodiscard]] std::string describe(const Queue &queue, const UmemOptions &umem);
+[[nodiscard]] std::string describe(const Queue &queue);
 
 } // namespace xdpf::runtime

@@ -1,32 +1,53 @@
 #include "runtime/umem.hpp"
 
-#include "runtime/library_log.hpp"
-
 #include <fmt/format.h>
 
 #include <bit>
-#include <cassert>
 #include <cerrno>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace xdpf::runtime {
 namespace {
 
-Error refused(const UmemOptions &options, std::string call, int code)
+Error no_memory(const UmemOptions &options, const xsk::Refusal &refusal)
 {
-    Error error = system_error("cannot make the memory of an AF_XDP socket", std::move(call), code);
-    if (code == ENOBUFS) {
+    Error error = system_error("cannot make the memory of an AF_XDP socket", refusal.call, refusal.code);
+    if (refusal.code == ENOBUFS) {
         explain_locked_memory(error, options, 1);
-    } else if (code == ENOMEM) {
+    } else if (refusal.code == ENOMEM && options.huge_pages == HugePages::require) {
+        error.cause =
+            fmt::format("there are no {} bytes of free huge pages", std::uint64_t{options.frames} * options.frame_size);
+        error.remedy = "sysctl vm.nr_hugepages=64   (or without --huge-pages=require)";
+    } else if (refusal.code == ENOMEM) {
         error.cause = fmt::format("{} frames of {} bytes are not to be had", options.frames, options.frame_size);
         error.remedy = "free -m   (or fewer --frames)";
-    } else if (code == EINVAL) {
-        error.cause = fmt::format("frames: {} (a power of two), of {} bytes (2048 or 4096), headroom {}",
-                                  options.frames, options.frame_size, options.headroom);
+    } else if (refusal.code == EINVAL && options.tx_metadata) {
+        error.cause = "this kernel has no TX metadata for AF_XDP (it came with 6.8, in this form with 6.11)";
+        error.remedy = "uname -r";
+    } else if (refusal.code == EINVAL) {
+        error.cause = fmt::format(
+            "frames: {} (a power of two), of {} bytes ({}), headroom {}", options.frames, options.frame_size,
+            options.unaligned ? "2048 to a page" : "2048 or 4096, or any with --unaligned", options.headroom);
+        error.remedy = "--frames=4096 --frame-size=2048";
+    } else if (refusal.code == EAFNOSUPPORT) {
+        error.cause = "this kernel is built without CONFIG_XDP_SOCKETS";
+        error.remedy = "zgrep XDP_SOCKETS /proc/config.gz /boot/config-$(uname -r)";
     }
     return error;
 }
+
+bool sizes_fit(const UmemOptions &options)
+{
+    const bool frame_fits = options.unaligned ? options.frame_size >= 2048 && options.frame_size <= 4096
+                                              : options.frame_size == 2048 || options.frame_size == 4096;
+    return frame_fits && options.headroom < 1024 && std::has_single_bit(options.frames) && options.frames <= 1U << 24 &&
+           frame_room(options.frame_size, options.headroom) > 64;
+}
+
+// Where a packet that is sent begins in its frame, the metadata is before it.
+std::uint32_t metadata_length(const UmemOptions &options) { return options.tx_metadata ? sizeof(TxMetadata) : 0; }
 
 } // namespace
 
@@ -44,50 +65,59 @@ void explain_locked_memory(Error &error, const UmemOptions &options, std::size_t
                                how_to_give_capabilities(), needed + 1024);
 }
 
-Result<std::unique_ptr<Umem>> Umem::create(const UmemOptions &options)
+xsk::Outcome<void> Umem::map(std::size_t size)
 {
-    const bool sizes_fit = (options.frame_size == 2048 || options.frame_size == 4096) && options.headroom < 1024;
-    if (!sizes_fit || !std::has_single_bit(options.frames))
-        return std::unexpected(refused(options, "xsk_umem__create", EINVAL));
-    std::unique_ptr<Umem> umem(new Umem);
-    umem->frames_ = options.frames;
-    umem->frame_size_ = options.frame_size;
-    umem->size_ = static_cast<std::size_t>(options.frames) * options.frame_size;
-    void *area = mmap(nullptr, umem->size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (area == MAP_FAILED)
-        return std::unexpected(refused(options, "mmap", errno));
-    umem->area_ = static_cast<std::byte *>(area);
-
-    const LibraryLog quiet;
-    xsk_umem_config config{};
-    config.fill_size = options.frames;
-    config.comp_size = XSK_RING_CONS__DEFAULT_NUM_DESCS;
-    config.frame_size = options.frame_size;
-    config.frame_headroom = options.headroom;
-    const int result = xsk_umem__create(&umem->handle_, area, umem->size_, &umem->fill_, &umem->completion_, &config);
-    if (result < 0) {
-        umem->handle_ = nullptr;
-        return std::unexpected(refused(options, "xsk_umem__create", -result));
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+    constexpr std::size_t huge = 2U << 20;
+    void *area = MAP_FAILED;
+    std::size_t mapped = size;
+    if (options_.huge_pages != HugePages::never) {
+        mapped = (size + huge - 1) / huge * huge;
+        area = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
+        huge_pages_ = area != MAP_FAILED;
+        if (!huge_pages_)
+            no_huge_pages_ = fmt::format("mmap(MAP_HUGETLB): {}; {} free huge pages of 2 MiB are needed (sysctl "
+                                         "vm.nr_hugepages)",
+                                         errno_text(errno), mapped / huge);
     }
+    if (area == MAP_FAILED && options_.huge_pages != HugePages::require) {
+        mapped = size;
+        area = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, flags, -1, 0);
+    }
+    if (area == MAP_FAILED)
+        return std::unexpected(xsk::Refusal{"mmap", errno});
+    area_ = xsk::Mapping(area, mapped);
+    return {};
+}
+
+Result<std::shared_ptr<Umem>> Umem::create(const UmemOptions &options)
+{
+    const auto failed = [&](const xsk::Refusal &refusal) { return std::unexpected(no_memory(options, refusal)); };
+    if (!sizes_fit(options))
+        return failed({"setsockopt(XDP_UMEM_REG)", EINVAL});
+    std::shared_ptr<Umem> umem(new Umem);
+    umem->options_ = options;
+    const std::size_t size = std::size_t{options.frames} * options.frame_size;
+    if (const auto mapped = umem->map(size); !mapped)
+        return failed(mapped.error());
+    auto socket = xsk::open_socket();
+    if (!socket)
+        return failed(socket.error());
+    umem->fd_ = std::move(*socket);
+    const std::uint32_t metadata = metadata_length(options);
+    const xsk::Registration registration{.addr = reinterpret_cast<std::uintptr_t>(umem->area()),
+                                         .len = size,
+                                         .chunk_size = options.frame_size,
+                                         .headroom = options.headroom,
+                                         .flags = (options.unaligned ? XDP_UMEM_UNALIGNED_CHUNK_FLAG : 0U) |
+                                                  (metadata != 0 ? xsk::umem_tx_metadata_len : 0U),
+                                         .tx_metadata_len = metadata};
+    if (const auto registered = xsk::register_memory(umem->fd(), registration); !registered)
+        return failed(registered.error());
+    umem->free_.reserve(options.frames);
+    for (std::uint64_t frame = options.frames; frame-- > 0;)
+        umem->free_.push_back(frame * options.frame_size);
     return umem;
-}
-
-Umem::~Umem()
-{
-    if (handle_ != nullptr)
-        xsk_umem__delete(handle_);
-    if (area_ != nullptr)
-        munmap(area_, size_);
-}
-
-void Umem::fill_all()
-{
-    std::uint32_t at = 0;
-    [[maybe_unused]] const std::uint32_t reserved = xsk_ring_prod__reserve(&fill_, frames_, &at);
-    assert(reserved == frames_);
-    for (std::uint64_t frame = 0; frame < frames_; ++frame)
-        *xsk_ring_prod__fill_addr(&fill_, at++) = frame * frame_size_;
-    xsk_ring_prod__submit(&fill_, frames_);
 }
 
 } // namespace xdpf::runtime

@@ -1,22 +1,34 @@
-// The memory that an AF_XDP socket's packets land in, shared with the kernel: frames of one size
+// The memory that the packets of AF_XDP sockets lie in, shared with the kernel: frames of one size
 // (Documentation/networking/af_xdp.rst).
 #pragma once
 
 #include "runtime/error.hpp"
-
-#include <xdp/xsk.h>
+#include "runtime/fd.hpp"
+#include "runtime/xsk.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace xdpf::runtime {
 
+enum class HugePages : std::uint8_t {
+    never,
+    attempt, // where there are some; Umem::huge_pages() says what it came to
+    require,
+};
+
 struct UmemOptions {
-    std::uint32_t frames = 4096;  // a power of two; all of them receive
+    std::uint32_t frames = 4096;  // a power of two
     std::uint32_t frame_size = 0; // bytes, 2048 or 4096; 0: the smaller one that holds the interface's MTU
     std::uint32_t headroom = 64;  // bytes before a packet on top of XDP's own; some drivers want it for zero-copy
+    bool unaligned = false;       // frames of any size from 2048 bytes to a page (XDP_UMEM_UNALIGNED_CHUNK_FLAG)
+    HugePages huge_pages = HugePages::never;
+    // Room before each packet that is sent for what the kernel or the card shall do with it (TxMetadata; kernel 6.8).
+    bool tx_metadata = false;
 };
 
 // What of a frame of this size is left for a packet: the kernel keeps XDP_PACKET_HEADROOM (256) and the headroom.
@@ -25,43 +37,75 @@ struct UmemOptions {
     return frame_size - 256 - headroom;
 }
 
+// struct xsk_tx_metadata of the kernel's <linux/if_xdp.h> (6.8), which stands right before a packet that is sent.
+struct TxMetadata {
+    static constexpr std::uint64_t timestamp = 1 << 0; // write `completion`
+    static constexpr std::uint64_t checksum = 1 << 1;  // complete the checksum at csum_start + csum_offset
+
+    std::uint64_t flags = 0;
+    union {
+        struct {
+            std::uint16_t csum_start;  // bytes from the packet's beginning: where summing begins
+            std::uint16_t csum_offset; // bytes from there: where the checksum stands
+            std::uint32_t reserved;
+        } request;
+        std::uint64_t completion; // ns (CLOCK_TAI, or the card's clock), once the frame came back
+    };
+    std::uint64_t launch_time = 0; // 6.14
+};
+static_assert(sizeof(TxMetadata) == 24);
+
 // Of ENOBUFS: how much `sockets` of them lock together, how much may be locked, and what helps.
 void explain_locked_memory(Error &error, const UmemOptions &options, std::size_t sockets);
 
-// Owns the mapping and the kernel's registration of it, with the fill and completion rings. Does not move: libxdp keeps
-// pointers to the rings.
+// Owns the memory and the socket that registers it. The frames that no ring and no user has are kept here. A UMEM and
+// all its queues belong to one thread at a time.
 class Umem {
 public:
-    [[nodiscard]] static Result<std::unique_ptr<Umem>> create(const UmemOptions &options);
+    [[nodiscard]] static Result<std::shared_ptr<Umem>> create(const UmemOptions &options);
     Umem(const Umem &) = delete;
     Umem &operator=(const Umem &) = delete;
-    ~Umem();
 
-    [[nodiscard]] xsk_umem *handle() const { return handle_; }
-    [[nodiscard]] xsk_ring_prod &fill() { return fill_; }
-    [[nodiscard]] xsk_ring_cons &completion() { return completion_; }
-    [[nodiscard]] std::uint32_t frames() const { return frames_; }
-    [[nodiscard]] std::uint32_t frame_size() const { return frame_size_; }
-    [[nodiscard]] std::span<std::byte> bytes(std::uint64_t address, std::uint32_t length) const
-    {
-        return {area_ + address, length};
-    }
+    [[nodiscard]] const UmemOptions &options() const { return options_; }
+    [[nodiscard]] bool huge_pages() const { return huge_pages_; }
+    // Why there are none, where they were to be tried; empty otherwise.
+    [[nodiscard]] const std::string &no_huge_pages() const { return no_huge_pages_; }
+
+    // The socket that registered the memory. It is to be the first queue's: the others bind to it.
+    [[nodiscard]] int fd() const { return fd_.get(); }
+    [[nodiscard]] bool has_queue() const { return has_queue_; }
+    void set_has_queue() { has_queue_ = true; }
+
+    [[nodiscard]] std::byte *area() const { return area_.data(); }
+    // What a descriptor's address means: in unaligned mode the upper 16 bits are an offset.
+    [[nodiscard]] std::byte *at(std::uint64_t address) const { return area() + xsk_umem__add_offset_to_addr(address); }
     // The address a frame is given back by, from any address inside it.
-    [[nodiscard]] std::uint64_t frame_of(std::uint64_t address) const { return address & ~(frame_size_ - 1ULL); }
+    [[nodiscard]] std::uint64_t frame_of(std::uint64_t address) const
+    {
+        return options_.unaligned ? xsk_umem__extract_addr(address) : address & ~(options_.frame_size - 1ULL);
+    }
 
-    // Puts every frame into the fill ring; once, before binding.
-    void fill_all();
+    [[nodiscard]] std::size_t free_frames() const { return free_.size(); }
+    // Of free_frames() > 0.
+    [[nodiscard]] std::uint64_t take()
+    {
+        const std::uint64_t frame = free_.back();
+        free_.pop_back();
+        return frame;
+    }
+    void give(std::uint64_t frame) { free_.push_back(frame); } // never more than were taken: it does not allocate
 
 private:
     Umem() = default;
+    [[nodiscard]] xsk::Outcome<void> map(std::size_t size);
 
-    std::byte *area_ = nullptr;
-    std::size_t size_ = 0;
-    std::uint32_t frames_ = 0;
-    std::uint32_t frame_size_ = 0;
-    xsk_umem *handle_ = nullptr;
-    xsk_ring_prod fill_{};
-    xsk_ring_cons completion_{};
+    UmemOptions options_;
+    xsk::Mapping area_;
+    bool huge_pages_ = false;
+    std::string no_huge_pages_;
+    Fd fd_; // before area_ in its end: the kernel holds the pages as long as it needs them
+    bool has_queue_ = false;
+    std::vector<std::uint64_t> free_;
 };
 
 } // namespace xdpf::runtime
