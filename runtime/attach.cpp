@@ -164,13 +164,15 @@ Attachment &Attachment::operator=(Attachment &&other) noexcept
 
 Attachment::~Attachment() { (void)detach(); }
 
-bool Attachment::holds() const
+Attachment::Hold Attachment::hold() const
 {
-    if (!link_)
-        return true;
     bpf_link_info info{};
     std::uint32_t size = sizeof info;
-    return bpf_obj_get_info_by_fd(link_.get(), &info, &size) != 0 || info.xdp.ifindex != 0;
+    if (!link_ || bpf_obj_get_info_by_fd(link_.get(), &info, &size) != 0)
+        return Hold::attached;
+    if (info.xdp.ifindex == 0)
+        return Hold::detached;
+    return info.prog_id == program_id_ ? Hold::attached : Hold::replaced;
 }
 
 Result<void> Attachment::detach()
@@ -184,7 +186,7 @@ Result<void> Attachment::detach()
     // Closing the descriptor alone would leave the detaching to whoever closes its last copy.
     const int result = bpf_link_detach(link_.get());
     link_.reset();
-    const bool gone = result == -ENOLINK || !find_interface(interface_.name, stage);
+    const bool gone = result == -ENOLINK || !find_interface(interface_.index, stage);
     if (result < 0 && !gone)
         return std::unexpected(system_error(stage, "bpf_link_detach", -result));
     if (!gone && attached_in(interface_, mode_) == program_id_) {

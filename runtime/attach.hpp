@@ -33,8 +33,9 @@ public:
     [[nodiscard]] const std::string &fallback() const { return fallback_; }
     [[nodiscard]] bool by_dispatcher() const { return dispatched_ != nullptr; }
 
-    // Whether its link is still there; somebody else may have detached it. (Through the dispatcher nobody can tell.)
-    [[nodiscard]] bool holds() const;
+    // What others may have done to its link meanwhile. (Through the dispatcher nobody can tell.)
+    enum class Hold : std::uint8_t { attached, detached, replaced };
+    [[nodiscard]] Hold hold() const;
 
     // Detaches in the mode it was attached in, and asks the kernel whether the program is gone.
     [[nodiscard]] Result<void> detach();

@@ -52,6 +52,8 @@ void read_link(const nlmsghdr &message, Interface &interface)
     const auto *begin = reinterpret_cast<const std::byte *>(IFLA_RTA(info));
     const std::span attributes(begin, IFLA_PAYLOAD(&message));
     netlink::for_each_attribute(attributes, [&](std::uint16_t type, std::span<const std::byte> value) {
+        if (type == IFLA_IFNAME && !value.empty())
+            interface.name = reinterpret_cast<const char *>(value.data());
         if (type == IFLA_MTU && value.size() >= sizeof interface.mtu)
             std::memcpy(&interface.mtu, value.data(), sizeof interface.mtu);
         if (type == IFLA_STATS64) {
@@ -74,30 +76,43 @@ Error not_there(const std::string &stage, const std::string &call, int code)
     return error;
 }
 
-} // namespace
-
-Result<Interface> find_interface(const std::string &name, const std::string &stage)
+Result<Interface> ask_for_link(netlink::Request &request, const std::string &stage)
 {
-    Interface interface;
-    interface.name = name;
-    if (name.empty() || name.size() >= IFNAMSIZ)
-        return std::unexpected(not_there(stage, "rtnetlink RTM_GETLINK", ENODEV));
     Result<Fd> fd = netlink::open();
     if (!fd)
         return std::unexpected(std::move(fd.error()));
-    netlink::Request request(RTM_GETLINK, 0);
-    request.add_struct(ifinfomsg{});
-    request.attribute(IFLA_IFNAME, std::string_view(name));
+    Interface interface;
     const int code = netlink::ask(fd->get(), request, [&](const nlmsghdr &message) {
         if (message.nlmsg_type == RTM_NEWLINK)
             read_link(message, interface);
     });
     if (code != 0 || interface.index == 0)
         return std::unexpected(not_there(stage, "rtnetlink RTM_GETLINK", code != 0 ? code : ENODEV));
-    interface.receive_queues = channels_of(name);
+    interface.receive_queues = channels_of(interface.name);
     if (interface.receive_queues == 0)
-        interface.receive_queues = std::max(1U, queues_in_sysfs(name));
+        interface.receive_queues = std::max(1U, queues_in_sysfs(interface.name));
     return interface;
+}
+
+} // namespace
+
+Result<Interface> find_interface(const std::string &name, const std::string &stage)
+{
+    if (name.empty() || name.size() >= IFNAMSIZ)
+        return std::unexpected(not_there(stage, "rtnetlink RTM_GETLINK", ENODEV));
+    netlink::Request request(RTM_GETLINK, 0);
+    request.add_struct(ifinfomsg{});
+    request.attribute(IFLA_IFNAME, std::string_view(name));
+    return ask_for_link(request, stage);
+}
+
+Result<Interface> find_interface(int index, const std::string &stage)
+{
+    netlink::Request request(RTM_GETLINK, 0);
+    ifinfomsg info{};
+    info.ifi_index = index;
+    request.add_struct(info);
+    return ask_for_link(request, stage);
 }
 
 Result<LinkWatch> LinkWatch::open(const Interface &interface)
@@ -121,8 +136,10 @@ LinkWatch::State LinkWatch::read()
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 && errno == ENOBUFS) { // news were lost: look for ourselves
-            const Result<Interface> now = find_interface(name_, {});
-            state_ = !now || now->index != index_ ? State::gone : now->up ? State::up : State::down;
+            const Result<Interface> now = find_interface(index_, {});
+            state_ = !now ? State::gone : now->up ? State::up : State::down;
+            if (now)
+                name_ = now->name;
             continue;
         }
         if (got < 0)
@@ -134,8 +151,13 @@ LinkWatch::State LinkWatch::read()
             const bool mine = info->ifi_family == AF_UNSPEC && info->ifi_index == index_;
             if (mine && message->nlmsg_type == RTM_DELLINK)
                 state_ = State::gone;
-            else if (mine && message->nlmsg_type == RTM_NEWLINK && state_ != State::gone)
-                state_ = (info->ifi_flags & IFF_UP) != 0 ? State::up : State::down;
+            else if (mine && message->nlmsg_type == RTM_NEWLINK && state_ != State::gone) {
+                Interface now;
+                read_link(*message, now);
+                state_ = now.up ? State::up : State::down;
+                if (!now.name.empty())
+                    name_ = now.name;
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 #include "runtime/fd.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace xdpf::runtime {
@@ -29,6 +30,13 @@ struct Interface {
 // `stage` begins the error's text, e.g. "cannot attach to 'eth9'".
 [[nodiscard]] Result<Interface> find_interface(const std::string &name, const std::string &stage);
 
+// By index, which stays when an interface is renamed.
+[[nodiscard]] Result<Interface> find_interface(int index, const std::string &stage);
+
+// The processor that the interrupt of a receive queue goes to; nothing where there is none (veth) or it is not to be
+// found (/proc/interrupts, whose names are the driver's).
+[[nodiscard]] std::optional<unsigned> interrupt_processor(const std::string &interface, std::uint32_t queue);
+
 // Hears of links that change, so that a vanished interface can end a wait: AF_XDP never wakes a poller for that.
 class LinkWatch {
 public:
@@ -38,6 +46,7 @@ public:
     [[nodiscard]] int fd() const { return fd_.get(); } // readable when there is news
     // Reads the news; the interface's state after it.
     [[nodiscard]] State read();
+    [[nodiscard]] const std::string &name() const { return name_; } // which changes
 
 private:
     Fd fd_;

@@ -1,6 +1,10 @@
 #include "runtime/run.hpp"
 
+#include "runtime/receiver.hpp"
+
 #include <algorithm>
+#include <memory>
+#include <poll.h>
 #include <utility>
 
 namespace xdpf::runtime {
@@ -8,93 +12,140 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-class Loop {
+class Run {
 public:
-    Loop(Session &session, const RunLimits &limits, const RunCallbacks &callbacks)
-        : session_(session), limits_(limits), callbacks_(callbacks)
+    Run(std::span<Session> sessions, const RunLimits &limits, const RunPlan &plan, const RunCallbacks &callbacks)
+        : sessions_(sessions), limits_(limits), plan_(plan), callbacks_(callbacks), quota_(limits.packets),
+          records_(sessions.size()), endings_(sessions.size())
     {
-        for (const Queue &queue : session.queues())
-            counts_.push_back({queue.index(), 0, 0});
+        deal_out();
     }
 
-    // Returns what ended it early, if anything did.
-    std::optional<Error> run()
+    void run()
     {
         next_tick_ = started_ + callbacks_.tick_every;
-        while (true) {
-            const Clock::time_point now = Clock::now();
-            if (callbacks_.tick && now >= next_tick_) {
-                callbacks_.tick(now - started_, counts_);
-                next_tick_ = now + callbacks_.tick_every;
-            }
-            if (now >= end_)
-                return {};
-            const Result<Session::Wake> wake = session_.wait(patience(now));
-            if (!wake)
-                return wake.error();
-            take_records();
-            if (*wake == Session::Wake::stop)
-                return {};
-            if (callbacks_.link && (*wake == Session::Wake::down || *wake == Session::Wake::up))
-                callbacks_.link(*wake == Session::Wake::up);
-            if (*wake == Session::Wake::packets && drain())
-                return {};
+        if (!alone_ && !start_threads())
+            return;
+        while (!ended_ && step()) {
+        }
+        if (alone_)
+            end_of(*receivers_.front());
+        for (const auto &receiver : receivers_) {
+            receiver->end();
+            end_of(*receiver);
         }
     }
 
     // Nothing comes any more: what the rings still hold, as far as the limit allows.
     void finish()
     {
-        while (round() != 0) {
+        for (const auto &receiver : receivers_) {
+            while (receiver->round() != 0) {
+            }
+            const Clock::time_point patience = Clock::now() + std::chrono::milliseconds(100);
+            while (!receiver->settle() && Clock::now() < patience) {
+            }
         }
     }
 
-    void take_records() { records_ += session_.receive_records(callbacks_.record); }
+    void take_records()
+    {
+        for (std::size_t i = 0; i < sessions_.size(); ++i)
+            records_[i] += sessions_[i].receive_records(callbacks_.record);
+    }
 
-    [[nodiscard]] std::span<const QueueCount> counts() const { return counts_; }
-    [[nodiscard]] std::uint64_t records() const { return records_; }
-    [[nodiscard]] Clock::time_point started() const { return started_; }
+    [[nodiscard]] Summary summary(std::size_t session) const;
 
 private:
     // Rounds over the queues before the clock and the other descriptors are looked at again.
     static constexpr int rounds = 64;
 
+    void deal_out();
+    bool start_threads();
+
+    // False: the end.
+    bool step()
+    {
+        const Clock::time_point now = Clock::now();
+        if (callbacks_.tick && now >= next_tick_) {
+            callbacks_.tick(now - started_, counts());
+            next_tick_ = now + callbacks_.tick_every;
+        }
+        if (now >= end_)
+            return false;
+        return wait(patience(now));
+    }
+
+    bool wait(std::chrono::milliseconds patience)
+    {
+        if (sessions_.size() == 1)
+            return woken(0, sessions_[0].wait(patience));
+        std::vector<pollfd> polled;
+        for (const Session &session : sessions_)
+            polled.push_back({session.fd(), POLLIN, 0});
+        constexpr std::chrono::milliseconds longest(1000);
+        const auto once = patience.count() < 0 ? longest : std::min(patience, longest);
+        const bool idle = poll(polled.data(), polled.size(), static_cast<int>(once.count())) <= 0;
+        for (std::size_t i = 0; i < sessions_.size(); ++i)
+            if ((idle || polled[i].revents != 0) && !woken(i, sessions_[i].wait(std::chrono::milliseconds(0))))
+                return false;
+        return true;
+    }
+
+    bool woken(std::size_t session, const Result<Session::Wake> &wake)
+    {
+        if (!wake) {
+            endings_[session] = wake.error();
+            return false;
+        }
+        take_records();
+        switch (*wake) {
+        case Session::Wake::stop: return false;
+        case Session::Wake::down:
+        case Session::Wake::up:
+        case Session::Wake::renamed:
+            if (callbacks_.link)
+                callbacks_.link(session, *wake);
+            return true;
+        case Session::Wake::packets: return !drain();
+        case Session::Wake::records:
+        case Session::Wake::timeout: break;
+        }
+        if (alone_)
+            (void)receivers_.front()->settle();
+        return true;
+    }
+
+    // Whether that was all that is wanted.
     bool drain()
     {
-        for (int i = 0; i < rounds && !enough(); ++i)
-            if (round() == 0)
+        Receiver &receiver = *receivers_.front();
+        for (int i = 0; i < rounds && !quota_.spent() && !receiver.error(); ++i)
+            if (receiver.round() == 0)
                 break;
-        return enough();
+        settled_ = receiver.settle();
+        return quota_.spent() || receiver.error();
     }
 
-    [[nodiscard]] bool enough() const { return limits_.packets && total_ >= *limits_.packets; }
-
-    // Once over all queues; how many packets there were.
-    std::uint32_t round()
+    void end_of(const Receiver &receiver)
     {
-        std::uint32_t got = 0;
-        for (std::size_t i = 0; i < counts_.size() && !enough(); ++i)
-            got += take(session_.queues()[i], counts_[i]);
-        return got;
+        if (receiver.error() && !ended_)
+            ended_ = receiver.error();
     }
 
-    std::uint32_t take(Queue &queue, QueueCount &count)
+    [[nodiscard]] std::vector<QueueCount> counts() const
     {
-        const std::uint64_t wanted = limits_.packets ? *limits_.packets - total_ : Batch::capacity;
-        const Batch batch = queue.receive(static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, Batch::capacity)));
-        for (const std::span<std::byte> packet : batch) {
-            count.bytes += packet.size();
-            if (callbacks_.packet)
-                callbacks_.packet(count.queue, packet);
-        }
-        count.packets += batch.size();
-        total_ += batch.size();
-        return batch.size();
+        std::vector<QueueCount> counts;
+        for (const auto &lane : lanes_)
+            counts.push_back(lane->count());
+        return counts;
     }
 
     [[nodiscard]] std::chrono::milliseconds patience(Clock::time_point now) const
     {
         const Clock::time_point until = callbacks_.tick ? std::min(next_tick_, end_) : end_;
+        if (!settled_) // what is on its way comes back without waking anybody
+            return std::chrono::milliseconds(1);
         if (until == Clock::time_point::max())
             return std::chrono::milliseconds(-1);
         return std::max(std::chrono::ceil<std::chrono::milliseconds>(until - now), std::chrono::milliseconds(0));
@@ -110,53 +161,116 @@ private:
         return started_ + *limits_.duration;
     }
 
-    Session &session_;
+    std::span<Session> sessions_;
     const RunLimits &limits_;
+    const RunPlan &plan_;
     const RunCallbacks &callbacks_;
-    std::vector<QueueCount> counts_;
-    std::uint64_t total_ = 0;
-    std::uint64_t records_ = 0;
+    Quota quota_;
+    std::vector<std::unique_ptr<Lane>> lanes_; // in order of sessions and queues
+    std::vector<std::unique_ptr<Receiver>> receivers_;
+    bool alone_ = true;   // one receiver, on this thread
+    bool settled_ = true; // of the receiver on this thread
+    std::vector<std::uint64_t> records_;
+    std::vector<std::optional<Error>> endings_; // of sessions
+    std::optional<Error> ended_;                // of all
     Clock::time_point started_ = Clock::now();
     Clock::time_point end_ = end();
     Clock::time_point next_tick_;
 };
 
+// Queues of the same place in their sessions go to the same thread.
+void Run::deal_out()
+{
+    alone_ = plan_.cpus.empty() && plan_.waiting == Waiting::block;
+    std::vector<std::vector<Lane *>> shares(std::max<std::size_t>(plan_.cpus.size(), 1));
+    for (std::size_t session = 0; session < sessions_.size(); ++session) {
+        std::size_t place = 0;
+        for (Queue &queue : sessions_[session].queues()) {
+            auto &lane = *lanes_.emplace_back(std::make_unique<Lane>());
+            lane.session = session;
+            lane.queue = &queue;
+            shares[place++ % shares.size()].push_back(&lane);
+        }
+    }
+    for (std::vector<Lane *> &share : shares)
+        receivers_.push_back(std::make_unique<Receiver>(std::move(share), quota_, plan_, callbacks_));
+}
+
+bool Run::start_threads()
+{
+    for (Session &session : sessions_)
+        session.leave_queues_to_others();
+    for (std::size_t i = 0; i < receivers_.size(); ++i) {
+        const auto cpu = i < plan_.cpus.size() ? std::optional(plan_.cpus[i]) : std::nullopt;
+        if (Result<void> started = receivers_[i]->start(cpu, [this] { sessions_.front().stop(); }); !started) {
+            ended_ = std::move(started.error());
+            return false;
+        }
+    }
+    return true;
+}
+
 std::optional<InterfaceCounters> gained(const Interface &before)
 {
-    const Result<Interface> now = find_interface(before.name, {});
-    if (!now || now->index != before.index)
+    const Result<Interface> now = find_interface(before.index, {});
+    if (!now)
         return {};
     return InterfaceCounters{now->counters.rx_packets - before.counters.rx_packets,
                              now->counters.rx_bytes - before.counters.rx_bytes,
                              now->counters.rx_dropped - before.counters.rx_dropped};
 }
 
-} // namespace
-
-Summary run(Session &session, const RunLimits &limits, const RunCallbacks &callbacks)
+Summary Run::summary(std::size_t session) const
 {
-    Loop loop(session, limits, callbacks);
     Summary summary;
-    summary.ended_by = loop.run();
-    summary.elapsed = Clock::now() - loop.started();
-    if (limits.detach) {
-        summary.detached = session.detach();
-        loop.finish();
-    }
-    loop.take_records(); // what came with the last packets
-    summary.records = loop.records();
-    for (std::size_t i = 0; i < session.queues().size(); ++i) {
-        const Queue &queue = session.queues()[i];
-        QueueSummary one{loop.counts()[i], queue.zero_copy(), queue.waiting(),
-                         queue.statistics().value_or(QueueStatistics{})};
+    summary.ended_by = endings_[session] || session != 0 ? endings_[session] : ended_;
+    summary.records = records_[session];
+    summary.restored = sessions_[session].restored();
+    for (const auto &lane : lanes_) {
+        if (lane->session != session)
+            continue;
+        const Queue &queue = *lane->queue;
+        QueueSummary one{lane->count(), queue.zero_copy(), queue.waiting(),
+                         queue.statistics().value_or(QueueStatistics{}), queue.sent()};
         summary.packets += one.received.packets;
         summary.bytes += one.received.bytes;
         summary.not_taken += one.not_taken;
         summary.lost += one.dropped.lost();
+        summary.sent += one.sent.sent;
         summary.queues.push_back(one);
     }
-    summary.interface = gained(session.interface());
+    summary.interface = gained(sessions_[session].interface());
     return summary;
+}
+
+} // namespace
+
+std::vector<Summary> run(std::span<Session> sessions, const RunLimits &limits, const RunPlan &plan,
+                         const RunCallbacks &callbacks)
+{
+    const Clock::time_point started = Clock::now();
+    Run loop(sessions, limits, plan, callbacks);
+    loop.run();
+    const Clock::duration elapsed = Clock::now() - started;
+    std::vector<Result<void>> detached(sessions.size());
+    if (limits.detach) {
+        for (std::size_t i = 0; i < sessions.size(); ++i)
+            detached[i] = sessions[i].detach();
+        loop.finish();
+    }
+    loop.take_records(); // what came with the last packets
+    std::vector<Summary> summaries;
+    for (std::size_t i = 0; i < sessions.size(); ++i) {
+        summaries.push_back(loop.summary(i));
+        summaries.back().elapsed = elapsed;
+        summaries.back().detached = std::move(detached[i]);
+    }
+    return summaries;
+}
+
+Summary run(Session &session, const RunLimits &limits, const RunCallbacks &callbacks)
+{
+    return std::move(run(std::span(&session, 1), limits, {}, callbacks).front());
 }
 
 } // namespace xdpf::runtime

@@ -7,13 +7,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <numeric>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <utility>
 
 namespace xdpf::runtime {
 namespace {
+
+// What woke a wait.
+enum : std::uint32_t { has_packet = 1, has_record = 2, link_changed = 4, stopped = 8 };
 
 // Behind the MTU: an Ethernet header and two VLAN tags.
 constexpr std::uint32_t link_header = 14 + 8;
@@ -63,12 +68,14 @@ Error no_zero_copy_in_skb_mode(const Interface &interface, const std::string &wh
     return error;
 }
 
-Error detached_by_others(const Interface &interface)
+Error taken_by_others(const Interface &interface, Attachment::Hold hold)
 {
+    const bool replaced = hold == Attachment::Hold::replaced;
     Error error;
     error.stage = fmt::format("cannot receive from '{}'", interface.name);
     error.message = "the program is no longer attached";
-    error.cause = "somebody else detached its link (bpftool link detach)";
+    error.cause = replaced ? "somebody else put another program into its link (BPF_LINK_UPDATE)"
+                           : "somebody else detached its link (bpftool link detach)";
     error.remedy = fmt::format("bpftool net show dev {}   (what is there now)", interface.name);
     return error;
 }
@@ -86,16 +93,18 @@ Error no_interface_program(const ProgramImage &program)
 
 } // namespace
 
-void Session::choose_frame_size(UmemOptions &umem)
+void Session::choose_frame_size(QueueOptions &socket)
 {
+    UmemOptions &umem = socket.umem;
     const std::uint32_t longest = interface_.mtu + link_header;
     if (umem.frame_size == 0)
         umem.frame_size = longest <= frame_room(2048, umem.headroom) ? 2048 : 4096;
     const std::uint32_t room = frame_room(umem.frame_size, umem.headroom);
-    if (longest > room)
-        warnings_.push_back(fmt::format("packets longer than {} bytes do not fit into a frame and are dropped; the MTU "
-                                        "of {} is {} (ip link set dev {} mtu {})",
-                                        room, interface_.name, interface_.mtu, interface_.name, room - link_header));
+    if (longest > room && !socket.multi_buffer)
+        warnings_.push_back(fmt::format(
+            "packets longer than {} bytes do not fit into a frame and are dropped; the MTU of {} is {} (ip link set "
+            "dev {} mtu {}, or a program with 'frags': defprogram NAME (frags = true))",
+            room, interface_.name, interface_.mtu, interface_.name, room - link_header));
 }
 
 void Session::warn_of_link()
@@ -107,24 +116,24 @@ void Session::warn_of_link()
         warnings_.push_back(fmt::format("{} has no carrier: the other end is down or not connected", interface_.name));
 }
 
-Result<void> Session::bind_queues(const SessionOptions &options, CopyMode copy)
+Result<void> Session::bind_queues(const SessionOptions &options)
 {
     Result<std::vector<std::uint32_t>> wanted = chosen_queues(interface_, options.queues);
     if (!wanted)
         return std::unexpected(std::move(wanted.error()));
     if (program_.used_maps(MapKind::xskmap).empty())
         return {};
-    QueueOptions settings;
-    settings.copy = copy;
-    settings.umem = options.umem;
     queues_.clear();
     queues_.reserve(wanted->size());
     for (const std::uint32_t index : *wanted) {
-        Result<Queue> queue = Queue::open(interface_, index, settings);
+        const auto &memory = options.memory;
+        Result<Queue> queue =
+            Queue::open(interface_, index, options.socket,
+                        memory.empty() ? nullptr : memory[queues_.size() % memory.size()], options.frames_of_memory);
         if (!queue) {
             say_who_has_it(queue.error(), interface_);
             if (queue.error().code == ENOBUFS)
-                explain_locked_memory(queue.error(), settings.umem, wanted->size());
+                explain_locked_memory(queue.error(), options.socket.umem, wanted->size());
             return std::unexpected(std::move(queue.error()));
         }
         queues_.push_back(std::move(*queue));
@@ -194,12 +203,25 @@ Result<void> Session::start_waiting()
     stop_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!stop_)
         return std::unexpected(system_error("cannot start", "eventfd", errno));
-    for (const Queue &queue : queues_)
-        polled_.push_back({queue.fd(), POLLIN, 0});
-    if (records_)
-        polled_.push_back({records_->fd(), POLLIN, 0});
-    polled_.push_back({stop_.get(), POLLIN, 0});
-    polled_.push_back({watch_.fd(), POLLIN, 0});
+    events_ = Fd(epoll_create1(EPOLL_CLOEXEC));
+    if (!events_)
+        return std::unexpected(system_error("cannot start", "epoll_create1", errno));
+    Result<void> listening = listen(stop_.get(), stopped);
+    if (listening)
+        listening = listen(watch_.fd(), link_changed);
+    if (listening && records_)
+        listening = listen(records_->fd(), has_record);
+    for (std::size_t i = 0; listening && i < queues_.size(); ++i)
+        listening = listen(queues_[i].fd(), has_packet);
+    checked_ = std::chrono::steady_clock::now();
+    return listening;
+}
+
+Result<void> Session::listen(int fd, std::uint32_t tag)
+{
+    epoll_event event{.events = EPOLLIN, .data = {.u32 = tag}};
+    if (epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+        return std::unexpected(system_error("cannot start", "epoll_ctl", errno));
     return {};
 }
 
@@ -237,12 +259,15 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
         return std::unexpected(no_interface_program(loaded->program()));
     session.program_ = std::move(*loaded);
     session.tell([&] { return describe(session.program_); });
+    settings.socket.multi_buffer = session.program_.program().frags;
     if (!session.program_.used_maps(MapKind::xskmap).empty())
-        session.choose_frame_size(settings.umem);
-    if (options.mode == Mode::skb && options.copy == CopyMode::zero_copy)
+        session.choose_frame_size(settings.socket);
+    const bool forced = options.socket.copy == CopyMode::zero_copy;
+    if (options.mode == Mode::skb && forced)
         return std::unexpected(no_zero_copy_in_skb_mode(session.interface_, ""));
-    const CopyMode copy = options.mode == Mode::skb ? CopyMode::copy : options.copy;
-    if (Result<void> bound = session.bind_queues(settings, copy); !bound)
+    if (options.mode == Mode::skb)
+        settings.socket.copy = CopyMode::copy;
+    if (Result<void> bound = session.bind_queues(settings); !bound)
         return std::unexpected(std::move(bound.error()));
     if (Result<void> attached = session.attach_program(settings); !attached)
         return std::unexpected(std::move(attached.error()));
@@ -250,9 +275,10 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
     // In skb mode the kernel copies, which a socket bound for zero-copy does not take.
     const bool zero_copy = std::ranges::any_of(session.queues_, &Queue::zero_copy);
     if (session.attachment_->mode() == Mode::skb && zero_copy) {
-        if (options.copy == CopyMode::zero_copy)
+        if (forced)
             return std::unexpected(no_zero_copy_in_skb_mode(session.interface_, session.attachment_->fallback()));
-        if (Result<void> bound = session.bind_queues(settings, CopyMode::copy); !bound)
+        settings.socket.copy = CopyMode::copy;
+        if (Result<void> bound = session.bind_queues(settings); !bound)
             return std::unexpected(std::move(bound.error()));
         if (Result<void> filled = session.fill_maps(); !filled)
             return std::unexpected(std::move(filled.error()));
@@ -263,53 +289,98 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
     return session;
 }
 
-// A link that somebody else detaches wakes nobody, so a wait looks at it now and then; while packets come, it is there.
+// Neither a link that somebody else detaches nor a slot that somebody empties wakes anybody.
+Result<void> Session::check()
+{
+    checked_ = std::chrono::steady_clock::now();
+    if (attachment_ && attachment_->hold() != Attachment::Hold::attached)
+        return std::unexpected(taken_by_others(interface_, attachment_->hold()));
+    return attachment_ ? restore_sockets() : Result<void>();
+}
+
+// The kernel shows nobody what an XSKMAP holds; but it refuses to replace what is not there.
+Result<void> Session::restore_sockets()
+{
+    for (const MapId map : program_.used_maps(MapKind::xskmap))
+        for (const Queue &queue : queues_) {
+            const std::uint32_t key = queue.index();
+            const int fd = queue.fd();
+            if (bpf_map_update_elem(program_.map_fd(map), &key, &fd, BPF_EXIST) != -ENOENT)
+                continue;
+            const int result = bpf_map_update_elem(program_.map_fd(map), &key, &fd, BPF_NOEXIST);
+            if (result != 0)
+                return std::unexpected(system_error(fmt::format("cannot put the socket of queue {} back into '{}'", key,
+                                                                program_.maps()[map.value].name),
+                                                    "bpf(BPF_MAP_UPDATE_ELEM)", -result));
+            ++restored_;
+        }
+    return {};
+}
+
 Result<Session::Wake> Session::wait(std::chrono::milliseconds timeout)
 {
     constexpr std::chrono::milliseconds longest(1000);
     const bool for_ever = timeout.count() < 0;
     while (true) {
+        if (std::chrono::steady_clock::now() - checked_ >= longest)
+            if (Result<void> checked = check(); !checked)
+                return std::unexpected(std::move(checked.error()));
         const auto once = for_ever ? longest : std::min(timeout, longest);
-        const int ready = poll(polled_.data(), polled_.size(), static_cast<int>(once.count()));
+        std::array<epoll_event, 8> events;
+        const int ready = epoll_wait(events_.get(), events.data(), events.size(), static_cast<int>(once.count()));
         if (ready < 0 && errno != EINTR)
             return std::unexpected(
-                system_error(fmt::format("cannot wait for packets of '{}'", interface_.name), "poll", errno));
-        if (ready > 0)
-            return woken();
+                system_error(fmt::format("cannot wait for packets of '{}'", interface_.name), "epoll_wait", errno));
+        std::uint32_t tags = 0;
+        for (int i = 0; i < ready; ++i)
+            tags |= events[static_cast<std::size_t>(i)].data.u32;
+        if (tags != 0)
+            return woken(tags);
         if (ready < 0)
             return Wake::timeout;
-        if (attachment_ && !attachment_->holds())
-            return std::unexpected(detached_by_others(interface_));
         timeout -= once;
         if (!for_ever && timeout.count() <= 0)
             return Wake::timeout;
     }
 }
 
-Result<Session::Wake> Session::woken()
+std::optional<Result<Session::Wake>> Session::link_news()
 {
-    const pollfd &stopped = polled_[polled_.size() - 2];
-    if ((stopped.revents & POLLIN) != 0) {
+    const LinkWatch::State before = std::exchange(link_, watch_.read());
+    if (link_ == LinkWatch::State::gone) {
+        Error error =
+            system_error(fmt::format("cannot receive from '{}'", interface_.name), "rtnetlink RTM_DELLINK", ENODEV);
+        error.cause = "the interface was removed, or moved to another network namespace";
+        error.remedy = "ip link show";
+        return std::unexpected(std::move(error));
+    }
+    if (link_ != before)
+        return link_ == LinkWatch::State::up ? Wake::up : Wake::down;
+    if (watch_.name() == interface_.name)
+        return std::nullopt;
+    interface_.name = watch_.name();
+    return Wake::renamed;
+}
+
+Result<Session::Wake> Session::woken(std::uint32_t tags)
+{
+    if ((tags & stopped) != 0) {
         std::uint64_t times = 0;
         (void)!read(stop_.get(), &times, sizeof times);
         return Wake::stop;
     }
-    if ((polled_.back().revents & POLLIN) != 0) {
-        const LinkWatch::State before = std::exchange(link_, watch_.read());
-        if (link_ == LinkWatch::State::gone) {
-            Error error =
-                system_error(fmt::format("cannot receive from '{}'", interface_.name), "rtnetlink RTM_DELLINK", ENODEV);
-            error.cause = "the interface was removed, or moved to another network namespace";
-            error.remedy = "ip link show";
-            return std::unexpected(std::move(error));
-        }
-        if (link_ != before)
-            return link_ == LinkWatch::State::up ? Wake::up : Wake::down;
-    }
-    const std::span sockets(polled_.data(), queues_.size());
-    if (std::ranges::any_of(sockets, [](const pollfd &entry) { return entry.revents != 0; }))
+    if ((tags & link_changed) != 0)
+        if (auto news = link_news())
+            return *news;
+    if ((tags & has_packet) != 0)
         return Wake::packets;
-    return records_ && polled_[queues_.size()].revents != 0 ? Wake::records : Wake::timeout;
+    return (tags & has_record) != 0 ? Wake::records : Wake::timeout;
+}
+
+void Session::leave_queues_to_others()
+{
+    for (const Queue &queue : queues_)
+        (void)epoll_ctl(events_.get(), EPOLL_CTL_DEL, queue.fd(), nullptr);
 }
 
 void Session::stop() const
@@ -324,7 +395,6 @@ Result<void> Session::close()
 {
     Result<void> detached = detach();
     attachment_.reset();
-    polled_.erase(polled_.begin(), polled_.begin() + static_cast<std::ptrdiff_t>(queues_.size()));
     queues_.clear();
     return detached;
 }

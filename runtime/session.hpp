@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
-#include <poll.h>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,8 +25,12 @@ struct SessionOptions {
     Mode mode = Mode::automatic;
     bool dispatcher = false;           // share the interface through libxdp's dispatcher
     std::vector<std::uint32_t> queues; // empty: all the interface has
-    CopyMode copy = CopyMode::automatic;
-    UmemOptions umem;
+    // Of each socket. Frame sizes that are 0 fit the MTU; packets of several frames come where the program has `frags`.
+    QueueOptions socket;
+    // UMEMs to use in place of new ones, in order of the queues, and again from the first where there are fewer; and
+    // how many of their frames receive for each socket. Interfaces that packets are forwarded between share them.
+    std::vector<std::shared_ptr<Umem>> memory;
+    std::uint32_t frames_of_memory = 0; // 0: all that are free
     bool verifier_log = false;
     std::map<std::string, std::string> parameters;     // as LoadOptions
     std::map<std::string, std::string> entry_programs; // as LoadOptions
@@ -39,10 +43,12 @@ public:
     // sockets. Without a ring buffer there are no records.
     [[nodiscard]] static Result<Session> open(const Image &image, const SessionOptions &options);
 
-    [[nodiscard]] const Interface &interface() const { return interface_; } // as it was when opened
+    [[nodiscard]] const Interface &interface() const { return interface_; } // as it was when opened, but its name
     [[nodiscard]] Loaded &program() { return program_; }
+    [[nodiscard]] const Loaded &program() const { return program_; }
     [[nodiscard]] const Attachment &attachment() const { return *attachment_; }
     [[nodiscard]] std::span<Queue> queues() { return queues_; }
+    [[nodiscard]] std::span<const Queue> queues() const { return queues_; }
     // What a user should know although nothing failed: the interface is down, packets that will not fit, ...
     [[nodiscard]] const std::vector<std::string> &warnings() const { return warnings_; }
 
@@ -51,11 +57,21 @@ public:
         records, // ring buffers have some
         stop,    // stop() was called
         timeout,
-        down, // the interface was set down; packets come again when it is up
-        up,   // and here it is
+        down,    // the interface was set down; packets come again when it is up
+        up,      // and here it is
+        renamed, // interface() has its new name
     };
-    // Waits for one of these; a negative timeout waits for ever. An interface that is gone is an error.
+    // Waits for one of these; a negative timeout waits for ever. Errors: the interface is gone, or somebody else
+    // detached or replaced the program. About once a second it looks after that, and after its sockets in the XSKMAPs,
+    // which it puts back (restored()).
     [[nodiscard]] Result<Wake> wait(std::chrono::milliseconds timeout);
+    // Readable, for poll and epoll, when wait() would not wait. It does not hear of programs that others detach: call
+    // wait() now and then.
+    [[nodiscard]] int fd() const { return events_.get(); }
+    // From here on wait() is not about packets: other threads look after the queues.
+    void leave_queues_to_others();
+    // How many sockets were missing in XSKMAPs and were put back.
+    [[nodiscard]] std::uint64_t restored() const { return restored_; }
 
     // Ends a wait, now or the next one. Safe in signal handlers and from other threads.
     void stop() const;
@@ -88,17 +104,21 @@ public:
 
 private:
     Session() = default;
-    [[nodiscard]] Result<void> bind_queues(const SessionOptions &options, CopyMode copy);
+    [[nodiscard]] Result<void> bind_queues(const SessionOptions &options);
     [[nodiscard]] Result<void> fill_maps();
+    [[nodiscard]] Result<void> check();
+    [[nodiscard]] Result<void> restore_sockets();
     [[nodiscard]] Result<void> attach_program(const SessionOptions &options);
     [[nodiscard]] Result<void> start_waiting();
-    [[nodiscard]] Result<Wake> woken();
+    [[nodiscard]] Result<void> listen(int fd, std::uint32_t tag);
+    [[nodiscard]] std::optional<Result<Wake>> link_news();
+    [[nodiscard]] Result<Wake> woken(std::uint32_t tags);
     template <class F> void tell(F text) const
     {
         if (step_)
             step_(text());
     }
-    void choose_frame_size(UmemOptions &umem);
+    void choose_frame_size(QueueOptions &socket);
     void warn_of_link();
 
     Interface interface_;
@@ -109,7 +129,9 @@ private:
     Fd stop_;
     LinkWatch watch_;
     LinkWatch::State link_ = LinkWatch::State::up;
-    std::vector<pollfd> polled_; // the queues', the records' where there are any, stop_, watch_
+    Fd events_; // an epoll over the queues, the records, stop_ and watch_
+    std::chrono::steady_clock::time_point checked_{};
+    std::uint64_t restored_ = 0;
     std::vector<std::string> warnings_;
     std::function<void(const std::string &)> step_;
 };

@@ -2,15 +2,13 @@
 
 #include "runtime/cli/run_report.hpp"
 #include "runtime/cli/run_summary.hpp"
-#include "runtime/run.hpp"
+#include "runtime/cli/signals.hpp"
+#include "runtime/consumers.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <unistd.h>
 
@@ -20,45 +18,7 @@ namespace {
 using namespace xdpf::runtime;
 using Seconds = std::chrono::duration<double>;
 
-std::atomic<int> stop_fd = -1;
-std::atomic<int> signals_seen = 0;
-
-// One ends the waiting for packets, another one the reading of maps afterwards; who sends a third wants it gone.
-void on_signal(int number)
-{
-    const std::uint64_t once = 1;
-    (void)!write(stop_fd.load(), &once, sizeof once);
-    if (++signals_seen == 2)
-        (void)std::signal(number, SIG_DFL);
-}
-
-// SIGINT, SIGTERM and SIGHUP (unless nohup set it aside) end the session's wait as long as this lives.
-class SignalStop {
-public:
-    explicit SignalStop(const Session &session)
-    {
-        stop_fd = session.stop_fd();
-        struct sigaction action {};
-        action.sa_handler = on_signal;
-        sigemptyset(&action.sa_mask);
-        for (std::size_t i = 0; i < signals.size(); ++i) {
-            sigaction(signals[i], nullptr, &before_[i]);
-            if (signals[i] != SIGHUP || before_[i].sa_handler != SIG_IGN)
-                sigaction(signals[i], &action, nullptr);
-        }
-    }
-    SignalStop(const SignalStop &) = delete;
-    SignalStop &operator=(const SignalStop &) = delete;
-    ~SignalStop()
-    {
-        for (std::size_t i = 0; i < signals.size(); ++i)
-            sigaction(signals[i], &before_[i], nullptr);
-    }
-
-private:
-    static constexpr std::array<int, 3> signals = {SIGINT, SIGTERM, SIGHUP};
-    std::array<struct sigaction, 3> before_{};
-};
+constexpr std::uint32_t tx_size = 2048; // entries of the TX ring, where packets are sent
 
 // The line that is rewritten in place on a terminal.
 class LiveLine {
@@ -127,22 +87,66 @@ void say_start(Session &session, const RunOptions &options)
                sockets);
 }
 
-SessionOptions session_options(const RunOptions &options)
+SessionOptions session_options(const RunOptions &options, const std::string &interface)
 {
     SessionOptions session;
-    session.interface = options.interface;
+    session.interface = interface;
     session.program = options.program;
     session.mode = options.mode;
     session.dispatcher = options.dispatcher;
     session.queues = options.queues;
-    session.copy = options.copy;
-    session.umem.frames = options.frames;
+    session.socket = options.socket;
     session.verifier_log = options.verifier_log;
     session.parameters = options.parameters;
     session.entry_programs = options.entry_programs;
     if (options.verbose)
         session.step = [](const std::string &done) { fmt::print(stderr, "{}\n", printable(done)); };
     return session;
+}
+
+// Packets that are forwarded stay where they lie: both ends use the memory of the first one, of which half receives for
+// each.
+Result<std::vector<Session>> open_sessions(const Image &image, const RunOptions &options)
+{
+    std::vector<Session> sessions;
+    const bool forwards = !options.forward.empty();
+    for (const std::string &interface : options.interfaces) {
+        SessionOptions settings = session_options(options, interface);
+        if (forwards) {
+            settings.frames_of_memory = options.socket.umem.frames;
+            settings.socket.umem.frames *= 2;
+        }
+        if (forwards && !sessions.empty())
+            for (const Queue &queue : sessions.front().queues())
+                settings.memory.push_back(queue.memory());
+        Result<Session> session = Session::open(image, settings);
+        if (!session)
+            return std::unexpected(std::move(session.error()));
+        sessions.push_back(std::move(*session));
+    }
+    return sessions;
+}
+
+// Processors by the queues' interrupts, where they are to be.
+Result<RunPlan> plan_of(std::span<const Session> sessions, const RunOptions &options)
+{
+    RunPlan plan = options.plan;
+    if (!options.cpus_of_queues)
+        return plan;
+    for (const Queue &queue : sessions.front().queues()) {
+        const std::string &interface = sessions.front().interface().name;
+        const auto cpu = interrupt_processor(interface, queue.index());
+        if (!cpu) {
+            Error error;
+            error.stage = "cannot choose processors";
+            error.message = fmt::format("no interrupt is known of queue {} of '{}'", queue.index(), interface);
+            error.cause = "virtual interfaces have none, and not every driver names its interrupts after queues";
+            error.remedy = fmt::format("--cpus LIST   (grep {} /proc/interrupts)", interface);
+            return std::unexpected(std::move(error));
+        }
+        plan.cpus.push_back(*cpu);
+    }
+    return plan;
 }
 
 RecordForm record_form(const RunOptions &options)
@@ -152,26 +156,54 @@ RecordForm record_form(const RunOptions &options)
     return options.json ? RecordForm::json : RecordForm::text;
 }
 
-Summary receive(Session &session, const RunOptions &options)
+void say_link(const Session &session, Session::Wake news, const std::string &before)
+{
+    const std::string &name = session.interface().name;
+    if (news == Session::Wake::renamed)
+        fmt::print(stderr, "\r{} is called {} now\n", before, name);
+    else if (news == Session::Wake::up)
+        fmt::print(stderr, "\r{} is up\n", name);
+    else
+        fmt::print(stderr, "\r{} is down: nothing arrives until it is up again\n", name);
+}
+
+struct Consumers {
+    Echo echo;
+    std::optional<Forward> forward;
+
+    [[nodiscard]] std::uint64_t not_sent() const { return echo.not_sent() + (forward ? forward->not_sent() : 0); }
+};
+
+std::vector<Summary> receive(std::span<Session> sessions, const RunPlan &plan, const RunOptions &options,
+                             Consumers &consumers)
 {
     LiveLine line;
     RunCallbacks callbacks;
     const RecordForm form = record_form(options);
-    const bool shows_records = session.has_records() && form != RecordForm::none;
+    const bool shows_records = std::ranges::any_of(sessions, &Session::has_records) && form != RecordForm::none;
     if (shows_records) {
         std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); // each is seen when it comes, through a pipe, too
         callbacks.record = [form](const Record &record) {
             fmt::print("{}\n", form == RecordForm::json ? to_json(record) : to_text(record));
         };
     }
+    if (options.echo)
+        callbacks.batch = [&](std::size_t, Queue &queue, Batch &batch) { return consumers.echo(queue, batch); };
+    if (!options.forward.empty()) {
+        consumers.forward.emplace(sessions);
+        callbacks.batch = [&](std::size_t session, Queue &queue, Batch &batch) {
+            return (*consumers.forward)(session, queue, batch);
+        };
+    }
     if (!options.quiet && !options.json && !shows_records && isatty(STDERR_FILENO) != 0)
         callbacks.tick = [&line](Seconds elapsed, std::span<const QueueCount> counts) { line.show(elapsed, counts); };
+    std::vector<std::string> names = options.interfaces;
     if (!options.quiet)
-        callbacks.link = [&session](bool up) {
-            fmt::print(stderr, "\r{} is {}{}\n", session.interface().name, up ? "up" : "down",
-                       up ? "" : ": nothing arrives until it is up again");
+        callbacks.link = [&](std::size_t session, Session::Wake news) {
+            say_link(sessions[session], news, names[session]);
+            names[session] = sessions[session].interface().name;
         };
-    return runtime::run(session, {options.count, options.duration, true}, callbacks);
+    return runtime::run(sessions, {options.count, options.duration, true}, plan, callbacks);
 }
 
 Findings nothing_found(const RunOptions &options)
@@ -192,7 +224,7 @@ Result<Findings> findings_of(const Loaded &loaded, const Sources &sources, const
     findings.verdicts = *verdicts;
     if (!options.maps)
         return findings;
-    const Ended ended = [before = signals_seen.load()] { return signals_seen.load() != before; };
+    const Ended ended = [before = StopOnSignal::seen()] { return StopOnSignal::seen() != before; };
     Result<MapsReport> maps = options.json ? maps_json(loaded, ended) : maps_text(loaded, ended);
     if (!maps)
         return std::unexpected(std::move(maps.error()));
@@ -231,40 +263,86 @@ int not_compiled(const Compilation &compilation, const RunOptions &options)
     return exit_failure;
 }
 
+// What a session's end brings: its summary, what its program counted, and whether all went well.
+class Reports {
+public:
+    Reports(const Compilation &compilation, const RunOptions &options) : compilation_(compilation), options_(options) {}
+
+    void add(const Session &session, const Summary &summary)
+    {
+        const Result<Findings> findings = findings_of(session.program(), compilation_.sources(), options_);
+        const Findings found = findings.value_or(nothing_found(options_));
+        if (options_.json) {
+            objects_.push_back(summary_json(summary, session, found, compilation_));
+        } else {
+            if (options_.interfaces.size() > 1 && !options_.quiet)
+                fmt::print("{}\n", session.interface().name);
+            fmt::print("{}{}{}", options_.quiet ? "" : summary_text(summary, found, options_.verbose), found.rules,
+                       found.maps);
+        }
+        if (found.cut)
+            fmt::print(stderr, "a signal ended the reading of maps: what is shown of them is not all\n");
+        for (const std::optional<Error> &error : {summary.ended_by, error_of(summary.detached), error_of(findings)})
+            if (error) {
+                say_error(*error, false);
+                status_ = exit_failure;
+            }
+    }
+    // One object: of one interface its own, else all of them in a list.
+    [[nodiscard]] int end() const
+    {
+        if (options_.json)
+            fmt::print("{}", objects_.size() == 1 ? fmt::format("{}\n", objects_[0])
+                                                  : fmt::format("{{\"interfaces\":[{}]}}\n", fmt::join(objects_, ",")));
+        return status_;
+    }
+
+private:
+    template <class T> static std::optional<Error> error_of(const Result<T> &result)
+    {
+        return result ? std::nullopt : std::optional(result.error());
+    }
+
+    const Compilation &compilation_;
+    const RunOptions &options_;
+    std::vector<std::string> objects_;
+    int status_ = exit_ok;
+};
+
 } // namespace
 
-int run(const SourceOptions &source, const RunOptions &options)
+int run(const SourceOptions &source, const RunOptions &given)
 {
+    RunOptions options = given;
+    if (!options.forward.empty())
+        options.interfaces.push_back(options.forward);
+    if (options.echo || !options.forward.empty())
+        options.socket.tx_size = tx_size;
     const Compilation compilation = compile_source(source);
     if (!options.json || source.format == Format::text)
         report(compilation, source);
     if (!compilation.ok())
         return not_compiled(compilation, options);
-    Result<Session> session = Session::open(compilation.image(), session_options(options));
-    if (!session)
-        return fail(placed(session.error(), compilation.sources()), compilation, options);
-    const SignalStop stop(*session);
-    say_start(*session, options);
+    Result<std::vector<Session>> sessions = open_sessions(compilation.image(), options);
+    if (!sessions)
+        return fail(placed(sessions.error(), compilation.sources()), compilation, options);
+    const Result<RunPlan> plan = plan_of(*sessions, options);
+    if (!plan)
+        return fail(plan.error(), compilation, options);
+    const StopOnSignal stop(sessions->front().stop_fd());
+    for (Session &session : *sessions)
+        say_start(session, options);
     if (source.verdict_counters && !compilation.image().verdict_counters.valid())
         fmt::print(stderr, "warning: verdicts are not counted: with that the program would be too large\n");
-    const Summary summary = receive(*session, options);
-    const Result<Findings> findings = findings_of(session->program(), compilation.sources(), options);
-    const Findings found = findings.value_or(nothing_found(options));
-
-    if (options.json)
-        fmt::print("{}", summary_json(summary, *session, found, compilation));
-    else
-        fmt::print("{}{}{}", options.quiet ? "" : summary_text(summary, found, options.verbose), found.rules,
-                   found.maps);
-    if (found.cut)
-        fmt::print(stderr, "a signal ended the reading of maps: what is shown of them is not all\n");
-    if (summary.ended_by)
-        say_error(*summary.ended_by, false);
-    if (!summary.detached)
-        say_error(summary.detached.error(), false);
-    if (!findings)
-        say_error(findings.error(), false);
-    return summary.ended_by || !summary.detached || !findings ? exit_failure : exit_ok;
+    Consumers consumers;
+    const std::vector<Summary> summaries = receive(*sessions, *plan, options, consumers);
+    Reports reports(compilation, options);
+    for (std::size_t i = 0; i < sessions->size(); ++i)
+        reports.add((*sessions)[i], summaries[i]);
+    if (consumers.not_sent() != 0)
+        fmt::print(stderr, "warning: {} packets were received and not sent: the TX ring was full\n",
+                   consumers.not_sent());
+    return reports.end();
 }
 
 } // namespace xdpf::cli

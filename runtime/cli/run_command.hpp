@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/cli/source.hpp"
-#include "runtime/session.hpp"
+#include "runtime/run.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -19,12 +19,15 @@ namespace xdpf::cli {
 enum class RecordForm : std::uint8_t { automatic, text, json, none };
 
 struct RunOptions {
-    std::string interface;
+    std::vector<std::string> interfaces;
     std::string program; // empty: the file's first
     runtime::Mode mode = runtime::Mode::automatic;
     std::vector<std::uint32_t> queues; // empty: all
-    runtime::CopyMode copy = runtime::CopyMode::automatic;
-    std::uint32_t frames = 4096; // of each queue, a power of two
+    runtime::QueueOptions socket;
+    runtime::RunPlan plan;
+    bool cpus_of_queues = false; // plan.cpus are to be those of the queues' interrupts
+    bool echo = false;           // send what is received back
+    std::string forward;         // or by this interface, and what comes from there by the first one
     bool dispatcher = false;
     std::optional<std::uint64_t> count;
     std::optional<std::chrono::milliseconds> duration;

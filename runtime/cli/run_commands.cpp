@@ -14,6 +14,94 @@ namespace {
 const Choices<RecordForm> record_forms{
     {"text", RecordForm::text}, {"json", RecordForm::json}, {"none", RecordForm::none}};
 
+const Choices<runtime::Waiting> waitings{
+    {"block", runtime::Waiting::block}, {"spin", runtime::Waiting::spin}, {"adaptive", runtime::Waiting::adaptive}};
+
+const Choices<runtime::HugePages> huge_pages{{"never", runtime::HugePages::never},
+                                             {"try", runtime::HugePages::attempt},
+                                             {"require", runtime::HugePages::require}};
+
+void add_copy_mode(CLI::App &command, runtime::QueueOptions &socket)
+{
+    auto *copy = command.add_flag_callback(
+        "--copy", [&socket] { socket.copy = runtime::CopyMode::copy; },
+        "copy packets into the sockets, even where the driver could do without");
+    command
+        .add_flag_callback(
+            "--zero-copy", [&socket] { socket.copy = runtime::CopyMode::zero_copy; },
+            "fail where the driver cannot do zero-copy")
+        ->excludes(copy);
+}
+
+void add_memory(CLI::App &command, runtime::UmemOptions &umem)
+{
+    command.add_option("--frames", umem.frames, "frames of each queue, a power of two")
+        ->check([](const std::string &text) {
+            const auto frames = std::strtoull(text.c_str(), nullptr, 10);
+            return std::has_single_bit(frames) ? std::string() : fmt::format("{} is no power of two", text);
+        })
+        ->capture_default_str();
+    command.add_option("--frame-size", umem.frame_size,
+                       "bytes of a frame: 2048 or 4096, any between with --unaligned (default: what the MTU needs)");
+    command.add_option("--headroom", umem.headroom, "bytes before a packet, on top of XDP's own 256")
+        ->check(CLI::Range(0, 1023))
+        ->capture_default_str();
+    command.add_flag("--unaligned", umem.unaligned, "frames of any size, packets anywhere in them");
+    add_choice(command, "--huge-pages", umem.huge_pages, huge_pages, "memory in pages of 2 MiB (default: never)");
+}
+
+// Processors are numbered as queues are: a list, or by the queues' interrupts.
+void add_cpus(CLI::App &command, RunOptions &options)
+{
+    const auto read = [&options](const std::string &text) {
+        options.cpus_of_queues = text == "auto";
+        if (options.cpus_of_queues)
+            return;
+        const auto cpus = parse_queues(text);
+        if (!cpus || cpus->empty())
+            throw CLI::ValidationError(
+                "--cpus", fmt::format("'{}' is neither 'auto' nor a list of processors such as 0,2,5-7", text));
+        options.plan.cpus.assign(cpus->begin(), cpus->end());
+    };
+    command
+        .add_option_function<std::string>("--cpus", read,
+                                          "a thread on each of these processors, the queues dealt out to them; auto: "
+                                          "where each queue's interrupt goes")
+        ->option_text("auto|LIST");
+}
+
+void add_socket(CLI::App &command, RunOptions &options)
+{
+    add_copy_mode(command, options.socket);
+    add_memory(command, options.socket.umem);
+    add_choice(command, "--wait", options.plan.waiting, waitings,
+               "how threads wait for packets: asleep, never asleep, or asleep after a while (default: block)");
+    add_cpus(command, options);
+    command
+        .add_option_function<std::uint32_t>(
+            "--busy-poll",
+            [&options](std::uint32_t budget) {
+                options.socket.busy_poll = runtime::BusyPoll{.budget = budget};
+                options.plan.busy_poll = true;
+            },
+            "the threads do the driver's work, so many packets at a time (default 64)")
+        ->expected(0, 1)
+        ->default_str("64")
+        ->option_text("[BUDGET]");
+    command.add_flag_callback(
+        "--no-need-wakeup", [&options] { options.socket.need_wakeup = false; },
+        "the kernel polls the rings, and is not woken");
+}
+
+void add_consumers(CLI::App &command, RunOptions &options)
+{
+    auto *echo = command.add_flag("--echo", options.echo, "send each packet back to where it came from");
+    command
+        .add_option("--forward", options.forward,
+                    "send packets on by this interface, and what the program takes from there by the first one")
+        ->excludes(echo);
+}
+
 } // namespace
 
 Command add_run(CLI::App &app)
@@ -25,7 +113,9 @@ Command add_run(CLI::App &app)
     source.verdict_counters = true;
     auto &command = *app.add_subcommand("run", "attach to an interface and receive, until Ctrl-C or a limit");
     add_source(command, source);
-    add_interface(command, options.interface);
+    command.add_option("-i,--interface", options.interfaces, "the interface; several have the program each for itself")
+        ->required()
+        ->allow_extra_args(false);
     command.add_option("-p,--program", options.program, "which program, where the file has several");
     add_mode(command, options.mode);
     command
@@ -42,20 +132,8 @@ Command add_run(CLI::App &app)
             },
             "receive queues (default: all)")
         ->option_text("all|LIST");
-    auto *copy = command.add_flag_callback(
-        "--copy", [&options] { options.copy = runtime::CopyMode::copy; },
-        "copy packets into the sockets, even where the driver could do without");
-    command
-        .add_flag_callback(
-            "--zero-copy", [&options] { options.copy = runtime::CopyMode::zero_copy; },
-            "fail where the driver cannot do zero-copy")
-        ->excludes(copy);
-    command.add_option("--frames", options.frames, "frames of each queue, a power of two")
-        ->check([](const std::string &text) {
-            const auto frames = std::strtoull(text.c_str(), nullptr, 10);
-            return std::has_single_bit(frames) ? std::string() : fmt::format("{} is no power of two", text);
-        })
-        ->capture_default_str();
+    add_socket(command, options);
+    add_consumers(command, options);
     command.add_flag("--dispatcher", options.dispatcher,
                      "share the interface with other programs through libxdp's dispatcher");
     command.add_option("-c,--count", options.count, "stop after so many packets")->check([](const std::string &text) {

@@ -13,7 +13,7 @@ namespace {
 using namespace xdpf::runtime;
 using Json = nlohmann::ordered_json;
 
-std::string on_one_line(const Json &json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string on_one_line(const Json &json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 std::string verdicts_text(const VerdictCounts &counts)
 {
@@ -44,6 +44,22 @@ std::string lost_text(const Summary &summary)
     return out;
 }
 
+std::string sent_text(const Summary &summary)
+{
+    SendCounts all;
+    std::uint64_t refused = 0;
+    for (const QueueSummary &queue : summary.queues) {
+        all.completed += queue.sent.completed;
+        all.kicks += queue.sent.kicks;
+        refused += queue.dropped.tx_invalid_descs;
+    }
+    std::string out =
+        fmt::format("sent       {} packets, {} completed, in {} system calls", summary.sent, all.completed, all.kicks);
+    if (refused != 0)
+        out += fmt::format(", {} refused by the kernel", refused);
+    return out + "\n";
+}
+
 Json json_of(const Error &error)
 {
     return {{"stage", error.stage},
@@ -67,7 +83,11 @@ Json json_of(const QueueSummary &queue)
             {"rx_dropped", queue.dropped.rx_dropped},
             {"rx_invalid_descs", queue.dropped.rx_invalid_descs},
             {"rx_ring_full", queue.dropped.rx_ring_full},
-            {"fill_ring_empty", queue.dropped.fill_ring_empty}};
+            {"fill_ring_empty", queue.dropped.fill_ring_empty},
+            {"sent", queue.sent.sent},
+            {"completed", queue.sent.completed},
+            {"kicks", queue.sent.kicks},
+            {"tx_invalid_descs", queue.dropped.tx_invalid_descs}};
 }
 
 Json json_of(const VerdictCounts &counts)
@@ -115,6 +135,10 @@ std::string summary_text(const Summary &summary, const Findings &findings, bool 
         out += verdicts_text(*findings.verdicts);
     if (summary.records != 0)
         out += fmt::format("records    {}\n", summary.records);
+    if (summary.sent != 0)
+        out += sent_text(summary);
+    if (summary.restored != 0)
+        out += fmt::format("restored   {} sockets that somebody had taken out of an XSKMAP\n", summary.restored);
     if (summary.not_taken != 0)
         out += fmt::format("not taken  {} redirected packets (behind --count)\n", summary.not_taken);
     if (!summary.queues.empty())
@@ -138,6 +162,8 @@ std::string summary_json(const Summary &summary, const Session &session, const F
                         {"bytes", summary.bytes},
                         {"not_taken", summary.not_taken},
                         {"lost", summary.lost},
+                        {"sent", summary.sent},
+                        {"restored", summary.restored},
                         {"records", summary.records},
                         {"verdicts", json_of(findings.verdicts)},
                         {"queues", std::move(queues)},
@@ -151,7 +177,7 @@ std::string summary_json(const Summary &summary, const Session &session, const F
 
 std::string failure_json(const Error &error, const Compilation &compilation)
 {
-    return on_one_line({{"diagnostics", diagnostics_json(compilation)}, {"error", json_of(error)}});
+    return on_one_line({{"diagnostics", diagnostics_json(compilation)}, {"error", json_of(error)}}) + "\n";
 }
 
 } // namespace xdpf::cli

@@ -23,10 +23,10 @@ struct Findings {
 // a limit, or lost, and why. `verbose`: of each queue, even if there is one.
 [[nodiscard]] std::string summary_text(const runtime::Summary &summary, const Findings &findings, bool verbose);
 
-// One object on one line, with the compilation's diagnostics in it.
+// One object, with the compilation's diagnostics in it; without a line's end.
 [[nodiscard]] std::string summary_json(const runtime::Summary &summary, const runtime::Session &session,
                                        const Findings &findings, const Compilation &compilation);
-// The same of a session that did not come about.
+// A line with the same of a session that did not come about.
 [[nodiscard]] std::string failure_json(const runtime::Error &error, const Compilation &compilation);
 
 } // namespace xdpf::cli

@@ -125,7 +125,7 @@ TEST_CASE("batches may overlap and end in any order; all frames come back")
     XDPF_NEEDS_ROOT();
     with_veth(1, [] {
         SessionOptions options = on_veth();
-        options.umem.frames = 64;
+        options.socket.umem.frames = 64;
         Result<Session> session = Session::open(udp_to_xsk(), options);
         REQUIRE_MESSAGE(session.has_value(), to_string(session.error()));
         Sender sender("xdpfrt1");
@@ -151,7 +151,7 @@ TEST_CASE("what the frames do not hold is counted as lost, once")
     XDPF_NEEDS_ROOT();
     with_veth(1, [] {
         SessionOptions options = on_veth();
-        options.umem.frames = 64;
+        options.socket.umem.frames = 64;
         Result<Session> session = Session::open(udp_to_xsk(), options);
         REQUIRE(session);
         Sender sender("xdpfrt1");
@@ -217,7 +217,7 @@ TEST_CASE("what the environment refuses is said with call, errno, cause and reme
         CHECK(failure(udp_to_xsk(), options).message == "the interface has only queue 0");
 
         options = on_veth();
-        options.copy = CopyMode::zero_copy;
+        options.socket.copy = CopyMode::zero_copy;
         CHECK(failure(udp_to_xsk(), options).code == EOPNOTSUPP);
 
         set_mtu("xdpfrt0", 9000);

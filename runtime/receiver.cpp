@@ -1,0 +1,181 @@
+#include "runtime/receiver.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <utility>
+
+namespace xdpf::runtime {
+namespace {
+
+Result<void> pin(pthread_t thread, unsigned cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    const int code = pthread_setaffinity_np(thread, sizeof set, &set);
+    if (code == 0)
+        return {};
+    Error error = system_error(fmt::format("cannot receive on processor {}", cpu), "sched_setaffinity", code);
+    if (code == EINVAL)
+        error.cause = "there is no such processor, or this process may not use it";
+    error.remedy = "nproc; taskset -p $$   (which there are)";
+    return std::unexpected(std::move(error));
+}
+
+void add(std::atomic<std::uint64_t> &count, std::uint64_t more)
+{
+    count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
+} // namespace
+
+std::uint32_t Quota::claim(std::uint32_t most)
+{
+    if (!limited_)
+        return most;
+    std::uint64_t left = left_.load();
+    while (!left_.compare_exchange_weak(left, left - std::min<std::uint64_t>(left, most))) {
+    }
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(left, most));
+}
+
+void Quota::give_back(std::uint32_t packets)
+{
+    if (limited_)
+        left_ += packets;
+}
+
+Receiver::Receiver(std::vector<Lane *> lanes, Quota &quota, const RunPlan &plan, const RunCallbacks &callbacks)
+    : lanes_(std::move(lanes)), quota_(quota), plan_(plan), callbacks_(callbacks)
+{
+}
+
+std::uint32_t Receiver::take(Lane &lane)
+{
+    const std::uint32_t wanted = quota_.claim(Batch::capacity);
+    if (wanted == 0)
+        return 0;
+    Batch batch = lane.queue->receive(wanted);
+    const std::uint32_t got = batch.size();
+    if (got != wanted)
+        quota_.give_back(wanted - got);
+    if (got == 0)
+        return 0;
+    std::uint64_t bytes = 0;
+    for (const std::span<std::byte> packet : batch) {
+        bytes += packet.size();
+        if (callbacks_.packet)
+            callbacks_.packet(lane.queue->index(), packet);
+    }
+    add(lane.packets, got);
+    add(lane.bytes, bytes);
+    if (callbacks_.batch)
+        if (Result<void> taken = callbacks_.batch(lane.session, *lane.queue, batch); !taken)
+            error_ = std::move(taken.error());
+    return got;
+}
+
+std::uint32_t Receiver::round()
+{
+    std::uint32_t got = 0;
+    for (Lane *lane : lanes_)
+        if (!error_)
+            got += take(*lane);
+    return got;
+}
+
+bool Receiver::settle()
+{
+    bool settled = true;
+    for (Lane *lane : lanes_) {
+        if (lane->queue->unsent() == 0)
+            continue;
+        (void)lane->queue->flush(); // an interface that is down or gone is told of by its session
+        settled = settled && lane->queue->unsent() == 0;
+    }
+    return settled;
+}
+
+Result<void> Receiver::start(std::optional<unsigned> cpu, std::function<void()> ended)
+{
+    ended_ = std::move(ended);
+    stop_fd_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    events_ = Fd(epoll_create1(EPOLL_CLOEXEC));
+    if (!stop_fd_ || !events_)
+        return std::unexpected(system_error("cannot receive on a thread of its own", "epoll_create1", errno));
+    std::vector<int> fds{stop_fd_.get()};
+    for (const Lane *lane : lanes_)
+        fds.push_back(lane->queue->fd());
+    for (const int fd : fds) {
+        epoll_event event{.events = EPOLLIN, .data = {}};
+        if (epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+            return std::unexpected(system_error("cannot receive on a thread of its own", "epoll_ctl", errno));
+    }
+    std::atomic<bool> go = false;
+    thread_ = std::thread([this, &go] {
+        go.wait(false);
+        work();
+    });
+    Result<void> pinned = cpu ? pin(thread_.native_handle(), *cpu) : Result<void>();
+    stop_ = !pinned;
+    go = true;
+    go.notify_one();
+    if (!pinned)
+        end();
+    return pinned;
+}
+
+void Receiver::end()
+{
+    if (!thread_.joinable())
+        return;
+    stop_ = true;
+    const std::uint64_t once = 1;
+    (void)!write(stop_fd_.get(), &once, sizeof once);
+    thread_.join();
+}
+
+void Receiver::work()
+{
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point last = Clock::now();
+    while (!stop_.load(std::memory_order_relaxed)) {
+        if (round() != 0) {
+            if (plan_.waiting == Waiting::adaptive)
+                last = Clock::now();
+            continue;
+        }
+        if (error_ || quota_.spent()) {
+            ended_();
+            return;
+        }
+        const bool settled = settle();
+        if (plan_.busy_poll)
+            for (Lane *lane : lanes_)
+                lane->queue->poll_driver();
+        if (plan_.waiting == Waiting::spin ||
+            (plan_.waiting == Waiting::adaptive && Clock::now() - last < plan_.spin)) {
+#if defined(__x86_64__)
+            __builtin_ia32_pause();
+#endif
+            continue;
+        }
+        sleep(settled);
+    }
+}
+
+// What is still on its way comes back without waking anybody.
+void Receiver::sleep(bool settled)
+{
+    std::array<epoll_event, 4> events;
+    (void)epoll_wait(events_.get(), events.data(), events.size(), settled ? -1 : 1);
+}
+
+} // namespace xdpf::runtime
