@@ -59,7 +59,8 @@ class Batch;
 class Frame {
 public:
     Frame(Frame &&other) noexcept
-        : umem_(std::exchange(other.umem_, nullptr)), address_(other.address_), length_(other.length_)
+        : umem_(std::exchange(other.umem_, nullptr)), address_(other.address_), length_(other.length_),
+          room_(other.room_), has_metadata_(other.has_metadata_)
     {
     }
     Frame &operator=(Frame &&other) noexcept
@@ -67,6 +68,8 @@ public:
         std::swap(umem_, other.umem_);
         std::swap(address_, other.address_);
         std::swap(length_, other.length_);
+        std::swap(room_, other.room_);
+        std::swap(has_metadata_, other.has_metadata_);
         return *this;
     }
     ~Frame()

@@ -103,7 +103,7 @@ void Session::choose_frame_size(QueueOptions &socket)
     if (longest > room && !socket.multi_buffer)
         warnings_.push_back(fmt::format(
             "packets longer than {} bytes do not fit into a frame and are dropped; the MTU of {} is {} (ip link set "
-            "dev {} mtu {}, or a program with 'frags': defprogram NAME (frags = true))",
+            "dev {} mtu {}, or a program with 'frags': defprogram NAME (frags))",
             room, interface_.name, interface_.mtu, interface_.name, room - link_header));
 }
 

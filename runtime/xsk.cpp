@@ -85,12 +85,10 @@ Outcome<Fd> open_socket()
     return fd ? Outcome<Fd>(std::move(fd)) : refused("socket(AF_XDP)");
 }
 
-// Kernels before 6.8 take a shorter structure.
+// Kernels before 6.8 have padding where the length of the metadata is.
 Outcome<void> register_memory(int fd, Registration registration)
 {
-    const std::size_t size =
-        registration.tx_metadata_len != 0 ? sizeof registration : offsetof(Registration, tx_metadata_len);
-    if (setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &registration, static_cast<socklen_t>(size)) != 0)
+    if (setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &registration, sizeof registration) != 0)
         return refused("setsockopt(XDP_UMEM_REG)");
     return {};
 }
