@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <future>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -14,12 +15,12 @@
 namespace xdpf::runtime {
 namespace {
 
-Result<void> pin(pthread_t thread, unsigned cpu)
+Result<void> pin(unsigned cpu)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
-    const int code = pthread_setaffinity_np(thread, sizeof set, &set);
+    const int code = pthread_setaffinity_np(pthread_self(), sizeof set, &set);
     if (code == 0)
         return {};
     Error error = system_error(fmt::format("cannot receive on processor {}", cpu), "sched_setaffinity", code);
@@ -118,18 +119,19 @@ Result<void> Receiver::start(std::optional<unsigned> cpu, std::function<void()> 
         if (epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
             return std::unexpected(system_error("cannot receive on a thread of its own", "epoll_ctl", errno));
     }
-    std::atomic<bool> go = false;
-    thread_ = std::thread([this, &go] {
-        go.wait(false);
-        work();
+    std::promise<Result<void>> pinned;
+    std::future<Result<void>> started = pinned.get_future();
+    thread_ = std::thread([this, cpu, pinned = std::move(pinned)]() mutable {
+        Result<void> here = cpu ? pin(*cpu) : Result<void>();
+        const bool goes = here.has_value();
+        pinned.set_value(std::move(here));
+        if (goes)
+            work();
     });
-    Result<void> pinned = cpu ? pin(thread_.native_handle(), *cpu) : Result<void>();
-    stop_ = !pinned;
-    go = true;
-    go.notify_one();
-    if (!pinned)
+    Result<void> result = started.get();
+    if (!result)
         end();
-    return pinned;
+    return result;
 }
 
 void Receiver::end()
