@@ -59,7 +59,8 @@ void read_link(const nlmsghdr &message, Interface &interface)
         if (type == IFLA_STATS64) {
             rtnl_link_stats64 counters{};
             std::memcpy(&counters, value.data(), std::min(sizeof counters, value.size()));
-            interface.counters = {counters.rx_packets, counters.rx_bytes, counters.rx_dropped};
+            interface.counters = {counters.rx_packets, counters.rx_bytes, counters.rx_dropped, counters.tx_packets,
+                                  counters.tx_dropped};
         }
     });
 }
@@ -113,6 +114,12 @@ Result<Interface> find_interface(int index, const std::string &stage)
     info.ifi_index = index;
     request.add_struct(info);
     return ask_for_link(request, stage);
+}
+
+InterfaceCounters operator-(const InterfaceCounters &now, const InterfaceCounters &before)
+{
+    return {now.rx_packets - before.rx_packets, now.rx_bytes - before.rx_bytes, now.rx_dropped - before.rx_dropped,
+            now.tx_packets - before.tx_packets, now.tx_dropped - before.tx_dropped};
 }
 
 Result<LinkWatch> LinkWatch::open(const Interface &interface)

@@ -15,7 +15,11 @@ struct InterfaceCounters {
     std::uint64_t rx_packets = 0;
     std::uint64_t rx_bytes = 0;
     std::uint64_t rx_dropped = 0;
+    std::uint64_t tx_packets = 0;
+    std::uint64_t tx_dropped = 0;
 };
+// What was counted since.
+[[nodiscard]] InterfaceCounters operator-(const InterfaceCounters &now, const InterfaceCounters &before);
 
 struct Interface {
     std::string name;

@@ -263,11 +263,36 @@ bool Queue::send(Frame &&frame)
 bool Queue::send(std::span<const std::byte> packet)
 {
     std::optional<Frame> copy = frame();
-    if (!copy || packet.size() > copy->room())
+    if (!copy)
         return false;
+    if (packet.size() > copy->room()) {
+        copy.reset();
+        return state_->multi_buffer && send_pieces(packet);
+    }
     copy->resize(static_cast<std::uint32_t>(packet.size()));
     std::memcpy(copy->bytes().data(), packet.data(), packet.size());
     return send(std::move(*copy));
+}
+
+bool Queue::send_pieces(std::span<const std::byte> packet)
+{
+    std::vector<Frame> frames;
+    std::vector<xdp_desc> descriptors;
+    while (!packet.empty()) {
+        std::optional<Frame> piece = frame();
+        if (!piece)
+            return false;
+        const auto size = std::min<std::size_t>(packet.size(), piece->room());
+        std::memcpy(piece->umem_->at(piece->address_), packet.data(), size);
+        packet = packet.subspan(size);
+        descriptors.push_back({piece->address_, static_cast<std::uint32_t>(size), packet.empty() ? 0 : xsk::pkt_contd});
+        frames.push_back(std::move(*piece));
+    }
+    if (!state_->put_tx(descriptors))
+        return false;
+    for (Frame &frame : frames)
+        frame.umem_ = nullptr;
+    return true;
 }
 
 // In copy mode a call sends a part of the ring and says EAGAIN; EBUSY and ENOBUFS mean that the driver is behind, and

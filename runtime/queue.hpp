@@ -81,6 +81,11 @@ public:
     // The packet from its Ethernet header on.
     [[nodiscard]] std::span<std::byte> bytes() const { return {umem_->at(address_), length_}; }
     [[nodiscard]] std::uint32_t room() const { return room_; } // bytes that a packet here may have
+    // Which of the UMEM's frames it is.
+    [[nodiscard]] std::uint32_t index() const
+    {
+        return static_cast<std::uint32_t>(umem_->frame_of(address_) / umem_->options().frame_size);
+    }
     void resize(std::uint32_t length) { length_ = std::min(length, room_); }
     // Of a UMEM with tx_metadata: what shall be done with the packet. Good until the frame comes back to the UMEM.
     [[nodiscard]] TxMetadata &metadata()
@@ -125,7 +130,8 @@ public:
     // Puts it into the TX ring, where flush() finds it; false: the ring is full, and the frame stays with the caller.
     // The frame must be of this queue's UMEM.
     [[nodiscard]] bool send(Frame &&frame);
-    // A copy of the bytes, in a frame of its own.
+    // A copy of the bytes in a frame of its own, with multi_buffer in several. False: no ring or frame has room, or the
+    // packet is longer than may be.
     [[nodiscard]] bool send(std::span<const std::byte> packet);
     // Lets the kernel send what is in the ring, and takes finished frames back. Does nothing where nothing is to be
     // done. Errors: the interface is down or gone.
@@ -149,6 +155,8 @@ private:
     [[nodiscard]] static Result<Queue> bind(const Interface &interface, std::uint32_t queue,
                                             const QueueOptions &options, std::shared_ptr<Umem> memory,
                                             std::uint32_t frames);
+
+    [[nodiscard]] bool send_pieces(std::span<const std::byte> packet);
 
     std::unique_ptr<State> state_;
 };

@@ -215,9 +215,7 @@ std::optional<InterfaceCounters> gained(const Interface &before)
     const Result<Interface> now = find_interface(before.index, {});
     if (!now)
         return {};
-    return InterfaceCounters{now->counters.rx_packets - before.counters.rx_packets,
-                             now->counters.rx_bytes - before.counters.rx_bytes,
-                             now->counters.rx_dropped - before.counters.rx_dropped};
+    return now->counters - before.counters;
 }
 
 Summary Run::summary(std::size_t session) const

@@ -17,6 +17,7 @@ struct Command {
 [[nodiscard]] Command add_check(CLI::App &app);
 [[nodiscard]] Command add_build(CLI::App &app);
 [[nodiscard]] Command add_run(CLI::App &app);
+[[nodiscard]] Command add_send(CLI::App &app);
 [[nodiscard]] Command add_test(CLI::App &app);
 [[nodiscard]] Command add_trace(CLI::App &app);
 [[nodiscard]] Command add_rules(CLI::App &app);

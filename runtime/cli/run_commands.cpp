@@ -3,6 +3,7 @@
 #include "runtime/cli/options.hpp"
 #include "runtime/cli/rules_command.hpp"
 #include "runtime/cli/run_command.hpp"
+#include "runtime/cli/send_command.hpp"
 
 #include <bit>
 #include <cstdlib>
@@ -171,6 +172,38 @@ Command add_rules(CLI::App &app)
     add_rule_counters(command, options.source);
     command.add_flag("--json", options.json, "one JSON object on standard output");
     return {&group, [shared] { return replace_rules(*shared); }};
+}
+
+Command add_send(CLI::App &app)
+{
+    const auto shared = std::make_shared<SendCommandOptions>();
+    auto &options = *shared;
+    auto &command = *app.add_subcommand("send", "put packets on the wire: written ones, or a capture's");
+    auto *packets = command.add_option("packets", options.packets,
+                                       "packets as in tests: 'ethernet / ipv4(dst = 10.0.0.2) / udp(dport = 53)'");
+    auto *capture = command.add_option("-r,--read", options.capture, "or a pcap or pcapng file; - is standard input")
+                        ->excludes(packets);
+    command.callback([packets, capture] {
+        if (packets->count() == 0 && capture->count() == 0)
+            throw CLI::RequiredError("a packet, or a capture with -r");
+    });
+    add_interface(command, options.send.interface);
+    command.add_option("--queue", options.send.queue, "the queue to send by")->capture_default_str();
+    command.add_option("-c,--count", options.send.count, "so many packets, the list over and over")
+        ->check(CLI::PositiveNumber);
+    add_duration(command, "-d,--duration", options.send.duration, "for so long, the list over and over: 10s, 500ms");
+    auto *rate = command.add_option("--rate", options.send.rate, "packets a second (default: as fast as it goes)")
+                     ->check(CLI::PositiveNumber);
+    command.add_flag("--timed", options.send.timed, "as far apart as in the capture")->excludes(rate)->needs(capture);
+    command.add_option("--burst", options.send.burst, "packets that go at once")
+        ->check(CLI::Range(1, 2048))
+        ->capture_default_str();
+    command.add_flag("--live", options.send.live_frames,
+                     "the kernel makes the frames: more a second, without a socket");
+    add_copy_mode(command, options.send.socket);
+    command.add_flag("--json", options.json, "one JSON object on standard output");
+    command.add_flag("-q,--quiet", options.quiet, "no summary");
+    return {&command, [shared] { return send(*shared); }};
 }
 
 } // namespace xdpf::cli
