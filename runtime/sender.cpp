@@ -202,6 +202,8 @@ Result<SendSummary> send(std::span<const OutgoingPacket> packets, const SendOpti
         return summary;
     if (const Result<Interface> after = find_interface(before->index, stage))
         summary->interface = after->counters - before->counters;
+    if (options.live_frames && summary->interface) // only the interface knows what it took
+        summary->completed = std::min(summary->packets, summary->interface->tx_packets);
     return summary;
 }
 

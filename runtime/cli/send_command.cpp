@@ -104,6 +104,19 @@ void show(const SendSummary &summary, const SendCommandOptions &options)
                    summary.interface->tx_dropped);
 }
 
+// What of it did not get out, and why that may be.
+void say_lost(const SendSummary &summary, const SendCommandOptions &options)
+{
+    if (lost(summary) == 0)
+        return;
+    fmt::print(stderr, "warning: {} of {} packets were not sent\n", lost(summary), summary.packets);
+    if (options.send.live_frames)
+        fmt::print(stderr, "  cause: a veth takes live frames only if its peer receives by NAPI, and no more than 256 "
+                           "that wait\n"
+                           "  try:   at the peer, while it is up: ethtool -K PEER gro off; ethtool -K PEER gro on   (or "
+                           "without --live)\n");
+}
+
 int failed(const Error &error)
 {
     fmt::print(stderr, "{}\n", to_string(error));
@@ -134,6 +147,7 @@ int send(const SendCommandOptions &options)
     if (!summary)
         return failed(summary.error());
     show(*summary, options);
+    say_lost(*summary, options);
     return lost(*summary) == 0 ? exit_ok : exit_failure;
 }
 
