@@ -165,7 +165,8 @@ Result<void> CaptureWriter::finish(const std::vector<CaptureCounts> &counts)
     const std::uint64_t now = WallClock::now();
     for (std::uint32_t i = 0; i < interfaces_.size(); ++i) {
         const CaptureCounts known = i < counts.size() ? counts[i] : CaptureCounts{};
-        const PcapngStatistics statistics{started_, now, known.received, known.dropped, interfaces_[i].delivered};
+        const PcapngStatistics statistics{
+            started_, now, known.received, known.dropped, known.accepted, interfaces_[i].delivered};
         if (Result<void> written = file_->statistics(i, statistics); !written)
             return settle(std::move(written));
     }

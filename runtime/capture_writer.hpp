@@ -30,8 +30,9 @@ struct CaptureOptions {
 
 // What the writer does not know itself; nothing of what is not known.
 struct CaptureCounts {
-    std::optional<std::uint64_t> received; // packets, among them those that got lost
-    std::optional<std::uint64_t> dropped;  // packets that should have been captured and got lost
+    std::optional<std::uint64_t> received; // packets, by the interface
+    std::optional<std::uint64_t> accepted; // packets that should have been captured
+    std::optional<std::uint64_t> dropped;  // of those, lost
 };
 
 class CaptureWriter {

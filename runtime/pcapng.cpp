@@ -45,6 +45,7 @@ enum Option : std::uint16_t {
     isb_endtime = 3,
     isb_ifrecv = 4,
     isb_ifdrop = 5,
+    isb_filteraccept = 6,
     isb_usrdeliv = 8,
 };
 constexpr std::uint8_t nanoseconds = 9;    // if_tsresol: 10^-9 s
@@ -223,7 +224,7 @@ Result<void> PcapngFile::packet(const PcapngPacket &packet)
 
 Result<void> PcapngFile::statistics(std::uint32_t interface, const PcapngStatistics &statistics)
 {
-    if (Result<void> begun = begin(interface_statistics, 12 + 5 * option_size(8)); !begun)
+    if (Result<void> begun = begin(interface_statistics, 12 + 6 * option_size(8)); !begun)
         return begun;
     const auto put_time = [this](std::uint64_t time) { // the upper half first, in either byte order
         put(static_cast<std::uint32_t>(time >> 32));
@@ -238,6 +239,7 @@ Result<void> PcapngFile::statistics(std::uint32_t interface, const PcapngStatist
     }
     put_counter(isb_ifrecv, statistics.received);
     put_counter(isb_ifdrop, statistics.dropped);
+    put_counter(isb_filteraccept, statistics.accepted);
     put_counter(isb_usrdeliv, statistics.delivered);
     end();
     return {};

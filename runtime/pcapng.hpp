@@ -44,7 +44,8 @@ struct PcapngStatistics {
     std::uint64_t start = 0;                // nanoseconds since 1970
     std::uint64_t end = 0;                  // as start
     std::optional<std::uint64_t> received;  // isb_ifrecv: packets that the interface received
-    std::optional<std::uint64_t> dropped;   // isb_ifdrop: of those, lost
+    std::optional<std::uint64_t> dropped;   // isb_ifdrop: packets lost for want of room
+    std::optional<std::uint64_t> accepted;  // isb_filteraccept: packets that the filter let through
     std::optional<std::uint64_t> delivered; // isb_usrdeliv: packets that got into the capture
 };
 

@@ -154,4 +154,9 @@ std::string failure_json(const Error &error, const Compilation &compilation)
     return on_one_line({{"diagnostics", diagnostics_json(compilation)}, {"error", json_of(error)}});
 }
 
+std::string error_json(const Error &error)
+{
+    return json_of(error).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 } // namespace xdpf::cli

@@ -29,4 +29,8 @@ struct Findings {
 // The same of a session that did not come about.
 [[nodiscard]] std::string failure_json(const runtime::Error &error, const Compilation &compilation);
 
+// The error alone, as it stands in those, without a line end:
+// {"stage":"cannot attach to 'eth9'","call":…}
+[[nodiscard]] std::string error_json(const runtime::Error &error);
+
 } // namespace xdpf::cli

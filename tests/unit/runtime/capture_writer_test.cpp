@@ -57,7 +57,7 @@ TEST_CASE("one file: packets are cut, counted, and sealed with statistics")
     CHECK(writer.done());
     CHECK(writer.packets() == 3);
     CHECK(writer.bytes() == 264);
-    REQUIRE(writer.finish({{.received = 10, .dropped = 2}}));
+    REQUIRE(writer.finish({{.received = 10, .accepted = 5, .dropped = 2}}));
     REQUIRE(writer.finish()); // nothing happens any more
     const auto blocks = test::blocks_of(scratch / "a.pcapng");
     REQUIRE(blocks.size() == 8);
@@ -70,6 +70,7 @@ TEST_CASE("one file: packets are cut, counted, and sealed with statistics")
     auto statistics = blocks[6].options(12);
     CHECK(test::as<std::uint64_t>(statistics[4]) == 10);
     CHECK(test::as<std::uint64_t>(statistics[5]) == 2);
+    CHECK(test::as<std::uint64_t>(statistics[6]) == 5);
     CHECK(test::as<std::uint64_t>(statistics[8]) == 2);
     statistics = blocks[7].options(12);
     CHECK(!statistics.contains(4));

@@ -52,7 +52,7 @@ TEST_CASE("blocks of a file, as the specification has them")
                               .dropped = 7,
                               .comment = "first"}));
         REQUIRE(file->packet({.interface = 0, .time = 5, .bytes = {}, .length = 0}));
-        REQUIRE(file->statistics(0, {time_of_first, time_of_first + 9, 100, 7, 2}));
+        REQUIRE(file->statistics(0, {time_of_first, time_of_first + 9, 100, 7, 50, 2}));
         REQUIRE(file->statistics(0, {1, 2}));
         const std::uint64_t size = file->size();
         REQUIRE(file->close());
@@ -102,6 +102,7 @@ TEST_CASE("blocks of a file, as the specification has them")
     options = blocks[4].options(12);
     CHECK(as<std::uint64_t>(options[4]) == 100);
     CHECK(as<std::uint64_t>(options[5]) == 7);
+    CHECK(as<std::uint64_t>(options[6]) == 50);
     CHECK(as<std::uint64_t>(options[8]) == 2);
     for (const auto &[code, time] : {std::pair(2, time_of_first), {3, time_of_first + 9}}) {
         CHECK(as<std::uint32_t>(options[code].substr(0, 4)) == time >> 32);
