@@ -203,8 +203,8 @@ Result<void> open(Taps &taps, CaptureOutput &output, const Image &image, const C
         descriptions.push_back({.name = name,
                                 .description = command.rules.steal ? "packets taken away from the stack"
                                                                    : "packets on their way to the stack",
-                                .filter = command.rules.predicate,
-                                .snap_length = command.rules.steal ? 0 : command.rules.snap_length});
+
+                                .filter = command.rules.predicate});
         taps.push_back(std::make_unique<Tap>(std::move(*session), number, output, command));
     }
     return output.open(descriptions);

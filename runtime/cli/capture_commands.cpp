@@ -51,6 +51,10 @@ void check_options(const CaptureCommand &options, bool steals_with_ring)
         throw CLI::ValidationError("--steal needs a file: -w FILE");
     if (steals_with_ring)
         throw CLI::ValidationError("--ring-size is about the ring of a tap; with --steal there is none");
+    if (!options.rules.steal && options.rules.snap_length + sample_head > options.rules.ring_size)
+        throw CLI::ValidationError(
+            fmt::format("a ring of {} bytes has no room for packets of {}; a larger --ring-size, or -s {}",
+                        options.rules.ring_size, options.rules.snap_length, options.rules.ring_size - sample_head));
     if (file.path.empty() && (file.file_bytes || file.file_time))
         throw CLI::ValidationError("new files need a name: -w FILE");
     if (file.path == "-" && (file.file_bytes || file.file_time))
@@ -78,8 +82,7 @@ Command add_capture(CLI::App &app)
         ->required()
         ->allow_extra_args(false);
     add_files(command, options.file);
-    command.add_option("-s,--snap-length", *snap, "bytes to keep of a packet (default: all; without --steal 4096)")
-        ->option_text("BYTES");
+    command.add_option("-s,--snap-length", *snap, "bytes to keep of a packet (default: all)")->option_text("BYTES");
     add_duration(command, "-d,--duration", options.duration, "stop after so long: 10s, 500ms, 2m");
     add_mode(command, options.mode);
     auto *ring = command.add_option("--ring-size", options.rules.ring_size,
@@ -101,7 +104,7 @@ Command add_capture(CLI::App &app)
     command.callback([shared, words, snap, ring] {
         auto &made = *shared;
         made.rules.predicate = fmt::format("{}", fmt::join(*words, " "));
-        if (*snap != 0) // tcpdump's 0 is all
+        if (*snap != 0) // tcpdump's 0 is all of it, too
             made.file.snap_length = *snap;
         made.rules.snap_length = std::min(made.file.snap_length, longest_sample);
         check_options(made, made.rules.steal && ring->count() != 0);

@@ -25,7 +25,7 @@ std::string sampling(const CaptureRules &rules, std::size_t &count)
         out += fmt::format("{} -> {{ count {}; sample {}[{}]; pass }}\n", head, hits_map, ring_map, bytes);
         ++count;
     };
-    for (const std::uint32_t size : {128U, 512U, 1536U})
+    for (const std::uint32_t size : {128U, 512U, 1536U, 4096U, 16'384U})
         if (size < rules.snap_length)
             add(fmt::format("match packet.length <= {}", size), size);
     add("default", rules.snap_length);

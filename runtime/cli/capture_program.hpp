@@ -11,16 +11,18 @@
 
 namespace xdpf::cli {
 
-// Bytes that the language samples of a packet at most.
-inline constexpr std::uint32_t longest_sample = 4096;
+// Bytes that are sampled of a packet at most: the language's limit.
+inline constexpr std::uint32_t longest_sample = 65'535;
+// What a sample takes of the ring besides the packet's bytes, at most.
+inline constexpr std::uint32_t sample_head = 48;
 
 struct CaptureRules {
     std::string predicate; // empty: all packets
     std::vector<std::string> imports;
     bool steal = false;                         // packets go into sockets, and to the stack no more
     bool frags = false;                         // as the attribute of programs; of taps
-    std::uint32_t snap_length = longest_sample; // of taps, at most longest_sample
-    std::uint64_t ring_size = 8 << 20;          // of taps, in bytes: a power of two from 4096
+    std::uint32_t snap_length = longest_sample; // of taps
+    std::uint64_t ring_size = 8 << 20;          // of taps, in bytes: a power of two, with room for a sample
     Backend backend = Backend::own;
 };
 

@@ -142,7 +142,7 @@ wait_for() {
     done
     fail "$what"
 }
-begun() { grep -q ': capturing' "$scratch/err" || ! kill -0 "$capturer" 2>/dev/null; }
+begun() { grep -q ': capturing\|^attached' "$scratch/err" || ! kill -0 "$capturer" 2>/dev/null; }
 # start ARGUMENTS: a capture on veth0 in the background, waited for until it is there.
 start() {
     : >"$scratch/err" # what the last one wrote is not this one's
@@ -242,7 +242,7 @@ check "$scratch/f.pcapng" 5 300 'assert [(one[2], one[3]) for one in packets] ==
     fail "--steal -s: the packets"
 echo "ok: the snap length cuts packets and leaves their length"
 
-start 'pcap "udp and port 4321"' -w "$scratch/f.pcapng" --ring-size 64K --json
+start 'pcap "udp and port 4321"' -w "$scratch/f.pcapng" --ring-size 64K -s 2000 --json
 kill -STOP "$capturer"
 send 2000 6
 kill -CONT "$capturer"
@@ -273,7 +273,7 @@ for file in "$scratch"/f.pcapng?; do
     (($(stat -c %s "$file") < 103000)) || fail "-C: $file has $(stat -c %s "$file") bytes"
 done
 rm "$scratch"/f.pcapng?
-start udp -w "$scratch/f.pcapng" -C 0.1 -c 1000 --duration 60s -q
+start udp -w "$scratch/f.pcapng" -C 0.1 -c 1000 --duration 60s
 send 1000 8
 ended 0 "-C"
 python3 - "$scratch" "$(address "$near" veth0)" "$(address "$far" veth0)" <<'PYTHON' || fail "-C: the files together are not what was sent"
@@ -372,9 +372,9 @@ send 50 16 8000 veth1
 ended 0 "a large MTU"
 check "$scratch/f.pcapng" 16 50 '
 sent = list(tools.packets(50, 16, 8000, bytes(6), bytes(6)))
-assert [one[2][12:] for one in packets] == [one[12:4096] for one in sent] and [one[3] for one in packets] == [len(one) for one in sent]
+assert [one[2][12:] for one in packets] == [one[12:] for one in sent]
 ' || fail "a large MTU: the packets"
-echo "ok: longer packets than a page, up to 4096 bytes of each"
+echo "ok: packets that are longer than a page"
 
 start udp -w "$scratch/f.pcapng"
 send 25 17
@@ -394,7 +394,7 @@ echo "ok: an interface that goes ends the capture with a message; the file is wh
 refused() {
     local wanted=$1 pattern=$2 status=0
     shift 2
-    "$xdpf" capture "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || status=$?
+    ip netns exec "$near" "$xdpf" capture "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || status=$?
     ((status == wanted)) && grep -q -- "$pattern" "$scratch/err" || fail "xdpf capture $*: status $status"
 }
 refused 1 '<command line>:1:5' -i lo 'udp.dprt == 53'
@@ -407,5 +407,6 @@ refused 2 'new files need a name' -i lo -C 1
 refused 2 'standard output is one file' -i lo -w - -G 1
 refused 2 'neither' -i lo -w "$scratch/f.pcapng" -W 2
 refused 2 'no power of two' -i lo --ring-size 5000
+refused 2 'no room for packets of 65535; a larger --ring-size, or -s 65488' -i lo --ring-size 64K
 refused 2 'both go to standard output' -i lo -w - --json
 echo "ok: mistakes are shown in what was typed"
