@@ -105,14 +105,15 @@ CaptureProgram compile_capture(const CaptureRules &rules)
     CaptureProgram made{
         compile(text.before + rules.predicate + text.behind, std::string(typed), {.backend = rules.backend}), {}, {}};
     Translation translated(made.compilation.sources(), text.before.size(), rules.predicate);
-    bool unfinished = false;
+    bool broken = false;
     for (Diagnostic one : made.compilation.diagnostics().all()) {
         // What is worth a warning about the rules around the predicate nobody can change.
         if (severity_of(one.kind) == Severity::warning && translated.generated(one.span))
             continue;
-        // What is missing at the end is said once: the rest of the text only follows from it.
-        if (translated.behind(one.span) && std::exchange(unfinished, true))
+        // What is missing at the end is said once, and not where it follows from what is wrong before.
+        if (translated.behind(one.span) && broken)
             continue;
+        broken |= one.kind == Kind::syntax || translated.behind(one.span);
         if (one.help.starts_with("import \""))
             one.help = "--import " + one.help.substr(8, one.help.size() - 9);
         one.span = translated(one.span);
