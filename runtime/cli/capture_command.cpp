@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <stdio_ext.h>
 #include <sys/syscall.h>
 #include <thread>
 #include <unistd.h>
@@ -55,7 +56,7 @@ public:
         callbacks.tick_every = std::chrono::milliseconds(output_.to_standard_output() ? 100 : 1000);
         callbacks.link = [this](bool up) {
             if (!command_.quiet)
-                fmt::print(stderr, "{} is {}\n", printable(session_.interface().name), up ? "up" : "down");
+                (void)std::fputs(link_text(up).c_str(), stderr);
         };
         summary_.run = runtime::run(session_, {.packets{}, .duration = command_.duration, .detach = true}, callbacks);
         if (!command_.rules.steal)
@@ -80,6 +81,12 @@ public:
     }
 
 private:
+    [[nodiscard]] std::string link_text(bool up) const
+    {
+        return fmt::format("{} is {}{}\n", printable(session_.interface().name), up ? "up" : "down",
+                           up ? "" : ": nothing arrives until it is up again");
+    }
+
     void take(const Record &record)
     {
         if (!output_.to_file()) {
@@ -274,9 +281,11 @@ int capture(const CaptureCommand &command)
         errors.push_back(*output.error());
     if (Result<void> finished = output.finish(counts); !finished && finished.error().code != EPIPE)
         errors.push_back(finished.error());
-    if (command.json)
+    if (output.closed() && output.to_standard_output())
+        __fpurge(stdout); // nobody reads it
+    else if (command.json)
         fmt::print("{}", capture_json(command, output, summaries, errors));
-    else if (!command.quiet)
+    if (!command.json && !command.quiet)
         fmt::print(stderr, "{}", capture_text(command, output, summaries));
     for (const Error &error : errors)
         fmt::print(stderr, "{}\n", to_string(error));

@@ -15,7 +15,9 @@ const Choices<Format> diagnostic_forms{{"text", Format::text}, {"json", Format::
 std::string at_least_one(const std::string &text)
 {
     double number = 0;
-    return CLI::detail::lexical_cast(text, number) && number > 0 ? "" : fmt::format("{} is not above 0", text);
+    return CLI::detail::lexical_cast(text, number) && number > 0 && number < 1e12
+               ? ""
+               : fmt::format("'{}' is no number above 0", text);
 }
 
 void add_files(CLI::App &command, runtime::CaptureOptions &file)
@@ -98,11 +100,14 @@ Command add_capture(CLI::App &app)
     command.add_option("--import", options.rules.imports, "a module that the predicate needs: --import tunnel/vxlan")
         ->allow_extra_args(false);
     add_choice(command, "--format", options.format, diagnostic_forms, "how diagnostics are shown");
+    const auto source = std::make_shared<SourceOptions>();
+    add_backend(command, *source);
     command.add_flag("--json", options.json, "one JSON object on standard output at the end");
     command.add_flag("-q,--quiet", options.quiet, "no word about the start, no summary");
     command.add_flag("-v,--verbose", options.verbose, "say each step");
-    command.callback([shared, words, snap, ring] {
+    command.callback([shared, words, snap, ring, source] {
         auto &made = *shared;
+        made.rules.backend = source->backend;
         made.rules.predicate = fmt::format("{}", fmt::join(*words, " "));
         if (*snap != 0) // tcpdump's 0 is all of it, too
             made.file.snap_length = *snap;

@@ -293,13 +293,15 @@ ended 0 "-G -W"
 (($(find "$scratch" -name 'f-*.pcapng' | wc -l) == 2)) || fail "-G -W: $(ls "$scratch")"
 echo "ok: new files by size and by time, in turn or one after the other"
 
-# piped COMMAND: a capture into it, of which the status is kept; packets are sent until both have ended.
+# piped FILE COMMAND: a capture to FILE (none: as text) into the command; the capture's status is 0.
 piped() {
+    local file=(${1:+-w "$1"})
+    shift
     rm -f "$scratch/status"
     : >"$scratch/err"
     {
         status=0
-        ip netns exec "$near" "$xdpf" capture -i veth0 udp -w - 2>"$scratch/err" || status=$?
+        ip netns exec "$near" "$xdpf" capture -i veth0 udp "${file[@]}" 2>"$scratch/err" || status=$?
         echo "$status" >"$scratch/status"
     } | "$@" >"$scratch/out" 2>"$scratch/said" &
     local pipe=$!
@@ -313,9 +315,11 @@ piped() {
     attached && fail "into $1: still attached"
     return 0
 }
-piped tshark -r - -c 20 -T fields -e udp.dstport
+piped - tshark -r - -c 20 -T fields -e udp.dstport
 (($(grep -c '^432[12]$' "$scratch/out") == 20)) || fail "into tshark: $(cat "$scratch/out" "$scratch/said")"
-piped head -c 100
+piped - head -c 100
+piped "" head -n 3
+(($(wc -l <"$scratch/out") == 3)) || fail "into head: $(cat "$scratch/out")"
 echo "ok: a pipe into tshark; when its reader ends, so does the capture, with status 0"
 
 start udp -c 3
