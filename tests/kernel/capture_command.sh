@@ -256,6 +256,13 @@ assert all(any(one[2] == other for other in left) for one in packets), "not in o
 counts = statistics[0][1]
 assert counts[5] == 1800 - len(packets) and counts[6] == 1800 and counts[8] == len(packets), counts
 ' || fail "losses: the file"
+start udp -w "$scratch/f.pcapng" --json
+kill -STOP "$capturer"
+send 12000 18 128
+kill -INT "$capturer" # is waiting when it goes on
+kill -CONT "$capturer"
+ended 0 "a full ring at the end"
+summary 'all["packets"] == tap["matched"] == 12000 and tap["lost"] == 0' "a full ring at the end: $(cat "$scratch/out")"
 start udp -w "$scratch/f.pcapng" -c 10 --json
 kill -STOP "$capturer"
 send 100 7
