@@ -52,8 +52,9 @@ constexpr std::uint8_t nanoseconds = 9;    // if_tsresol: 10^-9 s
 constexpr std::byte verdict_of_xdp{2};     // epb_verdict's first byte: Linux_eBPF_XDP; 1 is TC's
 const std::string filter_is_text(1, '\0'); // if_filter's first byte
 
-constexpr std::size_t padded(std::size_t size) { return (size + 3) / 4 * 4; }
-constexpr std::size_t option_size(std::size_t size) { return 4 + padded(std::min(size, longest_option)); }
+// Whole words of 32 bits, in bytes.
+constexpr std::size_t to_words(std::size_t size) { return (size + 3) / 4 * 4; }
+constexpr std::size_t option_size(std::size_t size) { return 4 + to_words(std::min(size, longest_option)); }
 
 std::string cannot_write(const std::string &path)
 {
@@ -113,7 +114,7 @@ void PcapngFile::put_bytes(std::span<const std::byte> bytes)
 {
     if (!bytes.empty())
         std::memcpy(buffer_.data() + used_, bytes.data(), bytes.size());
-    const std::size_t padding = padded(bytes.size()) - bytes.size();
+    const std::size_t padding = to_words(bytes.size()) - bytes.size();
     std::memset(buffer_.data() + used_ + bytes.size(), 0, padding);
     used_ += bytes.size() + padding;
 }
@@ -198,7 +199,7 @@ Result<void> PcapngFile::interface(const PcapngInterface &interface)
 Result<void> PcapngFile::packet(const PcapngPacket &packet)
 {
     constexpr std::size_t numbers = 20 + 2 * option_size(8) + option_size(9);
-    const std::size_t most = numbers + padded(packet.bytes.size()) + option_size(packet.comment.size());
+    const std::size_t most = numbers + to_words(packet.bytes.size()) + option_size(packet.comment.size());
     if (Result<void> begun = begin(enhanced_packet, most); !begun)
         return begun;
     put(packet.interface);

@@ -166,12 +166,28 @@ void stop(const Taps &taps)
         tap->session().stop();
 }
 
-int capture_failed(const Error &error, const CaptureCommand &command)
+int capture_failed(const Error &error, const CaptureProgram &program, const CaptureCommand &command)
 {
-    fmt::print(stderr, "{}\n", to_string(error));
+    if (program.ok())
+        fmt::print(stderr, "{}\n", to_string(error));
     if (command.json)
-        fmt::print("{{\"error\":{}}}\n", error_json(error));
+        fmt::print("{}", capture_failure_json(program, error));
     return exit_failure;
+}
+
+// The diagnostics of one that does not compile were shown already.
+int not_compiled(const CaptureProgram &program, const CaptureCommand &command)
+{
+    const std::size_t errors = program.diagnostics.errors();
+    Error error{.stage = "cannot compile", .message = fmt::format("{} error{}", errors, errors == 1 ? "" : "s")};
+    if (program.compilation.ok()) {
+        error = {.stage = fmt::format("cannot capture '{}'", printable(command.rules.predicate)),
+                 .message = "it is more than a predicate",
+                 .cause = "a capture makes the rules itself, and leaves the packets as they are",
+                 .remedy = fmt::format("xdpf run -e 'RULES' -i {}   (rules of your own)", command.interfaces.front())};
+        fmt::print(stderr, "{}\n", to_string(error));
+    }
+    return capture_failed(error, program, command);
 }
 
 void report(const CaptureProgram &program, Format format)
@@ -253,20 +269,16 @@ int capture(const CaptureCommand &command)
     CaptureCommand settings = command;
     settings.rules.frags = has_long_packets(command.interfaces);
     const CaptureProgram program = compile_capture(settings.rules);
-    report(program, command.format);
-    if (!program.ok()) {
-        if (program.compilation.ok())
-            fmt::print(stderr,
-                       "error: '{}' is more than a predicate\n  try: xdpf run -e 'RULES' -i {}   (rules of your own)\n",
-                       printable(command.rules.predicate), command.interfaces.front());
-        return exit_failure;
-    }
+    if (!command.json || command.format == Format::text)
+        report(program, command.format);
+    if (!program.ok())
+        return not_compiled(program, command);
 
     SignalWait signals;
     Taps taps;
     CaptureOutput output(command.file, command.json, [&] { stop(taps); });
     if (Result<void> opened = open(taps, output, program.compilation.image(), command); !opened)
-        return capture_failed(opened.error(), command);
+        return capture_failed(opened.error(), program, command);
     if (!command.quiet)
         say_start(taps, command);
     std::vector<Error> errors = run(taps, output, signals);
@@ -284,7 +296,7 @@ int capture(const CaptureCommand &command)
     if (output.closed() && output.to_standard_output())
         __fpurge(stdout); // nobody reads it
     else if (command.json)
-        fmt::print("{}", capture_json(command, output, summaries, errors));
+        fmt::print("{}", capture_json(command, program, output, summaries, errors));
     if (!command.json && !command.quiet)
         fmt::print(stderr, "{}", capture_text(command, output, summaries));
     for (const Error &error : errors)

@@ -3,6 +3,7 @@
 #include "runtime/cli/command.hpp"
 #include "runtime/cli/options.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <memory>
 #include <unistd.h>
@@ -57,14 +58,18 @@ void check_options(const CaptureCommand &options, bool steals_with_ring)
         throw CLI::ValidationError(
             fmt::format("a ring of {} bytes has no room for packets of {}; a larger --ring-size, or -s {}",
                         options.rules.ring_size, options.rules.snap_length, options.rules.ring_size - sample_head));
+    auto names = options.interfaces;
+    std::ranges::sort(names);
+    if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
+        throw CLI::ValidationError(fmt::format("'{}' is named twice", *twice));
     if (file.path.empty() && (file.file_bytes || file.file_time))
         throw CLI::ValidationError("new files need a name: -w FILE");
     if (file.path == "-" && (file.file_bytes || file.file_time))
         throw CLI::ValidationError("standard output is one file; -C and -G need a name: -w FILE");
     if (file.files && !file.file_bytes && !file.file_time)
         throw CLI::ValidationError("-W counts the files of -C or -G, and there is neither");
-    if (file.path == "-" && options.json)
-        throw CLI::ValidationError("the packets and --json cannot both go to standard output");
+    if (file.path == "-" && (options.json || options.format == Format::json))
+        throw CLI::ValidationError("the packets and JSON cannot both go to standard output");
     if (file.path == "-" && isatty(STDOUT_FILENO) == 1)
         throw CLI::ValidationError("a capture on a terminal helps nobody; for example: … -w - | tshark -r -");
 }

@@ -1,5 +1,6 @@
 #include "runtime/cli/capture_report.hpp"
 
+#include "compiler/report.hpp"
 #include "runtime/cli/run_summary.hpp"
 
 #include <fmt/format.h>
@@ -14,6 +15,16 @@ using namespace xdpf::runtime;
 namespace {
 
 using CaptureJson = nlohmann::ordered_json;
+
+std::string one_line(const CaptureJson &json)
+{
+    return json.dump(-1, ' ', false, CaptureJson::error_handler_t::replace) + "\n";
+}
+
+CaptureJson diagnostics_of(const CaptureProgram &program)
+{
+    return CaptureJson::parse(to_json(program.diagnostics, program.sources));
+}
 
 double longest(const std::vector<TapSummary> &taps)
 {
@@ -59,7 +70,7 @@ std::string capture_text(const CaptureCommand &command, const CaptureOutput &out
     return out;
 }
 
-std::string capture_json(const CaptureCommand &command, const CaptureOutput &output,
+std::string capture_json(const CaptureCommand &command, const CaptureProgram &program, const CaptureOutput &output,
                          const std::vector<TapSummary> &taps, const std::vector<Error> &errors)
 {
     CaptureJson interfaces = CaptureJson::array();
@@ -73,17 +84,22 @@ std::string capture_json(const CaptureCommand &command, const CaptureOutput &out
                         {"not_taken", tap.not_taken}};
         interfaces.push_back(std::move(one));
     }
-    const CaptureJson all{
-        {"file", output.to_file() ? CaptureJson(output.path()) : CaptureJson(nullptr)}, // the last one
-        {"files", output.files()},
-        {"predicate", command.rules.predicate},
-        {"steal", command.rules.steal},
-        {"seconds", longest(taps)},
-        {"packets", output.packets()},
-        {"bytes", output.bytes()},
-        {"interfaces", std::move(interfaces)},
-        {"error", errors.empty() ? CaptureJson(nullptr) : CaptureJson::parse(error_json(errors.front()))}};
-    return all.dump(-1, ' ', false, CaptureJson::error_handler_t::replace) + "\n";
+    return one_line(
+        {{"file", output.to_file() ? CaptureJson(output.path()) : CaptureJson(nullptr)}, // the last one
+         {"files", output.files()},
+         {"predicate", command.rules.predicate},
+         {"steal", command.rules.steal},
+         {"seconds", longest(taps)},
+         {"packets", output.packets()},
+         {"bytes", output.bytes()},
+         {"interfaces", std::move(interfaces)},
+         {"diagnostics", diagnostics_of(program)},
+         {"error", errors.empty() ? CaptureJson(nullptr) : CaptureJson::parse(error_json(errors.front()))}});
+}
+
+std::string capture_failure_json(const CaptureProgram &program, const Error &error)
+{
+    return one_line({{"diagnostics", diagnostics_of(program)}, {"error", CaptureJson::parse(error_json(error))}});
 }
 
 } // namespace xdpf::cli

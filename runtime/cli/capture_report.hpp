@@ -27,7 +27,11 @@ struct TapSummary {
 
 [[nodiscard]] std::string capture_text(const CaptureCommand &command, const CaptureOutput &output,
                                        const std::vector<TapSummary> &taps);
-[[nodiscard]] std::string capture_json(const CaptureCommand &command, const CaptureOutput &output,
-                                       const std::vector<TapSummary> &taps, const std::vector<runtime::Error> &errors);
+// One object on one line, with what the compiler said in it.
+[[nodiscard]] std::string capture_json(const CaptureCommand &command, const CaptureProgram &program,
+                                       const CaptureOutput &output, const std::vector<TapSummary> &taps,
+                                       const std::vector<runtime::Error> &errors);
+// The same of a capture that did not come about.
+[[nodiscard]] std::string capture_failure_json(const CaptureProgram &program, const runtime::Error &error);
 
 } // namespace xdpf::cli

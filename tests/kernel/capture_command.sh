@@ -413,6 +413,10 @@ refused 1 '^ 1 | udp.dport ==$' -i lo 'udp.dport =='
 refused 1 'more than a predicate' -i lo 'udp) -> drop match (tcp'
 refused 1 "--import tunnel/vxlan" -i lo vxlan
 refused 1 'there is no such folder' -i lo -w "$scratch/no/such.pcapng" --import tunnel/vxlan vxlan
+refused 1 '^error' -i lo --json 'udp.dport == x'
+python3 -c 'import json, sys; all = json.load(open(sys.argv[1])); assert all["diagnostics"][0]["column"] == 14 and all["error"]' \
+    "$scratch/out" || fail "--json of a mistake: $(cat "$scratch/out")"
+refused 2 "'lo' is named twice" -i lo -i lo
 refused 2 '--steal needs a file' -i lo --steal
 refused 2 'new files need a name' -i lo -C 1
 refused 2 'standard output is one file' -i lo -w - -G 1
@@ -420,4 +424,5 @@ refused 2 'neither' -i lo -w "$scratch/f.pcapng" -W 2
 refused 2 'no power of two' -i lo --ring-size 5000
 refused 2 'no room for packets of 65535; a larger --ring-size, or -s 65488' -i lo --ring-size 64K
 refused 2 'both go to standard output' -i lo -w - --json
+refused 2 'both go to standard output' -i lo -w - --format json
 echo "ok: mistakes are shown in what was typed"
