@@ -23,6 +23,7 @@ public:
 
     [[nodiscard]] int get() const { return fd_; }
     [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
+    [[nodiscard]] int release() { return std::exchange(fd_, -1); } // the caller closes it
     void reset()
     {
         if (fd_ >= 0)

@@ -56,6 +56,7 @@ std::optional<Record> decode_record(const Image &image, MapId map, std::span<con
     if (type.map != map || bytes.size() < type.layout.size)
         return std::nullopt;
     Record record{.map = image.maps[map.value].name, .type = &type, .time = number_of(time_field, bytes)};
+    record.fields.reserve(type.layout.fields.size());
     std::uint64_t captured = 0;
     for (const LayoutField &field : type.layout.fields) {
         if (field.offset < head_size)

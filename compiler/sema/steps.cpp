@@ -6,8 +6,8 @@
 namespace xdpf::sema {
 namespace {
 
-constexpr std::uint32_t longest_sample = 4096; // bytes of a packet
-constexpr std::uint32_t longest_metadata = 32; // bytes; newer kernels take more
+constexpr std::uint32_t longest_sample = 65'535; // bytes of a packet, as `packet.length` counts them
+constexpr std::uint32_t longest_metadata = 32;   // bytes; newer kernels take more
 constexpr std::uint32_t default_sample = 128;
 
 Layout record_head()

@@ -156,17 +156,6 @@ RecordForm record_form(const RunOptions &options)
     return options.json ? RecordForm::json : RecordForm::text;
 }
 
-void say_link(const Session &session, Session::Wake news, const std::string &before)
-{
-    const std::string &name = session.interface().name;
-    if (news == Session::Wake::renamed)
-        fmt::print(stderr, "\r{} is called {} now\n", before, name);
-    else if (news == Session::Wake::up)
-        fmt::print(stderr, "\r{} is up\n", name);
-    else
-        fmt::print(stderr, "\r{} is down: nothing arrives until it is up again\n", name);
-}
-
 struct Consumers {
     Echo echo;
     std::optional<Forward> forward;
@@ -200,7 +189,7 @@ std::vector<Summary> receive(std::span<Session> sessions, const RunPlan &plan, c
     std::vector<std::string> names = options.interfaces;
     if (!options.quiet)
         callbacks.link = [&](std::size_t session, Session::Wake news) {
-            say_link(sessions[session], news, names[session]);
+            fmt::print(stderr, "\r{}", link_text(names[session], sessions[session], news));
             names[session] = sessions[session].interface().name;
         };
     return runtime::run(sessions, {options.count, options.duration, true}, plan, callbacks);

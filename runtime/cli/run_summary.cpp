@@ -180,4 +180,18 @@ std::string failure_json(const Error &error, const Compilation &compilation)
     return on_one_line({{"diagnostics", diagnostics_json(compilation)}, {"error", json_of(error)}}) + "\n";
 }
 
+std::string error_json(const Error &error)
+{
+    return json_of(error).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string link_text(const std::string &before, const Session &session, Session::Wake news)
+{
+    const std::string name = printable(session.interface().name);
+    if (news == Session::Wake::renamed)
+        return fmt::format("{} is called {} now\n", printable(before), name);
+    return fmt::format("{} is {}\n", name,
+                       news == Session::Wake::up ? "up" : "down: nothing arrives until it is up again");
+}
+
 } // namespace xdpf::cli

@@ -29,4 +29,12 @@ struct Findings {
 // A line with the same of a session that did not come about.
 [[nodiscard]] std::string failure_json(const runtime::Error &error, const Compilation &compilation);
 
+// The error alone, as it stands in those, without a line end:
+// {"stage":"cannot attach to 'eth9'","call":…}
+[[nodiscard]] std::string error_json(const runtime::Error &error);
+
+// A line about news of an interface: down, up, or another name than `before`.
+[[nodiscard]] std::string link_text(const std::string &before, const runtime::Session &session,
+                                    runtime::Session::Wake news);
+
 } // namespace xdpf::cli

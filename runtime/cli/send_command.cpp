@@ -111,10 +111,11 @@ void say_lost(const SendSummary &summary, const SendCommandOptions &options)
         return;
     fmt::print(stderr, "warning: {} of {} packets were not sent\n", lost(summary), summary.packets);
     if (options.send.live_frames)
-        fmt::print(stderr, "  cause: a veth takes live frames only if its peer receives by NAPI, and no more than 256 "
-                           "that wait\n"
-                           "  try:   at the peer, while it is up: ethtool -K PEER gro off; ethtool -K PEER gro on   (or "
-                           "without --live)\n");
+        fmt::print(stderr,
+                   "  cause: a veth takes live frames only if its peer receives by NAPI, and no more than 256 "
+                   "that wait\n"
+                   "  try:   at the peer, while it is up: ethtool -K PEER gro off; ethtool -K PEER gro on   (or "
+                   "without --live)\n");
 }
 
 int failed(const Error &error)
