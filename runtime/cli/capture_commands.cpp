@@ -13,40 +13,6 @@ namespace {
 
 const Choices<Format> diagnostic_forms{{"text", Format::text}, {"json", Format::json}};
 
-std::string at_least_one(const std::string &text)
-{
-    double number = 0;
-    return CLI::detail::lexical_cast(text, number) && number > 0 && number < 1e12
-               ? ""
-               : fmt::format("'{}' is no number above 0", text);
-}
-
-void add_files(CLI::App &command, runtime::CaptureOptions &file)
-{
-    command.add_option("-w,--write", file.path, "a pcapng file; - is standard output (default: lines of text)");
-    command
-        .add_option_function<double>(
-            "-C,--file-size",
-            [&file](double millions) { file.file_bytes = static_cast<std::uint64_t>(millions * 1e6); },
-            "a new file where one is larger than so many million bytes: FILE, FILE1, FILE2, …")
-        ->check(at_least_one)
-        ->option_text("MB");
-    command
-        .add_option_function<std::uint32_t>(
-            "-G,--file-time", [&file](std::uint32_t seconds) { file.file_time = std::chrono::seconds(seconds); },
-            "a new file after so many seconds; FILE is strftime(3)'s format")
-        ->check(at_least_one)
-        ->option_text("SECONDS");
-    command
-        .add_option("-W,--file-count", file.files, "with -C, so many files in turn; with -G, stop behind so many files")
-        ->check(at_least_one)
-        ->option_text("COUNT");
-    command.add_flag("-U,--packet-buffered", file.packet_buffered, "each packet is in the file at once");
-    command.add_option("-c,--count", file.packets, "stop after so many packets")
-        ->check(at_least_one)
-        ->option_text("COUNT");
-}
-
 void check_options(const CaptureCommand &options, bool steals_with_ring)
 {
     const auto &file = options.file;
@@ -62,16 +28,9 @@ void check_options(const CaptureCommand &options, bool steals_with_ring)
     std::ranges::sort(names);
     if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
         throw CLI::ValidationError(fmt::format("'{}' is named twice", *twice));
-    if (file.path.empty() && (file.file_bytes || file.file_time))
-        throw CLI::ValidationError("new files need a name: -w FILE");
-    if (file.path == "-" && (file.file_bytes || file.file_time))
-        throw CLI::ValidationError("standard output is one file; -C and -G need a name: -w FILE");
-    if (file.files && !file.file_bytes && !file.file_time)
-        throw CLI::ValidationError("-W counts the files of -C or -G, and there is neither");
     if (file.path == "-" && (options.json || options.format == Format::json))
         throw CLI::ValidationError("the packets and JSON cannot both go to standard output");
-    if (file.path == "-" && isatty(STDOUT_FILENO) == 1)
-        throw CLI::ValidationError("a capture on a terminal helps nobody; for example: … -w - | tshark -r -");
+    check_files(file);
 }
 
 } // namespace
@@ -88,7 +47,10 @@ Command add_capture(CLI::App &app)
     command.add_option("-i,--interface", options.interfaces, "the interface; may be repeated")
         ->required()
         ->allow_extra_args(false);
-    add_files(command, options.file);
+    add_files(command, options.file, "a pcapng file; - is standard output (default: lines of text)");
+    command.add_option("-c,--count", options.file.packets, "stop after so many packets")
+        ->check(at_least_one)
+        ->option_text("COUNT");
     command.add_option("-s,--snap-length", *snap, "bytes to keep of a packet (default: all)")->option_text("BYTES");
     add_duration(command, "-d,--duration", options.duration, "stop after so long: 10s, 500ms, 2m");
     add_mode(command, options.mode);

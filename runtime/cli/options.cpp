@@ -1,5 +1,7 @@
 #include "runtime/cli/options.hpp"
 
+#include <unistd.h>
+
 namespace xdpf::cli {
 namespace {
 
@@ -78,6 +80,49 @@ void add_duration(CLI::App &command, const std::string &name, std::optional<std:
             throw CLI::ValidationError(name, fmt::format("'{}' is no duration such as 10s, 500ms or 2m", text));
     };
     command.add_option_function<std::string>(name, parse, help);
+}
+
+std::string at_least_one(const std::string &text)
+{
+    double number = 0;
+    return CLI::detail::lexical_cast(text, number) && number > 0 && number < 1e12
+               ? ""
+               : fmt::format("'{}' is no number above 0", text);
+}
+
+void add_files(CLI::App &command, runtime::CaptureOptions &file, const std::string &help)
+{
+    command.add_option("-w,--write", file.path, help);
+    command
+        .add_option_function<double>(
+            "-C,--file-size",
+            [&file](double millions) { file.file_bytes = static_cast<std::uint64_t>(millions * 1e6); },
+            "a new file where one is larger than so many million bytes: FILE, FILE1, FILE2, …")
+        ->check(at_least_one)
+        ->option_text("MB");
+    command
+        .add_option_function<std::uint32_t>(
+            "-G,--file-time", [&file](std::uint32_t seconds) { file.file_time = std::chrono::seconds(seconds); },
+            "a new file after so many seconds; FILE is strftime(3)'s format")
+        ->check(at_least_one)
+        ->option_text("SECONDS");
+    command
+        .add_option("-W,--file-count", file.files, "with -C, so many files in turn; with -G, stop behind so many files")
+        ->check(at_least_one)
+        ->option_text("COUNT");
+    command.add_flag("-U,--packet-buffered", file.packet_buffered, "each packet is in the file at once");
+}
+
+void check_files(const runtime::CaptureOptions &file)
+{
+    if (file.path.empty() && (file.file_bytes || file.file_time))
+        throw CLI::ValidationError("new files need a name: -w FILE");
+    if (file.path == "-" && (file.file_bytes || file.file_time))
+        throw CLI::ValidationError("standard output is one file; -C and -G need a name: -w FILE");
+    if (file.files && !file.file_bytes && !file.file_time)
+        throw CLI::ValidationError("-W counts the files of -C or -G, and there is neither");
+    if (file.path == "-" && isatty(STDOUT_FILENO) == 1)
+        throw CLI::ValidationError("a capture on a terminal helps nobody; for example: … -w - | tshark -r -");
 }
 
 void add_interface(CLI::App &command, std::string &interface, const std::string &help)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/attach.hpp"
+#include "runtime/capture_writer.hpp"
 #include "runtime/cli/arguments.hpp"
 #include "runtime/cli/source.hpp"
 
@@ -55,6 +56,11 @@ void add_backend(CLI::App &command, SourceOptions &options);
 void need_backend(Backend backend);
 void add_unoptimized(CLI::App &command, SourceOptions &options);
 void add_rule_counters(CLI::App &command, SourceOptions &options);
+
+// -w and what goes with it: -C, -G, -W, -U. check_files() refuses what does not go together.
+void add_files(CLI::App &command, runtime::CaptureOptions &file, const std::string &help);
+void check_files(const runtime::CaptureOptions &file);
+[[nodiscard]] std::string at_least_one(const std::string &text); // what is wrong with it as a number
 
 // -i, --mode.
 void add_interface(CLI::App &command, std::string &interface, const std::string &help = "the interface");

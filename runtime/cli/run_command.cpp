@@ -1,9 +1,9 @@
 #include "runtime/cli/run_command.hpp"
 
+#include "runtime/cli/run_consumers.hpp"
 #include "runtime/cli/run_report.hpp"
 #include "runtime/cli/run_summary.hpp"
 #include "runtime/cli/signals.hpp"
-#include "runtime/consumers.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -156,13 +156,6 @@ RecordForm record_form(const RunOptions &options)
     return options.json ? RecordForm::json : RecordForm::text;
 }
 
-struct Consumers {
-    Echo echo;
-    std::optional<Forward> forward;
-
-    [[nodiscard]] std::uint64_t not_sent() const { return echo.not_sent() + (forward ? forward->not_sent() : 0); }
-};
-
 std::vector<Summary> receive(std::span<Session> sessions, const RunPlan &plan, const RunOptions &options,
                              Consumers &consumers)
 {
@@ -176,16 +169,20 @@ std::vector<Summary> receive(std::span<Session> sessions, const RunPlan &plan, c
             fmt::print("{}\n", form == RecordForm::json ? to_json(record) : to_text(record));
         };
     }
-    if (options.echo)
-        callbacks.batch = [&](std::size_t, Queue &queue, Batch &batch) { return consumers.echo(queue, batch); };
-    if (!options.forward.empty()) {
-        consumers.forward.emplace(sessions);
+    if (consumers.any())
         callbacks.batch = [&](std::size_t session, Queue &queue, Batch &batch) {
-            return (*consumers.forward)(session, queue, batch);
+            return consumers(session, queue, batch);
         };
+    if (consumers.writes()) {
+        callbacks.tick = [&consumers](Seconds, std::span<const QueueCount>) { consumers.flush(); };
+        callbacks.tick_every = std::chrono::milliseconds(100);
     }
     if (!options.quiet && !options.json && !shows_records && isatty(STDERR_FILENO) != 0)
-        callbacks.tick = [&line](Seconds elapsed, std::span<const QueueCount> counts) { line.show(elapsed, counts); };
+        callbacks.tick = [&line, before = callbacks.tick](Seconds elapsed, std::span<const QueueCount> counts) {
+            if (before)
+                before(elapsed, counts);
+            line.show(elapsed, counts);
+        };
     std::vector<std::string> names = options.interfaces;
     if (!options.quiet)
         callbacks.link = [&](std::size_t session, Session::Wake news) {
@@ -264,18 +261,25 @@ public:
         if (options_.json) {
             objects_.push_back(summary_json(summary, session, found, compilation_));
         } else {
+            // Standard output may be the packets'.
+            std::FILE *const out = options_.file.path == "-" ? stderr : stdout;
             if (options_.interfaces.size() > 1 && !options_.quiet)
-                fmt::print("{}\n", session.interface().name);
-            fmt::print("{}{}{}", options_.quiet ? "" : summary_text(summary, found, options_.verbose), found.rules,
+                fmt::print(out, "{}\n", session.interface().name);
+            fmt::print(out, "{}{}{}", options_.quiet ? "" : summary_text(summary, found, options_.verbose), found.rules,
                        found.maps);
         }
         if (found.cut)
             fmt::print(stderr, "a signal ended the reading of maps: what is shown of them is not all\n");
         for (const std::optional<Error> &error : {summary.ended_by, error_of(summary.detached), error_of(findings)})
-            if (error) {
-                say_error(*error, false);
-                status_ = exit_failure;
-            }
+            if (error)
+                add(std::unexpected(*error));
+    }
+    void add(const Result<void> &result)
+    {
+        if (result)
+            return;
+        say_error(result.error(), false);
+        status_ = exit_failure;
     }
     // One object: of one interface its own, else all of them in a list.
     [[nodiscard]] int end() const
@@ -323,11 +327,14 @@ int run(const SourceOptions &source, const RunOptions &given)
         say_start(session, options);
     if (source.verdict_counters && !compilation.image().verdict_counters.valid())
         fmt::print(stderr, "warning: verdicts are not counted: with that the program would be too large\n");
-    Consumers consumers;
+    Consumers consumers(*sessions, options);
+    if (Result<void> opened = consumers.open(); !opened)
+        return fail(opened.error(), compilation, options);
     const std::vector<Summary> summaries = receive(*sessions, *plan, options, consumers);
     Reports reports(compilation, options);
     for (std::size_t i = 0; i < sessions->size(); ++i)
         reports.add((*sessions)[i], summaries[i]);
+    reports.add(consumers.finish(summaries));
     if (consumers.not_sent() != 0)
         fmt::print(stderr, "warning: {} packets were received and not sent: the TX ring was full\n",
                    consumers.not_sent());

@@ -1,6 +1,7 @@
 // The body of `xdpf run`: everything behind parsed options.
 #pragma once
 
+#include "runtime/capture_writer.hpp"
 #include "runtime/cli/source.hpp"
 #include "runtime/run.hpp"
 
@@ -25,9 +26,10 @@ struct RunOptions {
     std::vector<std::uint32_t> queues; // empty: all
     runtime::QueueOptions socket;
     runtime::RunPlan plan;
-    bool cpus_of_queues = false; // plan.cpus are to be those of the queues' interrupts
-    bool echo = false;           // send what is received back
-    std::string forward;         // or by this interface, and what comes from there by the first one
+    bool cpus_of_queues = false;  // plan.cpus are to be those of the queues' interrupts
+    bool echo = false;            // send what is received back
+    std::string forward;          // or by this interface, and what comes from there by the first one
+    runtime::CaptureOptions file; // packets are written there; an empty path: they are not
     bool dispatcher = false;
     std::optional<std::uint64_t> count;
     std::optional<std::chrono::milliseconds> duration;
@@ -42,8 +44,8 @@ struct RunOptions {
 };
 
 // Receives until a limit or SIGINT/SIGTERM, then detaches. Records and the summary go to stdout, everything else to
-// stderr. Where rules and verdicts are counted (SourceOptions) the summary has their counts.
-// Returns the exit status: 0, or 1 after an error.
+// stderr, the summary, too, where packets are written to stdout. Where rules and verdicts are counted (SourceOptions)
+// the summary has their counts. Returns the exit status: 0, or 1 after an error.
 [[nodiscard]] int run(const SourceOptions &source, const RunOptions &options);
 
 } // namespace xdpf::cli

@@ -5,6 +5,7 @@
 #include "runtime/cli/run_command.hpp"
 #include "runtime/cli/send_command.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <memory>
@@ -101,6 +102,24 @@ void add_consumers(CLI::App &command, RunOptions &options)
         .add_option("--forward", options.forward,
                     "send packets on by this interface, and what the program takes from there by the first one")
         ->excludes(echo);
+    add_files(command, options.file, "write the packets of the sockets into a pcapng file; - is standard output");
+    command.add_option("-s,--snap-length", options.file.snap_length, "bytes to keep of a packet (default: all)")
+        ->check(at_least_one)
+        ->option_text("BYTES");
+}
+
+void check_run(const RunOptions &options)
+{
+    check_files(options.file);
+    if (options.file.path == "-" && (options.json || options.maps))
+        throw CLI::ValidationError("the packets and a summary cannot both go to standard output");
+    auto names = options.interfaces;
+    names.push_back(options.forward);
+    std::ranges::sort(names);
+    if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
+        throw CLI::ValidationError(fmt::format("'{}' is named twice", *twice));
+    if (!options.forward.empty() && options.interfaces.size() != 1)
+        throw CLI::ValidationError("--forward joins two interfaces: one with -i, the other with --forward");
 }
 
 } // namespace
@@ -157,6 +176,7 @@ Command add_run(CLI::App &app)
     command.add_flag("-q,--quiet", options.quiet, "no live line, no summary");
     command.add_flag("-v,--verbose", options.verbose, "say each step");
     command.add_flag("--verifier-log", options.verifier_log, "show the kernel verifier's whole log");
+    command.final_callback([shared] { check_run(*shared); });
     return {&command, [shared, source_shared] { return run(*source_shared, *shared); }};
 }
 

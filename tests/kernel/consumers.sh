@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What `xdpf run` does with packets: echo, forward, several interfaces, ways of waiting; killed at every stage it leaves
 # nothing behind. Usage: tests/kernel/consumers.sh path/to/xdpf
-name=consume number=82 tools="python3 ping"
+name=consume number=82 tools="python3 ping tcpdump tshark"
 source "$(dirname "${BASH_SOURCE[0]}")/lib_veth.sh"
 ethtool_full() { for namespace in "$near" "$far"; do ip netns exec "$namespace" ethtool -K veth0 tx on >/dev/null; done; }
 
@@ -129,3 +129,26 @@ status=0
 in_near "$xdpf" run -e 'match udp -> xsk' -i veth0 --huge-pages require 2>"$scratch/err" -d 10ms || status=$?
 ((status == 0)) || grep -q 'vm.nr_hugepages' "$scratch/err" || fail "--huge-pages require: status $status"
 echo "ok: what is refused"
+
+# Written packets are those that were sent, in files that tcpdump reads.
+launch attached "$xdpf" run -e 'match udp -> xsk' -i veth0 -w "$scratch/got.pcapng" --count 300
+in_far "$xdpf" send "ethernet / ipv4(src = $there, dst = $here) / udp(dport = 7) / payload(30)" \
+    "ethernet / ipv4(src = $there, dst = $here) / udp(dport = 8) / payload(900)" -i veth0 -c 300 -q
+wait "$runner" || fail "--write: status $?"
+(($(tcpdump -r "$scratch/got.pcapng" 2>/dev/null | wc -l) == 300)) || fail "--write: not 300 packets"
+(($(tcpdump -r "$scratch/got.pcapng" 'udp dst port 8 and len == 942' 2>/dev/null | wc -l) == 150)) || fail "--write: other sizes"
+tshark -r "$scratch/got.pcapng" -T fields -e frame.interface_name -e frame.packet_id -e frame.len 2>"$scratch/err" |
+    grep -c '^veth0' | grep -qx 300 || fail "--write: tshark does not see veth0"
+ip netns exec "$near" "$xdpf" run -e 'match udp -> xsk' -i veth0 -w - --count 20 2>"$scratch/err" | tcpdump -r - \
+    >"$scratch/out" 2>/dev/null &
+runner=$!
+for _ in {1..250}; do grep -q attached "$scratch/err" && break; sleep 0.02; done
+in_far "$xdpf" send "ethernet / ipv4(src = $there, dst = $here) / udp(dport = 7)" -i veth0 -c 20 -q
+wait "$runner" || fail "--write -: status $?"
+(($(wc -l <"$scratch/out") == 20)) || fail "--write -: not 20 packets"
+grep -q '^received   20 packets' "$scratch/err" || fail "--write -: no summary beside the packets"
+status=0
+in_near "$xdpf" run -e 'match udp -> xsk' -i veth0 -w /nowhere/x.pcapng 2>"$scratch/err" || status=$?
+((status == 1)) && grep -q ENOENT "$scratch/err" || fail "--write into no folder: status $status"
+attached && fail "--write into no folder: left attached"
+echo "ok: --write"
