@@ -173,6 +173,13 @@ bool Attachment::holds() const
     return bpf_obj_get_info_by_fd(link_.get(), &info, &size) != 0 || info.xdp.ifindex != 0;
 }
 
+std::uint32_t Attachment::link_id() const
+{
+    bpf_link_info info{};
+    std::uint32_t size = sizeof info;
+    return link_ && bpf_obj_get_info_by_fd(link_.get(), &info, &size) == 0 ? info.id : 0;
+}
+
 Result<void> Attachment::detach()
 {
     if (dispatched_ != nullptr)

@@ -32,6 +32,8 @@ public:
     // Why `auto` did not come to native; empty otherwise.
     [[nodiscard]] const std::string &fallback() const { return fallback_; }
     [[nodiscard]] bool by_dispatcher() const { return dispatched_ != nullptr; }
+    [[nodiscard]] std::uint32_t program_id() const { return program_id_; } // the kernel's
+    [[nodiscard]] std::uint32_t link_id() const;                           // the kernel's; 0 through the dispatcher
 
     // Whether its link is still there; somebody else may have detached it. (Through the dispatcher nobody can tell.)
     [[nodiscard]] bool holds() const;

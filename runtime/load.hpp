@@ -35,6 +35,8 @@ struct LoadOptions {
     bool isolated = false;
 };
 
+class ProgramMaps; // runtime/program_maps.hpp
+
 // What a rule met (CompileOptions::rule_counters), of all processors together.
 struct RuleCount {
     std::size_t program = 0; // index into Image::programs
@@ -85,6 +87,9 @@ public:
     [[nodiscard]] Result<std::vector<RuleCount>> rule_counts() const;
     // Nothing where verdicts are not counted.
     [[nodiscard]] Result<std::optional<VerdictCounts>> verdict_counts() const;
+
+    // The same and more, as other processes have it, too.
+    [[nodiscard]] ProgramMaps at_work() const;
 
     // For the dispatcher, which loads the object itself.
     [[nodiscard]] bpf_object *object() const { return object_.get(); }

@@ -1,5 +1,8 @@
 #include "runtime/maps.hpp"
 
+#include "compiler/base/diagnostic.hpp"
+#include "runtime/program_maps.hpp"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
@@ -178,18 +181,23 @@ Result<Bytes> Map::value(std::string_view text) const
 
 Map map_of(const Loaded &loaded, MapId map) { return {loaded.maps()[map.value], loaded.map_fd(map)}; }
 
-Result<Map> map_of(const Loaded &loaded, std::string_view name)
+Result<Map> map_of(const Loaded &loaded, std::string_view name) { return loaded.at_work().map(name); }
+
+Result<Map> ProgramMaps::map(std::string_view name) const
 {
-    if (const auto map = loaded.map_named(name))
-        return map_of(loaded, *map);
-    std::vector<std::string_view> names;
-    for (const MapSpec &spec : loaded.maps())
+    const auto found = std::ranges::find(image_.maps, name, &MapSpec::name);
+    if (found != image_.maps.end())
+        return this->map(MapId(static_cast<std::size_t>(found - image_.maps.begin())));
+    std::vector<std::string> names;
+    for (const MapSpec &spec : image_.maps)
         if (!spec.internal)
             names.push_back(spec.name);
     Error error;
     error.stage = fmt::format("cannot use map '{}'", name);
     error.message = "the program has no map of that name";
     error.cause = names.empty() ? "it has no maps" : fmt::format("it has: {}", fmt::join(names, ", "));
+    if (!nearest(name, names).empty())
+        error.remedy = did_you_mean(name, names);
     return std::unexpected(std::move(error));
 }
 

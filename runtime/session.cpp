@@ -203,6 +203,28 @@ Result<void> Session::start_waiting()
     return {};
 }
 
+// That others can look at a program is no condition of its work.
+void Session::publish(const SessionOptions &options)
+{
+    Registered entry = describe(program_, interface_, *attachment_, *options.publish);
+    for (const Queue &queue : queues_) {
+        RegisteredSocket &socket = entry.sockets.emplace_back();
+        socket.queue = queue.index();
+        socket.fd = queue.fd();
+        socket.zero_copy = queue.zero_copy();
+        socket.frames = options.umem.frames;
+        socket.frame_size = options.umem.frame_size;
+        for (const MapId map : program_.used_maps(MapKind::xskmap))
+            socket.maps.push_back(program_.maps()[map.value].name);
+    }
+    Result<Registration> written = Registration::write(std::move(entry));
+    if (written)
+        registration_ = std::move(*written);
+    else
+        warnings_.push_back(fmt::format("xdpf map and status will not see this program: {}: {}: {}",
+                                        written.error().call, written.error().message, written.error().cause));
+}
+
 Result<Session> Session::open(const Image &image, const SessionOptions &options)
 {
     Session session;
@@ -260,6 +282,8 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
 
     if (Result<void> started = session.start_waiting(); !started)
         return std::unexpected(std::move(started.error()));
+    if (options.publish)
+        session.publish(settings);
     return session;
 }
 
@@ -318,7 +342,11 @@ void Session::stop() const
     (void)!write(stop_.get(), &once, sizeof once);
 }
 
-Result<void> Session::detach() { return attachment_ ? attachment_->detach() : Result<void>(); }
+Result<void> Session::detach()
+{
+    registration_.reset();
+    return attachment_ ? attachment_->detach() : Result<void>();
+}
 
 Result<void> Session::close()
 {

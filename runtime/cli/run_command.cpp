@@ -1,5 +1,6 @@
 #include "runtime/cli/run_command.hpp"
 
+#include "runtime/cli/origin.hpp"
 #include "runtime/cli/run_report.hpp"
 #include "runtime/cli/run_summary.hpp"
 #include "runtime/run.hpp"
@@ -240,7 +241,9 @@ int run(const SourceOptions &source, const RunOptions &options)
         report(compilation, source);
     if (!compilation.ok())
         return not_compiled(compilation, options);
-    Result<Session> session = Session::open(compilation.image(), session_options(options));
+    SessionOptions settings = session_options(options);
+    settings.publish = origin_of(compilation, source);
+    Result<Session> session = Session::open(compilation.image(), settings);
     if (!session)
         return fail(placed(session.error(), compilation.sources()), compilation, options);
     const SignalStop stop(*session);

@@ -1,5 +1,6 @@
 #include "runtime/cli/run_report.hpp"
 
+#include "runtime/cli/origin.hpp"
 #include "runtime/maps.hpp"
 
 #include <fmt/format.h>
@@ -12,8 +13,6 @@ namespace {
 
 using namespace xdpf::runtime;
 using Json = nlohmann::ordered_json;
-
-std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
 const Span &span_of(const Loaded &loaded, const RuleCount &count)
 {
@@ -109,10 +108,9 @@ Result<std::string> rules_text(const Loaded &loaded, const Sources &sources)
         if (program != count.program)
             out += fmt::format("rules of '{}'\n", loaded.image().programs[count.program].name);
         program = count.program;
-        const Span &span = span_of(loaded, count);
+        const RulePlace place = place_of(sources, span_of(loaded, count));
         out += fmt::format("{:>4} {:>12} packets {:>14} bytes  {}:{}  {}\n", count.rule + 1, count.packets, count.bytes,
-                           sources.name(span.file), sources.location(span.file, span.begin).line,
-                           first_line(sources.text(span)));
+                           place.file, place.line, place.text);
     }
     return out;
 }
@@ -124,14 +122,14 @@ Result<std::string> rules_json(const Loaded &loaded, const Sources &sources)
         return std::unexpected(counts.error());
     Json out = Json::array();
     for (const RuleCount &count : *counts) {
-        const Span &span = span_of(loaded, count);
+        const RulePlace place = place_of(sources, span_of(loaded, count));
         out.push_back({{"program", loaded.image().programs[count.program].name},
                        {"rule", count.rule + 1},
                        {"packets", count.packets},
                        {"bytes", count.bytes},
-                       {"file", std::string(sources.name(span.file))},
-                       {"line", sources.location(span.file, span.begin).line},
-                       {"text", std::string(first_line(sources.text(span)))}});
+                       {"file", place.file},
+                       {"line", place.line},
+                       {"text", place.text}});
     }
     return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
