@@ -38,6 +38,10 @@ public:
     // Whether its link is still there; somebody else may have detached it. (Through the dispatcher nobody can tell.)
     [[nodiscard]] bool holds() const;
 
+    // Pins the link as a file of bpffs and lets it go: it stays attached when this and the process end. Not through the
+    // dispatcher.
+    [[nodiscard]] Result<void> pin(const std::string &path);
+
     // Detaches in the mode it was attached in, and asks the kernel whether the program is gone.
     [[nodiscard]] Result<void> detach();
 
@@ -54,6 +58,9 @@ private:
     Mode mode_ = Mode::automatic;
     std::string fallback_;
 };
+
+// Of a program on devmap or cpumap, which cannot be attached to an interface.
+[[nodiscard]] Error no_interface_program(const ProgramImage &program);
 
 // Through a bpf_link (kernel 5.9). `automatic` tries native, then skb. Errors name a program that is there already, its
 // mode and how to remove it, and the driver's own reason where it gives one.

@@ -31,6 +31,9 @@ struct LoadOptions {
     // Name of a devmap or cpumap -> name of the program at its entries; "" for none. A source that has one program for
     // such maps needs nothing said.
     std::map<std::string, std::string> entry_programs;
+    // Name of a map -> descriptor of one of the same kind, sizes and flags that takes its place, with what it holds:
+    // the contents of the source are not put in. Duplicated; the caller's stays open.
+    std::map<std::string, int> reuse_maps;
     // Touches nothing outside: pinned maps are its own, and devmaps and cpumaps stay empty.
     bool isolated = false;
 };

@@ -118,6 +118,14 @@ Result<std::optional<Bytes>> Map::lookup(std::span<const std::byte> key) const
     return values->empty() ? std::nullopt : std::optional(sum(*values));
 }
 
+Result<void> Map::write(std::span<const std::byte> key, const Bytes &values, std::uint64_t flags) const
+{
+    const int result = bpf_map_update_elem(fd_, key_data(key), values.data(), flags);
+    if (result < 0)
+        return std::unexpected(error("bpf(BPF_MAP_UPDATE_ELEM)", -result));
+    return {};
+}
+
 Result<void> Map::update(std::span<const std::byte> key, std::span<const std::byte> value, std::uint64_t flags) const
 {
     assert(key.size() == spec_.key.size && value.size() == spec_.value.size);
@@ -128,10 +136,15 @@ Result<void> Map::update(std::span<const std::byte> key, std::span<const std::by
         for (std::size_t cpu = 1; cpu < processors(); ++cpu)
             bytes.insert(bytes.end(), one.begin(), one.end());
     }
-    const int result = bpf_map_update_elem(fd_, key_data(key), bytes.data(), flags);
-    if (result < 0)
-        return std::unexpected(error("bpf(BPF_MAP_UPDATE_ELEM)", -result));
-    return {};
+    return write(key, bytes, flags);
+}
+
+Result<void> Map::update_sum(std::span<const std::byte> key, std::span<const std::byte> value) const
+{
+    assert(key.size() == spec_.key.size && value.size() == spec_.value.size);
+    Bytes bytes(value.begin(), value.end());
+    bytes.resize(stride() * (has(spec_.kind, map_trait::per_cpu) ? processors() : 1));
+    return write(key, bytes, 0);
 }
 
 Result<bool> Map::erase(std::span<const std::byte> key) const
@@ -182,6 +195,14 @@ Result<Bytes> Map::value(std::string_view text) const
 Map map_of(const Loaded &loaded, MapId map) { return {loaded.maps()[map.value], loaded.map_fd(map)}; }
 
 Result<Map> map_of(const Loaded &loaded, std::string_view name) { return loaded.at_work().map(name); }
+
+bool is_of_source(const Image &image, MapId map)
+{
+    const MapSpec &spec = image.maps[map.value];
+    const bool counts = map == image.verdict_counters ||
+                        std::ranges::find(image.programs, map, &ProgramImage::rule_counters) != image.programs.end();
+    return !spec.data && !spec.internal && !counts && !has(spec.kind, map_trait::programs);
+}
 
 Result<Map> ProgramMaps::map(std::string_view name) const
 {

@@ -43,6 +43,9 @@ private:
     Descriptors fd_;
 };
 
+// Whether the source declares it or redirects into it: it is not the compiler's own, and counts no rules or verdicts.
+[[nodiscard]] bool is_of_source(const Image &image, MapId map);
+
 // What may be set: "1..100, 200"; empty: all that fits.
 [[nodiscard]] std::string bounds_text(const Parameter &parameter);
 

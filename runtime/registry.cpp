@@ -2,6 +2,7 @@
 
 #include "compiler/base/diagnostic.hpp"
 #include "runtime/library_log.hpp"
+#include "runtime/pins.hpp"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -17,6 +18,7 @@
 #include <memory>
 #include <sstream>
 #include <sys/stat.h>
+#include <tuple>
 #include <unistd.h>
 #include <utility>
 
@@ -26,7 +28,8 @@ namespace {
 constexpr const char *registry_folder = "/run/xdpf";
 
 // The program's id: it is unique while the program is loaded, and a program has one interface.
-std::string file_of(const Registered &entry) { return fmt::format("{}/{}.json", registry_folder, entry.program_id); }
+std::string file_of(std::uint32_t program_id) { return fmt::format("{}/{}.json", registry_folder, program_id); }
+std::string file_of(const Registered &entry) { return file_of(entry.program_id); }
 
 Error registry_error(std::string stage, const char *call, int code)
 {
@@ -83,9 +86,10 @@ Result<void> write_file(const Registered &entry, const std::string &file)
     return std::unexpected(registry_error(stage, written == text.size() ? "rename" : "write", code));
 }
 
-enum class LinkState : std::uint8_t { attached, detached, gone };
+enum class LinkState : std::uint8_t { attached, replaced, detached, gone };
 
-// A link that cannot be looked at counts as attached: nothing of it is to be removed.
+// A link that cannot be looked at counts as attached: nothing of it is to be removed. So does one whose program another
+// is about to take the place of: xdpf attach --replace writes its file a moment later.
 LinkState state_of_link(const Registered &entry)
 {
     const LibraryLog quiet;
@@ -96,9 +100,12 @@ LinkState state_of_link(const Registered &entry)
     std::uint32_t size = sizeof info;
     if (bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0)
         return LinkState::attached;
-    if (info.type != BPF_LINK_TYPE_XDP || info.prog_id != entry.program_id) // the id was given anew
+    if (info.type != BPF_LINK_TYPE_XDP) // the id was given anew
         return LinkState::gone;
-    return info.xdp.ifindex == 0 ? LinkState::detached : LinkState::attached;
+    if (info.xdp.ifindex == 0)
+        return LinkState::detached;
+    const bool other = info.prog_id != entry.program_id && access(file_of(info.prog_id).c_str(), F_OK) == 0;
+    return other ? LinkState::replaced : LinkState::attached;
 }
 
 // Empty: it is at work.
@@ -111,10 +118,28 @@ std::string what_was_left(const Registered &entry)
                    : fmt::format("{}: process {} was killed, the kernel detached its program", what, entry.pid);
     switch (state_of_link(entry)) {
     case LinkState::attached: return {};
+    case LinkState::replaced: return fmt::format("{}: another program took its place", what);
     case LinkState::detached: return fmt::format("{}: its interface is gone, or somebody detached its link", what);
     case LinkState::gone: return fmt::format("{}: somebody removed the pin of its link", what);
     }
     return {};
+}
+
+bool is_pin_of(const std::string &path, std::uint32_t link_id)
+{
+    const LibraryLog quiet;
+    const Fd link(bpf_obj_get(path.c_str()));
+    bpf_link_info info{};
+    std::uint32_t size = sizeof info;
+    return link && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 && info.id == link_id && info.xdp.ifindex == 0;
+}
+
+// The link's own pin only if nothing depends on it any more.
+void remove_pins(const Registered &entry)
+{
+    for (std::size_t i = 0; i < entry.pins.size(); ++i)
+        if (i != 0 || is_pin_of(entry.pins[i], entry.link_id))
+            (void)unlink(entry.pins[i].c_str());
 }
 
 void read_entry(const std::string &file, Registry &into)
@@ -133,8 +158,11 @@ void read_entry(const std::string &file, Registry &into)
         into.programs.push_back(std::move(*entry));
         return;
     }
-    for (const std::string &pin : entry->pins)
-        (void)unlink(pin.c_str()); // the mount of another namespace may hide it
+    if (!entry->pins.empty() && !has_bpffs()) {
+        into.removed.push_back(left + "; its pins stay, there is no bpffs at /sys/fs/bpf here");
+        return;
+    }
+    remove_pins(*entry);
     if (Result<void> gone = forget(*entry); gone)
         into.removed.push_back(left);
     else
@@ -190,6 +218,15 @@ std::uint64_t current_network()
 
 Registered describe(const Loaded &program, const Interface &interface, const Attachment &attachment, Origin origin)
 {
+    Registered entry =
+        describe(program, interface, std::string(name_of(attachment.mode())), attachment.link_id(), std::move(origin));
+    entry.program_id = attachment.program_id(); // through the dispatcher another one than was loaded
+    return entry;
+}
+
+Registered describe(const Loaded &program, const Interface &interface, std::string mode, std::uint32_t link_id,
+                    Origin origin)
+{
     Registered entry;
     entry.pid = getpid();
     entry.process_start = start_of(entry.pid).value_or(0);
@@ -197,9 +234,9 @@ Registered describe(const Loaded &program, const Interface &interface, const Att
     entry.interface = interface.name;
     entry.interface_index = interface.index;
     entry.started = std::chrono::system_clock::now();
-    entry.mode = name_of(attachment.mode());
-    entry.program_id = attachment.program_id();
-    entry.link_id = attachment.link_id();
+    entry.mode = std::move(mode);
+    entry.program_id = program.program_id();
+    entry.link_id = link_id;
     entry.image = program.image();
     entry.loaded = program.programs();
     entry.origin = std::move(origin);
@@ -261,6 +298,19 @@ Result<void> forget(const Registered &entry)
     if (unlink(file.c_str()) == 0 || errno == ENOENT)
         return {};
     return std::unexpected(registry_error(fmt::format("cannot remove '{}'", file), "unlink", errno));
+}
+
+std::optional<Registered> registered_program(std::uint32_t program_id)
+{
+    std::ifstream in(file_of(program_id));
+    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    Result<Registered> entry = read_registered(text, file_of(program_id));
+    return entry ? std::optional(std::move(*entry)) : std::nullopt;
+}
+
+bool is_at_work(const Registered &entry)
+{
+    return access(file_of(entry).c_str(), F_OK) == 0 && what_was_left(entry).empty();
 }
 
 Result<Registry> registered()

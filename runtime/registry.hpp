@@ -63,6 +63,8 @@ struct Registered {
 // The description of a program that is attached by this process, without sockets and pins.
 [[nodiscard]] Registered describe(const Loaded &program, const Interface &interface, const Attachment &attachment,
                                   Origin origin);
+[[nodiscard]] Registered describe(const Loaded &program, const Interface &interface, std::string mode,
+                                  std::uint32_t link_id, Origin origin);
 
 // A file as long as this lives.
 class Registration {
@@ -89,6 +91,9 @@ private:
 // Removes a file that was kept.
 [[nodiscard]] Result<void> forget(const Registered &entry);
 
+// The one of the kernel's program of that id, by whomever; nothing is removed.
+[[nodiscard]] std::optional<Registered> registered_program(std::uint32_t program_id);
+
 struct Registry {
     std::vector<Registered> programs; // in order of interface and start, of all network namespaces
     std::vector<std::string> removed; // what was left behind and is gone now, in a sentence each
@@ -98,6 +103,9 @@ struct Registry {
 // Everything at work. Removes the files of killed processes, and the pins and files of links that are no longer
 // attached. Without the right to read them, an error.
 [[nodiscard]] Result<Registry> registered();
+
+// Whether its file is still there: it is told of, and was not replaced.
+[[nodiscard]] bool is_at_work(const Registered &entry);
 
 // Inode of the calling thread's network namespace.
 [[nodiscard]] std::uint64_t current_network();

@@ -73,17 +73,6 @@ Error detached_by_others(const Interface &interface)
     return error;
 }
 
-Error no_interface_program(const ProgramImage &program)
-{
-    const bool device = program.place == ProgramImage::Place::devmap;
-    Error error;
-    error.stage = fmt::format("cannot attach '{}'", program.name);
-    error.message = fmt::format("it is a program on {}", device ? "devmap" : "cpumap");
-    error.cause = "such programs stand at the entries of a map, not at an interface";
-    error.remedy = "--program NAME   (another one of the file)";
-    return error;
-}
-
 } // namespace
 
 void Session::choose_frame_size(UmemOptions &umem)

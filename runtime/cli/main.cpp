@@ -26,8 +26,8 @@ using namespace xdpf::cli;
 std::vector<Command> add_commands(CLI::App &app)
 {
     std::vector<Command> commands;
-    for (Command (*add)(CLI::App &) :
-         {add_check, add_build, add_run, add_test, add_trace, add_rules, add_fmt, add_shell})
+    for (Command (*add)(CLI::App &) : {add_check, add_build, add_run, add_test, add_trace, add_attach, add_detach,
+                                       add_status, add_map, add_rules, add_fmt, add_shell})
         commands.push_back(add(app));
     return commands;
 }

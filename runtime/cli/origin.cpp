@@ -27,6 +27,15 @@ runtime::RulePlace place_of(const Sources &sources, const Span &rule)
             std::string(text.substr(0, text.find('\n')))};
 }
 
+runtime::Error placed(runtime::Error error, const Sources &sources)
+{
+    if (error.place.line != 0 || !error.span.valid())
+        return error;
+    const std::uint32_t line = sources.location(error.span.file, error.span.begin).line;
+    error.place = {std::string(sources.name(error.span.file)), line, std::string(sources.line(error.span.file, line))};
+    return error;
+}
+
 runtime::Origin origin_of(const Compilation &compilation, const SourceOptions &options)
 {
     runtime::Origin origin{source_name(options), {}};

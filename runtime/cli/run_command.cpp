@@ -202,16 +202,6 @@ Result<Findings> findings_of(const Loaded &loaded, const Sources &sources, const
     return findings;
 }
 
-// The declaration that an error is about.
-Error placed(Error error, const Sources &sources)
-{
-    if (error.place.line != 0 || !error.span.valid())
-        return error;
-    const std::uint32_t line = sources.location(error.span.file, error.span.begin).line;
-    error.place = {std::string(sources.name(error.span.file)), line, std::string(sources.line(error.span.file, line))};
-    return error;
-}
-
 int fail(const Error &error, const Compilation &compilation, const RunOptions &options)
 {
     say_error(error, options.verifier_log);

@@ -1,10 +1,10 @@
 #include "runtime/cli/run_report.hpp"
 
+#include "runtime/cli/as_json.hpp"
 #include "runtime/cli/origin.hpp"
-#include "runtime/maps.hpp"
+#include "runtime/program_maps.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -12,7 +12,6 @@ namespace xdpf::cli {
 namespace {
 
 using namespace xdpf::runtime;
-using Json = nlohmann::ordered_json;
 
 const Span &span_of(const Loaded &loaded, const RuleCount &count)
 {
@@ -21,12 +20,9 @@ const Span &span_of(const Loaded &loaded, const RuleCount &count)
 
 bool is_shown(const Loaded &loaded, std::size_t map)
 {
-    const MapSpec &spec = loaded.maps()[map];
-    const bool counts_rules = std::ranges::any_of(
-        loaded.image().programs, [&](const ProgramImage &program) { return program.rule_counters == MapId(map); });
-    const bool counts_verdicts = loaded.image().verdict_counters == MapId(map);
-    return !spec.data && !spec.internal && !counts_rules && !counts_verdicts && spec.kind != MapKind::xskmap &&
-           !has(spec.kind, map_trait::programs | map_trait::keyless | map_trait::ring);
+    const MapKind kind = loaded.maps()[map].kind;
+    return is_of_source(loaded.image(), MapId(map)) && kind != MapKind::xskmap &&
+           !has(kind, map_trait::keyless | map_trait::ring);
 }
 
 bool is_zero(std::span<const std::byte> value)
@@ -71,28 +67,6 @@ std::string heading(const MapSpec &spec, const Shown &shown)
         return fmt::format("map {}\n", spec.name);
     return fmt::format("map {}: {} of {} entries, the others are 0\n", spec.name, shown.entries.size(),
                        shown.entries.size() + shown.zero);
-}
-
-Json json_of(const LayoutField &field, const Bytes &whole)
-{
-    return field.format == FieldFormat::number ? Json(number_of(field, whole)) : Json(field_text(field, whole));
-}
-
-Json json_of(const Layout &layout, const Bytes &whole)
-{
-    if (layout.fields.size() == 1)
-        return json_of(layout.fields[0], whole);
-    Json out = Json::object();
-    for (const LayoutField &field : layout.fields)
-        out[field.name] = json_of(field, whole);
-    return out;
-}
-
-Json json_of(const MapSpec &spec, const Entry &entry)
-{
-    const bool number = spec.key.fields.size() == 1 && spec.key.fields[0].format == FieldFormat::number;
-    const Json key = number ? Json(number_of(spec.key.fields[0], entry.key)) : Json(key_text(spec, entry.key));
-    return {{"key", key}, {"value", json_of(spec.value, entry.value)}};
 }
 
 } // namespace
@@ -168,7 +142,7 @@ Result<MapsReport> maps_json(const Loaded &loaded, const Ended &ended)
         out.cut = shown->cut;
         Json list = Json::array();
         for (std::size_t entry = 0; entry < shown->entries.size() && !out.cut; ++entry) {
-            list.push_back(json_of(map.spec(), shown->entries[entry]));
+            list.push_back(as_json(map.spec(), shown->entries[entry]));
             out.cut = ended();
         }
         if (!out.cut) // half a map would look like a whole one

@@ -1,9 +1,9 @@
 #include "runtime/cli/run_summary.hpp"
 
 #include "compiler/report.hpp"
+#include "runtime/cli/as_json.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -11,20 +11,7 @@ namespace xdpf::cli {
 namespace {
 
 using namespace xdpf::runtime;
-using Json = nlohmann::ordered_json;
-
-std::string on_one_line(const Json &json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
-
-std::string verdicts_text(const VerdictCounts &counts)
-{
-    std::string out = fmt::format("verdicts   {} redirected, {} passed, {} dropped", counts.redirected, counts.passed,
-                                  counts.dropped);
-    if (counts.transmitted != 0)
-        out += fmt::format(", {} sent back (tx)", counts.transmitted);
-    if (counts.aborted != 0)
-        out += fmt::format(", {} aborted", counts.aborted);
-    return out + "\n";
-}
+using cli::as_json;
 
 std::string lost_text(const Summary &summary)
 {
@@ -44,20 +31,7 @@ std::string lost_text(const Summary &summary)
     return out;
 }
 
-Json json_of(const Error &error)
-{
-    return {{"stage", error.stage},
-            {"call", error.call},
-            {"errno", error.code == 0 ? "" : errno_name(error.code)},
-            {"message", error.message},
-            {"cause", error.cause},
-            {"try", error.remedy},
-            {"file", error.place.file},
-            {"line", error.place.line},
-            {"text", error.place.text}};
-}
-
-Json json_of(const QueueSummary &queue)
+Json as_json(const QueueSummary &queue)
 {
     return {{"queue", queue.received.queue},
             {"packets", queue.received.packets},
@@ -70,21 +44,12 @@ Json json_of(const QueueSummary &queue)
             {"fill_ring_empty", queue.dropped.fill_ring_empty}};
 }
 
-Json json_of(const VerdictCounts &counts)
-{
-    return {{"aborted", counts.aborted},
-            {"dropped", counts.dropped},
-            {"passed", counts.passed},
-            {"tx", counts.transmitted},
-            {"redirected", counts.redirected}};
-}
-
-Json json_of(const InterfaceCounters &counters)
+Json as_json(const InterfaceCounters &counters)
 {
     return {{"rx_packets", counters.rx_packets}, {"rx_bytes", counters.rx_bytes}, {"rx_dropped", counters.rx_dropped}};
 }
 
-template <class T> Json json_of(const std::optional<T> &value) { return value ? json_of(*value) : Json(nullptr); }
+template <class T> Json as_json(const std::optional<T> &value) { return value ? as_json(*value) : Json(nullptr); }
 
 Json diagnostics_json(const Compilation &compilation)
 {
@@ -92,6 +57,17 @@ Json diagnostics_json(const Compilation &compilation)
 }
 
 } // namespace
+
+std::string verdicts_text(const VerdictCounts &counts)
+{
+    std::string out = fmt::format("verdicts   {} redirected, {} passed, {} dropped", counts.redirected, counts.passed,
+                                  counts.dropped);
+    if (counts.transmitted != 0)
+        out += fmt::format(", {} sent back (tx)", counts.transmitted);
+    if (counts.aborted != 0)
+        out += fmt::format(", {} aborted", counts.aborted);
+    return out + "\n";
+}
 
 std::string rate(double per_second)
 {
@@ -130,7 +106,7 @@ std::string summary_json(const Summary &summary, const Session &session, const F
 {
     Json queues = Json::array();
     for (const QueueSummary &queue : summary.queues)
-        queues.push_back(json_of(queue));
+        queues.push_back(as_json(queue));
     return on_one_line({{"interface", session.interface().name},
                         {"mode", name_of(session.attachment().mode())},
                         {"seconds", summary.elapsed.count()},
@@ -139,19 +115,19 @@ std::string summary_json(const Summary &summary, const Session &session, const F
                         {"not_taken", summary.not_taken},
                         {"lost", summary.lost},
                         {"records", summary.records},
-                        {"verdicts", json_of(findings.verdicts)},
+                        {"verdicts", as_json(findings.verdicts)},
                         {"queues", std::move(queues)},
-                        {"interface_counters", json_of(summary.interface)},
+                        {"interface_counters", as_json(summary.interface)},
                         {"rules", Json::parse(findings.rules)},
                         {"maps", Json::parse(findings.maps)},
                         {"warnings", session.warnings()},
                         {"diagnostics", diagnostics_json(compilation)},
-                        {"error", json_of(summary.ended_by)}});
+                        {"error", as_json(summary.ended_by)}});
 }
 
 std::string failure_json(const Error &error, const Compilation &compilation)
 {
-    return on_one_line({{"diagnostics", diagnostics_json(compilation)}, {"error", json_of(error)}});
+    return on_one_line({{"diagnostics", diagnostics_json(compilation)}, {"error", as_json(error)}});
 }
 
 } // namespace xdpf::cli

@@ -11,6 +11,9 @@ namespace xdpf::cli {
 
 [[nodiscard]] std::string rate(double per_second); // "12.3 k/s"
 
+// "verdicts   3 redirected, 0 passed, 1 dropped", with a line end.
+[[nodiscard]] std::string verdicts_text(const runtime::VerdictCounts &counts);
+
 // What the end brings besides the runtime's summary.
 struct Findings {
     std::optional<runtime::VerdictCounts> verdicts{}; // none: not counted, or not to be read
