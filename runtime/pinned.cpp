@@ -118,11 +118,31 @@ Result<std::optional<Registered>> find_pinned(const Interface &interface, std::v
     return std::nullopt;
 }
 
+// What no loaded program refers to goes with this process, unless the source pins it.
+void leave_out_unused_maps(Registered &entry)
+{
+    for (std::size_t i = 0; i < entry.maps.size(); ++i) {
+        const MapId map(i);
+        const bool used = std::ranges::any_of(entry.loaded, [&](std::size_t program) {
+            const auto &references = entry.image.programs[program].map_references;
+            return std::ranges::find(references, map, &MapReference::map) != references.end();
+        });
+        if (used || entry.image.maps[i].pinned)
+            continue;
+        entry.maps[i] = 0;
+        if (map == entry.image.params) {
+            entry.image.params = MapId();
+            entry.image.parameters.clear();
+        }
+    }
+}
+
 Result<Registered> written(Registered entry, std::vector<std::string> pins)
 {
     entry.pid = 0;
     entry.process_start = 0;
     entry.pins = std::move(pins);
+    leave_out_unused_maps(entry);
     Result<Registration> file = Registration::write(std::move(entry));
     if (!file)
         return std::unexpected(std::move(file.error()));

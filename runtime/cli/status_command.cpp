@@ -124,15 +124,15 @@ std::string own_text(const OwnStatus &own)
 {
     const Registered &entry = own.entry;
     std::string out =
-        fmt::format("  source    {}, '{}', since {}\n", printable(entry.origin.source), entry.program(), since(entry));
+        fmt::format("  source     {}, '{}', since {}\n", printable(entry.origin.source), entry.program(), since(entry));
     if (!own.attached)
-        out += fmt::format("  detached  by somebody else; process {} runs on\n", entry.pid);
+        out += fmt::format("  detached   by somebody else; process {} runs on\n", entry.pid);
     if (own.verdicts)
         out += "  " + verdicts_text(*own.verdicts);
     if (const auto maps = map_names(entry); !maps.empty())
-        out += fmt::format("  maps      {}\n", fmt::join(maps, ", "));
+        out += fmt::format("  maps       {}\n", fmt::join(maps, ", "));
     for (const RegisteredSocket &socket : entry.sockets)
-        out += fmt::format("  socket    queue {}, in {}, {}, {} frames of {} bytes\n", socket.queue,
+        out += fmt::format("  socket     queue {}, in {}, {}, {} frames of {} bytes\n", socket.queue,
                            fmt::join(socket.maps, ", "), socket.zero_copy ? "zero-copy" : "copy", socket.frames,
                            socket.frame_size);
     return out;
