@@ -83,6 +83,10 @@ private:
     int fd_;
 };
 
+// Of devmaps and cpumaps at work: leads an entry to an interface (its index) or gives a processor's queue its size. The
+// program that stands at this entry, or at the map's others, stands there then.
+[[nodiscard]] Result<void> update_target(const Map &map, std::span<const std::byte> key, std::uint32_t target);
+
 [[nodiscard]] Map map_of(const Loaded &loaded, MapId map);
 // The error names the maps that there are.
 [[nodiscard]] Result<Map> map_of(const Loaded &loaded, std::string_view name);

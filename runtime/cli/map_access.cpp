@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <net/if.h>
 
 namespace xdpf::cli {
 namespace {
@@ -89,6 +90,41 @@ Result<Map> find_readable_map(const Running &program, const std::string &name)
     if (map && has(map->spec().kind, map_trait::keyless | map_trait::ring))
         return std::unexpected(not_readable(map->spec()));
     return map;
+}
+
+bool has_targets(const MapSpec &spec)
+{
+    return spec.kind == MapKind::devmap || spec.kind == MapKind::devmap_hash || spec.kind == MapKind::cpumap;
+}
+
+Result<Bytes> read_map_value(const Map &map, const std::string &text)
+{
+    const MapSpec &spec = map.spec();
+    if (!has_targets(spec))
+        return map.value(text);
+    const LayoutField &target = spec.value.fields[0];
+    Bytes value(spec.value.size);
+    const unsigned index = spec.kind != MapKind::cpumap ? if_nametoindex(text.c_str()) : 0;
+    put_number(target, index, value);
+    if (index != 0)
+        return value;
+    if (auto read = read_field(target, text, value))
+        return value;
+    Error error;
+    error.stage = fmt::format("cannot use map '{}'", spec.name);
+    error.message = spec.kind == MapKind::cpumap
+                        ? fmt::format("'{}' is not how many packets can wait for a processor", text)
+                        : fmt::format("'{}' is no interface of this network namespace", text);
+    error.remedy = spec.kind == MapKind::cpumap ? "" : "ip link show";
+    return std::unexpected(std::move(error));
+}
+
+Result<void> put_entry(const Map &map, const Entry &entry)
+{
+    if (!has_targets(map.spec()))
+        return map.update_sum(entry.key, entry.value);
+    return update_target(map, entry.key,
+                         static_cast<std::uint32_t>(number_of(map.spec().value.fields[0], entry.value)));
 }
 
 bool says_something(const MapSpec &spec, const Bytes &value)

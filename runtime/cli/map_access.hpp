@@ -20,6 +20,13 @@ namespace xdpf::cli {
 // Those whose entries can be read one after the other. Others are an error that says why not.
 [[nodiscard]] runtime::Result<runtime::Map> find_readable_map(const runtime::Running &program, const std::string &name);
 
+// Devmaps and cpumaps: their values are an interface or a size, and a program that only loading puts there.
+[[nodiscard]] bool has_targets(const MapSpec &spec);
+// As Map::value(); of devmaps an interface's name or index.
+[[nodiscard]] runtime::Result<runtime::Bytes> read_map_value(const runtime::Map &map, const std::string &text);
+// So that reading gives this value.
+[[nodiscard]] runtime::Result<void> put_entry(const runtime::Map &map, const runtime::Entry &entry);
+
 // Whether an entry is to be shown: every index of an array exists, those with 0 say nothing.
 [[nodiscard]] bool says_something(const MapSpec &spec, const runtime::Bytes &value);
 

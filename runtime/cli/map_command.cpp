@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <net/if.h>
 
 namespace xdpf::cli {
 namespace {
@@ -39,19 +38,6 @@ Error no_entry(const Map &map, const std::string &key)
         error.cause = fmt::format("its indices go from 0 to {}", map.spec().max_entries - 1);
     error.remedy = fmt::format("xdpf map dump {}", map.spec().name);
     return error;
-}
-
-// Of devmaps an interface's name stands for its index.
-Result<Bytes> value_of(const Map &map, const std::string &text)
-{
-    const MapSpec &spec = map.spec();
-    const bool device = spec.kind == MapKind::devmap || spec.kind == MapKind::devmap_hash;
-    const unsigned index = device ? if_nametoindex(text.c_str()) : 0;
-    if (index == 0)
-        return map.value(text);
-    Bytes value(spec.value.size);
-    put_number(spec.value.fields[0], index, value);
-    return value;
 }
 
 int show_parameter(const Running &program, const MapOptions &options)
@@ -157,7 +143,7 @@ Result<Entry> entry_to_set(const Map &map, const MapOptions &options)
         entry.key = std::move(*key);
     }
     if (!spec.is_set || is_keyless(spec)) {
-        Result<Bytes> value = value_of(map, is_keyless(spec) ? *options.key : *options.value);
+        Result<Bytes> value = read_map_value(map, is_keyless(spec) ? *options.key : *options.value);
         if (!value)
             return std::unexpected(std::move(value.error()));
         entry.value = std::move(*value);
@@ -182,9 +168,12 @@ int set_in(const Map &map, const MapOptions &options)
     const Result<Entry> entry = entry_to_set(map, options);
     if (!entry)
         return report_failure(entry.error(), options.json);
-    if (Result<void> set = map.update_sum(entry->key, entry->value); !set)
+    if (Result<void> set = put_entry(map, *entry); !set)
         return report_failure(set.error(), options.json);
-    return show_entry(map, *entry, options.json);
+    if (!has_targets(spec))
+        return show_entry(map, *entry, options.json);
+    const Result<std::optional<Bytes>> now = map.lookup(entry->key); // with the program at the entry
+    return now && *now ? show_entry(map, {entry->key, **now}, options.json) : exit_ok;
 }
 
 int delete_in(const Map &map, const MapOptions &options)

@@ -62,6 +62,13 @@ TextResult<Entry> read_line(const MapSpec &spec, std::string_view line, std::siz
     }
     if (only_key)
         return entry;
+    if (has_targets(spec)) {
+        auto value = read_map_value(Map(spec, -1), std::string(words[in_key]));
+        if (!value)
+            return std::unexpected(std::move(value.error().message));
+        entry.value = std::move(*value);
+        return entry;
+    }
     for (std::size_t i = 0; i < values; ++i)
         if (auto read = read_field(spec.value.fields[i], words[in_key + i], entry.value); !read)
             return std::unexpected(std::move(read.error()));
@@ -129,7 +136,7 @@ Result<std::vector<Bytes>> keys_to_delete(const Map &map, const std::vector<Entr
 Result<void> put_all(const Map &map, const std::vector<Entry> &entries)
 {
     for (std::size_t i = 0; i < entries.size(); ++i)
-        if (Result<void> put = map.update_sum(entries[i].key, entries[i].value); !put) {
+        if (Result<void> put = put_entry(map, entries[i]); !put) {
             put.error().message += fmt::format(", after {} of {} entries were put in", i, entries.size());
             return put;
         }
