@@ -49,7 +49,13 @@ Result<void> update_target(const Map &map, std::span<const std::byte> key, std::
                              "bpf(BPF_PROG_GET_FD_BY_ID)", errno));
         put_number(layout.fields[1], static_cast<std::uint32_t>(program.get()), value);
     }
-    return map.update(key, value);
+    Result<void> put = map.update(key, value);
+    const bool no_such = !put && (put.error().code == EINVAL || put.error().code == ENODEV);
+    if (no_such && map.spec().kind == MapKind::cpumap)
+        put.error().cause = "there is no such processor";
+    else if (no_such)
+        put.error().cause = fmt::format("interface {} does not exist in this network namespace", target);
+    return put;
 }
 
 } // namespace xdpf::runtime

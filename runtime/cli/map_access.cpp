@@ -158,6 +158,8 @@ std::string value_type_text(const MapSpec &spec)
 {
     if (spec.kind == MapKind::xskmap)
         return "socket";
+    if (has_targets(spec))
+        return spec.kind == MapKind::cpumap ? "packets that can wait" : "interface";
     if (spec.is_set || has(spec.kind, map_trait::ring))
         return "-";
     return layout_type_text(spec.value.fields);

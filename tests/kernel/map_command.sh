@@ -236,3 +236,28 @@ kill -INT "$runner"
 wait "$runner" || fail "xdpf run ended with status $?"
 refused 1 "no program that xdpf put there is at work" list
 echo "ok: which program"
+
+cat >"$scratch/ports.xdpf" <<'SOURCE'
+defmap ports : devmap[4] = {0 -> "veth1"}
+defprogram front {
+    match udp -> redirect ports[0]
+}
+defprogram leaving on devmap {
+    match udp.dport == 7 -> drop
+}
+SOURCE
+start third "$scratch/ports.xdpf" -i veth0
+index() { ip netns exec "$near" cat "/sys/class/net/$1/ifindex"; }
+holds 'o["entries"][0]["value"]["ifindex"] == '"$(index veth1)"' and o["entries"][0]["value"]["program"] > 0' dump ports
+program=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["entries"][0]["value"]["program"])' "$scratch/out")
+says "1 -> {ifindex = $(index veth0), program = $program}" set ports 1 veth0
+says "0 -> {ifindex = $(index veth0), program = $program}" set ports 0 "$(index veth0)"
+refused 1 "interface 999999 does not exist" set ports 0 999999
+refused 1 "'veth7' is no interface" set ports 0 veth7
+printf '2, "veth1"\n0, veth1\n' >"$scratch/list"
+says "ports: 2 entries loaded, 1 deleted" load ports "$scratch/list" --replace
+says "0 -> {ifindex = $(index veth1), program = $program}
+2 -> {ifindex = $(index veth1), program = $program}" dump ports
+kill -INT "$runner"
+wait "$runner" || fail "xdpf run ended with status $?"
+echo "ok: devmaps"
