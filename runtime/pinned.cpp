@@ -318,7 +318,7 @@ Result<Pinned> replace_pinned(const Image &image, const PinnedOptions &options)
     return out;
 }
 
-Result<Registered> detach_pinned(const std::string &name)
+Result<Detached> detach_pinned(const std::string &name)
 {
     const LibraryLog quiet;
     const std::string stage = fmt::format("cannot detach from '{}'", name);
@@ -362,7 +362,7 @@ Result<Registered> detach_pinned(const std::string &name)
             return std::unexpected(system_error(fmt::format("cannot remove {}", pin), "unlink", errno));
     if (Result<void> gone = forget(entry); !gone)
         return std::unexpected(std::move(gone.error()));
-    return entry;
+    return Detached{entry, std::move(cleaned)};
 }
 
 } // namespace xdpf::runtime

@@ -36,8 +36,13 @@ struct Pinned {
 // parameters begin anew. Without a pinned program there, attach_pinned().
 [[nodiscard]] Result<Pinned> replace_pinned(const Image &image, const PinnedOptions &options);
 
+struct Detached {
+    Registered entry;                  // what was there
+    std::vector<std::string> warnings; // what else was cleaned up
+};
+
 // Detaches what attach_pinned() did, removes its pins and asks the kernel whether it is gone. Other programs are left
-// alone: the error says whose they are. The entry is the one that was there.
-[[nodiscard]] Result<Registered> detach_pinned(const std::string &interface);
+// alone: the error says whose they are.
+[[nodiscard]] Result<Detached> detach_pinned(const std::string &interface);
 
 } // namespace xdpf::runtime

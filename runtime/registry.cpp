@@ -142,7 +142,8 @@ void remove_pins(const Registered &entry)
             (void)unlink(entry.pins[i].c_str());
 }
 
-void read_entry(const std::string &file, Registry &into)
+// With `clean`, what is left of programs that are no longer at work is removed.
+void read_entry(const std::string &file, bool clean, Registry &into)
 {
     std::ifstream in(file);
     const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
@@ -158,6 +159,8 @@ void read_entry(const std::string &file, Registry &into)
         into.programs.push_back(std::move(*entry));
         return;
     }
+    if (!clean)
+        return;
     if (!entry->pins.empty() && !has_bpffs()) {
         into.removed.push_back(left + "; its pins stay, there is no bpffs at /sys/fs/bpf here");
         return;
@@ -167,6 +170,27 @@ void read_entry(const std::string &file, Registry &into)
         into.removed.push_back(left);
     else
         into.unreadable.push_back(std::move(gone.error()));
+}
+
+Result<Registry> read_all(bool clean)
+{
+    Registry out;
+    const std::unique_ptr<DIR, int (*)(DIR *)> folder(opendir(registry_folder), &closedir);
+    if (folder == nullptr) {
+        if (errno == ENOENT)
+            return out;
+        return std::unexpected(registry_error("cannot see which programs are at work", "opendir(/run/xdpf)", errno));
+    }
+    std::vector<std::string> files;
+    while (const dirent *const found = readdir(folder.get()))
+        if (std::string_view(found->d_name).ends_with(".json"))
+            files.push_back(fmt::format("{}/{}", registry_folder, found->d_name));
+    for (const std::string &file : files)
+        read_entry(file, clean, out);
+    std::ranges::sort(out.programs, [](const Registered &a, const Registered &b) {
+        return std::tie(a.interface, a.started) < std::tie(b.interface, b.started);
+    });
+    return out;
 }
 
 std::string list_of(const std::vector<Registered> &programs)
@@ -313,30 +337,11 @@ bool is_at_work(const Registered &entry)
     return access(file_of(entry).c_str(), F_OK) == 0 && what_was_left(entry).empty();
 }
 
-Result<Registry> registered()
-{
-    Registry out;
-    const std::unique_ptr<DIR, int (*)(DIR *)> folder(opendir(registry_folder), &closedir);
-    if (folder == nullptr) {
-        if (errno == ENOENT)
-            return out;
-        return std::unexpected(registry_error("cannot see which programs are at work", "opendir(/run/xdpf)", errno));
-    }
-    std::vector<std::string> files;
-    while (const dirent *const found = readdir(folder.get()))
-        if (std::string_view(found->d_name).ends_with(".json"))
-            files.push_back(fmt::format("{}/{}", registry_folder, found->d_name));
-    for (const std::string &file : files)
-        read_entry(file, out);
-    std::ranges::sort(out.programs, [](const Registered &a, const Registered &b) {
-        return std::tie(a.interface, a.started) < std::tie(b.interface, b.started);
-    });
-    return out;
-}
+Result<Registry> registered() { return read_all(true); }
 
 Result<Registered> registered_on(const RegisteredFilter &filter)
 {
-    Result<Registry> all = registered();
+    Result<Registry> all = read_all(false);
     if (!all)
         return std::unexpected(std::move(all.error()));
     std::vector<Registered> here;

@@ -116,7 +116,8 @@ struct RegisteredFilter {
     std::string program; // its name, or the source's file name without folder and ending
 };
 
-// The only one of the calling thread's network namespace that fits; the errors name those that there are.
+// The only one of the calling thread's network namespace that fits; the errors name those that there are. Removes
+// nothing.
 [[nodiscard]] Result<Registered> registered_on(const RegisteredFilter &filter);
 
 // As text and back; `file` is what errors call it.

@@ -86,16 +86,18 @@ int attach(const AttachOptions &options)
 
 int detach(const DetachOptions &options)
 {
-    const Result<Registered> gone = detach_pinned(options.interface);
+    const Result<Detached> gone = detach_pinned(options.interface);
     if (!gone)
         return report_failure(gone.error(), options.json);
+    for (const std::string &warning : gone->warnings)
+        fmt::print(stderr, "warning: {}\n", printable(warning));
     if (options.json)
         fmt::print("{}", on_one_line({{"interface", options.interface},
-                                      {"program", gone->program()},
-                                      {"program_id", gone->program_id},
+                                      {"program", gone->entry.program()},
+                                      {"program_id", gone->entry.program_id},
                                       {"error", nullptr}}));
     else
-        fmt::print("{}: '{}' (id {}) is detached\n", options.interface, gone->program(), gone->program_id);
+        fmt::print("{}: '{}' (id {}) is detached\n", options.interface, gone->entry.program(), gone->entry.program_id);
     return exit_ok;
 }
 
