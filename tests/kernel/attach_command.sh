@@ -126,6 +126,7 @@ wait "$sender"
 ((replacements >= 3)) || fail "only $replacements replacements while packets came"
 counts $((total + 100))
 [[ $(packets 10.0.0.9) == 3 ]] || fail "what was in the map is gone"
+succeeds attach "$scratch/one.xdpf" -i veth0 --replace
 succeeds attach "$scratch/two.xdpf" -i veth0 --replace --param least=10 --json
 python3 - "$scratch/out" <<'PYTHON' || fail "attach --json"
 import json, sys
