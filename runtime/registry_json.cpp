@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Of the file's form: with another one, what it says is not understood.
-constexpr int version = 1;
+constexpr int form_version = 1;
 
 constexpr std::array<std::pair<FieldFormat, std::string_view>, 5> formats{{{FieldFormat::number, "number"},
                                                                            {FieldFormat::mac, "mac"},
@@ -164,7 +164,7 @@ void read_image(const Json &json, Registered &into)
 }
 
 // What others index with is within its bounds.
-void check(const Registered &entry)
+void check_indices(const Registered &entry)
 {
     const auto exists = [&](MapId map) { return !map.valid() || map.value < entry.image.maps.size(); };
     const auto is_program = [&](std::size_t program) { return program < entry.image.programs.size(); };
@@ -180,11 +180,11 @@ void check(const Registered &entry)
         throw std::invalid_argument("it names a map, program or parameter that it does not describe");
 }
 
-Registered read(const Json &json)
+Registered entry_of(const Json &json)
 {
-    if (const int found = json.at("version"); found != version)
+    if (const int found = json.at("version"); found != form_version)
         throw std::invalid_argument(
-            fmt::format("its form has the version {}, and this xdpf reads version {}", found, version));
+            fmt::format("its form has the version {}, and this xdpf reads version {}", found, form_version));
     Registered entry;
     entry.pid = json.at("pid");
     entry.process_start = json.at("process_start");
@@ -202,7 +202,7 @@ Registered read(const Json &json)
     for (const Json &socket : json.at("sockets"))
         entry.sockets.push_back({socket.at("queue"), socket.at("fd"), socket.at("zero_copy"), socket.at("frames"),
                                  socket.at("frame_size"), socket.at("maps")});
-    check(entry);
+    check_indices(entry);
     return entry;
 }
 
@@ -224,7 +224,7 @@ std::string to_json(const Registered &entry)
     for (const RegisteredSocket &socket : entry.sockets)
         sockets.push_back(json_of(socket));
     const auto started = std::chrono::nanoseconds(entry.started.time_since_epoch());
-    const Json out{{"version", version},
+    const Json out{{"version", form_version},
                    {"pid", entry.pid},
                    {"process_start", entry.process_start},
                    {"network", entry.network},
@@ -252,7 +252,7 @@ std::string to_json(const Registered &entry)
 Result<Registered> read_registered(std::string_view json, const std::string &file)
 {
     try {
-        return read(Json::parse(json));
+        return entry_of(Json::parse(json));
     } catch (const std::exception &reason) {
         Error error;
         error.stage = fmt::format("cannot read '{}'", file);
