@@ -298,6 +298,11 @@ Result<Pinned> replace_pinned(const Image &image, const PinnedOptions &options)
     Pins pins;
     if (Result<void> pinned = pin_gotos(*loaded, *interface, pins); !pinned)
         return std::unexpected(std::move(pinned.error()));
+    // What others could not be told of is not done: the description that is there is written once more.
+    if (Result<Registration> told = Registration::write(**before); told)
+        told->keep();
+    else
+        return std::unexpected(std::move(told.error()));
     if (Result<void> updated = update_link(**before, *loaded); !updated)
         return std::unexpected(std::move(updated.error()));
     std::vector<std::string> paths = pins.keep();

@@ -222,6 +222,23 @@ x status && fail "an unreadable file is no error"
 says "error: cannot read '$file'"
 cp "$scratch/good.json" "$file"
 succeeds detach -i veth0
+
+# Where nobody can be told of a program, one that needs no process is not put to work, and not replaced.
+succeeds attach "$scratch/one.xdpf" -i veth0
+mount -o remount,ro /run/xdpf
+refused "Read-only file system" attach "$scratch/two.xdpf" -i veth0 --replace
+succeeds status
+says "veth0: 'one'"
+mount -o remount,rw /run/xdpf
+succeeds detach -i veth0
+mount -o remount,ro /run/xdpf
+refused "Read-only file system" attach "$scratch/one.xdpf" -i veth0
+attached && fail "attached without anybody being told"
+[[ $(pins) == 0 ]] || fail "pins stay: $(ls /sys/fs/bpf/xdpf)"
+succeeds run "$scratch/one.xdpf" -i veth0 --duration 10ms
+says "warning: xdpf map and status will not see this program: open: Read-only file system"
+mount -o remount,rw /run/xdpf
+
 ip netns exec "$near" "$xdpf" attach "$scratch/one.xdpf" -i veth0 >"$scratch/out" 2>"$scratch/err" &&
     fail "attached without a bpffs"
 says "there is no bpffs at /sys/fs/bpf"

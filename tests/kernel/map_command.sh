@@ -211,6 +211,8 @@ refused 1 "'10.0.0' is no IPv4 address" get hits 10.0.0
 refused 1 "its indices go from 0 to 3" get table 4
 refused 1 "its indices go from 0 to 3" set table 4 1
 refused 1 "what is in it comes out one by one" dump later
+refused 2 "there is no 'dumb'; did you mean 'dump'?" dumb hits
+refused 2 "one of: list, get, set, delete, dump, watch, load"
 refused 2 "which value?" set hits 10.0.0.1
 refused 2 "has keys only" set listed 10.0.0.0/8 1
 refused 2 "is a parameter" delete port
