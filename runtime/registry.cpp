@@ -16,6 +16,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <net/if.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <tuple>
@@ -187,6 +188,10 @@ Result<Registry> read_all(bool clean)
             files.push_back(fmt::format("{}/{}", registry_folder, found->d_name));
     for (const std::string &file : files)
         read_entry(file, clean, out);
+    for (Registered &one : out.programs) // it may have been renamed
+        if (char name[IF_NAMESIZE]; one.network == current_network() &&
+                                    if_indextoname(static_cast<unsigned>(one.interface_index), name) != nullptr)
+            one.interface = name;
     std::ranges::sort(out.programs, [](const Registered &a, const Registered &b) {
         return std::tie(a.interface, a.started) < std::tie(b.interface, b.started);
     });

@@ -51,6 +51,7 @@ SOURCE
 start() {
     local name=$1
     shift
+    : >"$scratch/$name"
     ip netns exec "$near" "$xdpf" run "$@" >/dev/null 2>"$scratch/$name" &
     runner=$!
     started+=("$runner")
@@ -228,6 +229,11 @@ grep -q "'here' on veth0, 'here' on veth1" "$scratch/err" || fail "the two are n
 says "9000" get port -i veth1
 says "9001" get port -i veth0
 refused 1 "did you mean 'veth" list -i vet0
+ip -n "$near" link set veth1 down
+ip -n "$near" link set veth1 name other
+says "9000" get port -i other
+ip -n "$near" link set other name veth1
+ip -n "$near" link set veth1 up
 ip netns exec "$far" "$xdpf" map list 2>"$scratch/err" && fail "another namespace's program was found"
 grep -q "other network namespaces" "$scratch/err" || fail "the other namespace is not spoken of"
 kill -KILL "$first"
