@@ -355,16 +355,14 @@ Result<Detached> detach_pinned(const std::string &name)
         error.remedy = how_to_remove(there, *interface);
         return std::unexpected(std::move(error));
     }
-    if (!has_bpffs()) {
+    if (!remove_pins(entry)) {
         Error error;
-        error.stage = fmt::format("detached from '{}', but its pin {} stays", name, entry.pins.front());
-        error.message = "there is no bpffs at /sys/fs/bpf";
+        error.stage = fmt::format("detached from '{}', but a pin of it stays", name);
+        error.message = fmt::format("{} is not in this mount namespace", entry.pins.front());
         explain_missing_bpffs(error);
+        error.remedy = "xdpf status   (where it is: removes it)";
         return std::unexpected(std::move(error));
     }
-    for (const std::string &pin : entry.pins)
-        if (unlink(pin.c_str()) != 0 && errno != ENOENT)
-            return std::unexpected(system_error(fmt::format("cannot remove {}", pin), "unlink", errno));
     if (Result<void> gone = forget(entry); !gone)
         return std::unexpected(std::move(gone.error()));
     return Detached{entry, std::move(cleaned)};

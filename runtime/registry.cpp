@@ -2,7 +2,6 @@
 
 #include "compiler/base/diagnostic.hpp"
 #include "runtime/library_log.hpp"
-#include "runtime/pins.hpp"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -135,14 +134,6 @@ bool is_pin_of(const std::string &path, std::uint32_t link_id)
     return link && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 && info.id == link_id && info.xdp.ifindex == 0;
 }
 
-// The link's own pin only if nothing depends on it any more.
-void remove_pins(const Registered &entry)
-{
-    for (std::size_t i = 0; i < entry.pins.size(); ++i)
-        if (i != 0 || is_pin_of(entry.pins[i], entry.link_id))
-            (void)unlink(entry.pins[i].c_str());
-}
-
 // With `clean`, what is left of programs that are no longer at work is removed.
 void read_entry(const std::string &file, bool clean, Registry &into)
 {
@@ -162,12 +153,10 @@ void read_entry(const std::string &file, bool clean, Registry &into)
     }
     if (!clean)
         return;
-    if (!entry->pins.empty() && !has_bpffs()) {
-        into.removed.push_back(left + "; its pins stay, there is no bpffs at /sys/fs/bpf here");
-        return;
-    }
-    remove_pins(*entry);
-    if (Result<void> gone = forget(*entry); gone)
+    if (!remove_pins(*entry))
+        into.removed.push_back(
+            fmt::format("{}; its pin stays, {} is not in this mount namespace", left, entry->pins[0]));
+    else if (Result<void> gone = forget(*entry); gone)
         into.removed.push_back(left);
     else
         into.unreadable.push_back(std::move(gone.error()));
@@ -238,6 +227,17 @@ Error not_one(const RegisteredFilter &filter, const std::vector<Registered> &her
 }
 
 } // namespace
+
+bool remove_pins(const Registered &entry)
+{
+    if (entry.pins.empty())
+        return true;
+    for (std::size_t i = 1; i < entry.pins.size(); ++i)
+        (void)unlink(entry.pins[i].c_str());
+    if (state_of_link(entry) != LinkState::detached)
+        return true;
+    return is_pin_of(entry.pins[0], entry.link_id) && unlink(entry.pins[0].c_str()) == 0;
+}
 
 std::uint64_t current_network()
 {

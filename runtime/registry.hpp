@@ -91,12 +91,16 @@ private:
 // Removes a file that was kept.
 [[nodiscard]] Result<void> forget(const Registered &entry);
 
+// Removes the pins of a program that is no longer attached; of the link's own only one that nothing depends on any
+// more. False: it stays, since this mount namespace has another bpffs, or none.
+[[nodiscard]] bool remove_pins(const Registered &entry);
+
 // The one of the kernel's program of that id, by whomever; nothing is removed.
 [[nodiscard]] std::optional<Registered> registered_program(std::uint32_t program_id);
 
 struct Registry {
     std::vector<Registered> programs; // in order of interface and start, of all network namespaces
-    std::vector<std::string> removed; // what was left behind and is gone now, in a sentence each
+    std::vector<std::string> removed; // what was left behind and is gone now, or cannot be removed; in a sentence each
     std::vector<Error> unreadable;    // files that say nothing to this xdpf
 };
 

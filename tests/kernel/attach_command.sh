@@ -205,6 +205,23 @@ succeeds attach "$scratch/one.xdpf" -i veth0
 says "cleaned up: 'one' on veth0: somebody removed the pin of its link"
 succeeds detach -i veth0
 
+# With another bpffs the pin is not seen: it is told of until it can be removed.
+succeeds attach "$scratch/one.xdpf" -i veth0
+link=$(echo /sys/fs/bpf/xdpf/link-*)
+nsenter --net="/run/netns/$near" bpftool link detach pinned "$link"
+ip netns exec "$near" bash -c 'mount -t bpf bpf /sys/fs/bpf; "$0" status' "$xdpf" >"$scratch/out" 2>"$scratch/err"
+says "cleaned up: .*; its pin stays, $link is not in this mount namespace"
+[[ $(pins) == 1 ]] || fail "pins: $(ls /sys/fs/bpf/xdpf)"
+succeeds status
+says "cleaned up: 'one' on veth0: its interface is gone, or somebody detached its link$"
+succeeds attach "$scratch/one.xdpf" -i veth0
+ip netns exec "$near" "$xdpf" detach -i veth0 >"$scratch/out" 2>"$scratch/err" && fail "a pin stays and nobody says so"
+says "detached from 'veth0', but a pin of it stays"
+attached && fail "not detached"
+succeeds status
+says "cleaned up: 'one' on veth0: its interface is gone, or somebody detached its link$"
+[[ $(pins) == 0 && -z $(ls -A /run/xdpf) ]] || fail "left: $(ls /sys/fs/bpf/xdpf /run/xdpf)"
+
 "$xdpf" build "$scratch/one.xdpf" -o "$scratch/one.o"
 ip -n "$near" link set dev veth0 xdp obj "$scratch/one.o" sec xdp
 succeeds status
