@@ -77,11 +77,17 @@ TextResult<void> read_ipv6(std::string_view text, std::span<std::byte> out)
     return wrong(fmt::format("'{}' is no IPv6 address", text));
 }
 
-// "\x01\x02", or the digits alone: 0102.
+// "\x01\x02", the digits alone: 0102 or 0x0102, or characters, as many as there are bytes.
 TextResult<void> read_bytes(std::string_view text, std::span<std::byte> out)
 {
     std::string digits(text);
     std::erase(digits, '"');
+    if (digits.size() == out.size()) {
+        std::ranges::transform(digits, out.begin(), [](char c) { return static_cast<std::byte>(c); });
+        return {};
+    }
+    if (digits.starts_with("0x"))
+        digits.erase(0, 2);
     for (auto at = digits.find("\\x"); at != std::string::npos; at = digits.find("\\x"))
         digits.erase(at, 2);
     if (digits.size() != out.size() * 2 || digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)

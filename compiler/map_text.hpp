@@ -1,5 +1,6 @@
 // Keys and values of maps as people write and read them: 10.0.0.1, 10.0.0.0/8, (10.0.0.1, 53),
-// {packets = 3, bytes = 180}. Numbers are written as in the language (1_000, 0xff, 5ms); bytes are "\x01\x02".
+// {packets = 3, bytes = 180}. Numbers are written as in the language (1_000, 0xff, 5ms); bytes are "\x01\x02", 0x0102
+// or, with as many characters as there are bytes, a text.
 #pragma once
 
 #include "compiler/maps.hpp"

@@ -130,6 +130,17 @@ std::uint32_t attached_in(const Interface &interface, Mode mode)
 
 } // namespace
 
+Error no_interface_program(const ProgramImage &program)
+{
+    const bool device = program.place == ProgramImage::Place::devmap;
+    Error error;
+    error.stage = fmt::format("cannot attach '{}'", program.name);
+    error.message = fmt::format("it is a program on {}", device ? "devmap" : "cpumap");
+    error.cause = "such programs stand at the entries of a map, not at an interface";
+    error.remedy = "--program NAME   (another one of the file)";
+    return error;
+}
+
 std::string_view name_of(Mode mode)
 {
     switch (mode) {
@@ -173,6 +184,29 @@ Attachment::Hold Attachment::hold() const
     if (info.xdp.ifindex == 0)
         return Hold::detached;
     return info.prog_id == program_id_ ? Hold::attached : Hold::replaced;
+}
+
+std::uint32_t Attachment::link_id() const
+{
+    bpf_link_info info{};
+    std::uint32_t size = sizeof info;
+    return link_ && bpf_obj_get_info_by_fd(link_.get(), &info, &size) == 0 ? info.id : 0;
+}
+
+Result<void> Attachment::pin(const std::string &path)
+{
+    const LibraryLog quiet;
+    if (bpf_obj_pin(link_.get(), path.c_str()) == 0) {
+        link_.reset();
+        return {};
+    }
+    Error error =
+        system_error(fmt::format("cannot keep the program on '{}'", interface_.name), "bpf(BPF_OBJ_PIN)", errno);
+    if (error.code == EEXIST) {
+        error.cause = fmt::format("there is a pin at {} that this xdpf knows nothing of", path);
+        error.remedy = fmt::format("rm {}   (detaches what it holds)", path);
+    }
+    return std::unexpected(std::move(error));
 }
 
 Result<void> Attachment::detach()

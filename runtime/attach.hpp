@@ -32,10 +32,16 @@ public:
     // Why `auto` did not come to native; empty otherwise.
     [[nodiscard]] const std::string &fallback() const { return fallback_; }
     [[nodiscard]] bool by_dispatcher() const { return dispatched_ != nullptr; }
+    [[nodiscard]] std::uint32_t program_id() const { return program_id_; } // the kernel's
+    [[nodiscard]] std::uint32_t link_id() const;                           // the kernel's; 0 through the dispatcher
 
     // What others may have done to its link meanwhile. (Through the dispatcher nobody can tell.)
     enum class Hold : std::uint8_t { attached, detached, replaced };
     [[nodiscard]] Hold hold() const;
+
+    // Pins the link as a file of bpffs and lets it go: it stays attached when this and the process end. Not through the
+    // dispatcher.
+    [[nodiscard]] Result<void> pin(const std::string &path);
 
     // Detaches in the mode it was attached in, and asks the kernel whether the program is gone.
     [[nodiscard]] Result<void> detach();
@@ -53,6 +59,9 @@ private:
     Mode mode_ = Mode::automatic;
     std::string fallback_;
 };
+
+// Of a program on devmap or cpumap, which cannot be attached to an interface.
+[[nodiscard]] Error no_interface_program(const ProgramImage &program);
 
 // Through a bpf_link (kernel 5.9). `automatic` tries native, then skb. Errors name a program that is there already, its
 // mode and how to remove it, and the driver's own reason where it gives one.

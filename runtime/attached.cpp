@@ -2,6 +2,7 @@
 
 #include "runtime/fd.hpp"
 #include "runtime/library_log.hpp"
+#include "runtime/registry.hpp"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -86,7 +87,9 @@ AttachedProgram find_attached(const Interface &interface)
     if (fd && bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0)
         found.name = info.name;
     found.link_id = link_of(found.id, interface.index);
-    if (found.link_id != 0)
+    const auto entry = registered_program(found.id);
+    found.pinned = entry && !entry->pins.empty() && entry->link_id == found.link_id;
+    if (found.link_id != 0 && !found.pinned)
         find_owner(found);
     return found;
 }
@@ -97,6 +100,8 @@ std::string describe(const AttachedProgram &program)
         fmt::format("XDP program '{}' (id {}, {} mode) is attached there", program.name, program.id, program.mode);
     if (program.pid != 0)
         text += fmt::format(" by process {} ({})", program.pid, program.process);
+    else if (program.pinned)
+        text += " by xdpf attach";
     else if (program.link_id != 0)
         text += fmt::format(" through bpf_link {}", program.link_id);
     return text;
@@ -106,6 +111,8 @@ std::string how_to_remove(const AttachedProgram &program, const Interface &inter
 {
     if (program.pid != 0)
         return fmt::format("kill {}   (ends the process that attached it)", program.pid);
+    if (program.pinned)
+        return fmt::format("xdpf detach -i {}   (or: xdpf attach --replace)", interface.name);
     if (program.link_id != 0)
         return fmt::format("bpftool link detach id {}", program.link_id);
     if (program.name == "xdp_dispatcher")

@@ -15,6 +15,7 @@ struct AttachedProgram {
     std::uint32_t link_id = 0; // 0: attached without a bpf_link
     int pid = 0;               // of a process that holds the link; 0: none found
     std::string process;       // its name
+    bool pinned = false;       // by xdpf attach: it needs no process
 };
 
 // The first program on the interface, in any mode. The search for the link's owner reads /proc: for errors only.

@@ -2,6 +2,7 @@
 
 #include "runtime/library_log.hpp"
 #include "runtime/loader.hpp"
+#include "runtime/program_maps.hpp"
 #include "runtime/verifier_log.hpp"
 
 #include <bpf/bpf.h>
@@ -118,6 +119,25 @@ std::vector<MapId> Loaded::used_maps(MapKind kind) const
                 used.push_back(reference.map);
     return used;
 }
+
+ProgramMaps Loaded::at_work() const
+{
+    return {image_, chosen_, [this](MapId map) { return map_fd(map); }};
+}
+
+Result<void> Loaded::set_parameter(std::string_view name, std::string_view value)
+{
+    return at_work().set_parameter(name, value);
+}
+
+Result<void> Loaded::set_parameter(std::string_view name, std::uint64_t value)
+{
+    return set_parameter(name, fmt::format("{}", value));
+}
+
+Result<std::string> Loaded::parameter(std::string_view name) const { return at_work().parameter(name); }
+Result<std::vector<RuleCount>> Loaded::rule_counts() const { return at_work().rule_counts(); }
+Result<std::optional<VerdictCounts>> Loaded::verdict_counts() const { return at_work().verdict_counts(); }
 
 Error Loader::not_loaded(int code, const LibraryLog &said) const
 {

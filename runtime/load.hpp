@@ -31,9 +31,14 @@ struct LoadOptions {
     // Name of a devmap or cpumap -> name of the program at its entries; "" for none. A source that has one program for
     // such maps needs nothing said.
     std::map<std::string, std::string> entry_programs;
+    // Name of a map -> descriptor of one of the same kind, sizes and flags that takes its place, with what it holds:
+    // the contents of the source are not put in. Duplicated; the caller's stays open.
+    std::map<std::string, int> reuse_maps;
     // Touches nothing outside: pinned maps are its own, and devmaps and cpumaps stay empty.
     bool isolated = false;
 };
+
+class ProgramMaps; // runtime/program_maps.hpp
 
 // What a rule met (CompileOptions::rule_counters), of all processors together.
 struct RuleCount {
@@ -85,6 +90,9 @@ public:
     [[nodiscard]] Result<std::vector<RuleCount>> rule_counts() const;
     // Nothing where verdicts are not counted.
     [[nodiscard]] Result<std::optional<VerdictCounts>> verdict_counts() const;
+
+    // The same and more, as other processes have it, too.
+    [[nodiscard]] ProgramMaps at_work() const;
 
     // For the dispatcher, which loads the object itself.
     [[nodiscard]] bpf_object *object() const { return object_.get(); }

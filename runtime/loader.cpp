@@ -162,6 +162,8 @@ Result<void> Loader::prepare()
 {
     if (Result<void> pins = prepare_pins(); !pins)
         return pins;
+    if (Result<void> reused = prepare_reused(); !reused)
+        return reused;
     if (Result<void> parameters = prepare_parameters(); !parameters)
         return parameters;
     return bind_to_interface();

@@ -3,6 +3,7 @@
 
 #include "runtime/library_log.hpp"
 #include "runtime/load.hpp"
+#include "runtime/pins.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -12,8 +13,6 @@
 #include <utility>
 
 namespace xdpf::runtime {
-
-inline constexpr std::string_view pin_folder = "/sys/fs/bpf/xdpf";
 
 // Of the maps whose entries can have a program.
 [[nodiscard]] std::optional<ProgramImage::Place> place_at(MapKind kind);
@@ -39,6 +38,7 @@ private:
     [[nodiscard]] Result<void> bind_to_interface();
     [[nodiscard]] Result<void> prepare_pins();
     [[nodiscard]] Result<void> prepare_pin(MapId id);
+    [[nodiscard]] Result<void> prepare_reused();
     [[nodiscard]] Result<void> prepare_parameters();
     [[nodiscard]] Error not_loaded(int code, const LibraryLog &said) const;
 

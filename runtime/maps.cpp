@@ -1,5 +1,8 @@
 #include "runtime/maps.hpp"
 
+#include "compiler/base/diagnostic.hpp"
+#include "runtime/program_maps.hpp"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
@@ -115,6 +118,14 @@ Result<std::optional<Bytes>> Map::lookup(std::span<const std::byte> key) const
     return values->empty() ? std::nullopt : std::optional(sum(*values));
 }
 
+Result<void> Map::write(std::span<const std::byte> key, const Bytes &values, std::uint64_t flags) const
+{
+    const int result = bpf_map_update_elem(fd_, key_data(key), values.data(), flags);
+    if (result < 0)
+        return std::unexpected(error("bpf(BPF_MAP_UPDATE_ELEM)", -result));
+    return {};
+}
+
 Result<void> Map::update(std::span<const std::byte> key, std::span<const std::byte> value, std::uint64_t flags) const
 {
     assert(key.size() == spec_.key.size && value.size() == spec_.value.size);
@@ -125,10 +136,15 @@ Result<void> Map::update(std::span<const std::byte> key, std::span<const std::by
         for (std::size_t cpu = 1; cpu < processors(); ++cpu)
             bytes.insert(bytes.end(), one.begin(), one.end());
     }
-    const int result = bpf_map_update_elem(fd_, key_data(key), bytes.data(), flags);
-    if (result < 0)
-        return std::unexpected(error("bpf(BPF_MAP_UPDATE_ELEM)", -result));
-    return {};
+    return write(key, bytes, flags);
+}
+
+Result<void> Map::update_sum(std::span<const std::byte> key, std::span<const std::byte> value) const
+{
+    assert(key.size() == spec_.key.size && value.size() == spec_.value.size);
+    Bytes bytes(value.begin(), value.end());
+    bytes.resize(stride() * (has(spec_.kind, map_trait::per_cpu) ? processors() : 1));
+    return write(key, bytes, 0);
 }
 
 Result<bool> Map::erase(std::span<const std::byte> key) const
@@ -178,18 +194,31 @@ Result<Bytes> Map::value(std::string_view text) const
 
 Map map_of(const Loaded &loaded, MapId map) { return {loaded.maps()[map.value], loaded.map_fd(map)}; }
 
-Result<Map> map_of(const Loaded &loaded, std::string_view name)
+Result<Map> map_of(const Loaded &loaded, std::string_view name) { return loaded.at_work().map(name); }
+
+bool is_of_source(const Image &image, MapId map)
 {
-    if (const auto map = loaded.map_named(name))
-        return map_of(loaded, *map);
-    std::vector<std::string_view> names;
-    for (const MapSpec &spec : loaded.maps())
+    const MapSpec &spec = image.maps[map.value];
+    const bool counts = map == image.verdict_counters ||
+                        std::ranges::find(image.programs, map, &ProgramImage::rule_counters) != image.programs.end();
+    return !spec.data && !spec.internal && !counts && !has(spec.kind, map_trait::programs);
+}
+
+Result<Map> ProgramMaps::map(std::string_view name) const
+{
+    const auto found = std::ranges::find(image_.maps, name, &MapSpec::name);
+    if (found != image_.maps.end())
+        return this->map(MapId(static_cast<std::size_t>(found - image_.maps.begin())));
+    std::vector<std::string> names;
+    for (const MapSpec &spec : image_.maps)
         if (!spec.internal)
             names.push_back(spec.name);
     Error error;
     error.stage = fmt::format("cannot use map '{}'", name);
     error.message = "the program has no map of that name";
     error.cause = names.empty() ? "it has no maps" : fmt::format("it has: {}", fmt::join(names, ", "));
+    if (!nearest(name, names).empty())
+        error.remedy = did_you_mean(name, names);
     return std::unexpected(std::move(error));
 }
 

@@ -44,6 +44,9 @@ public:
     // bpf(BPF_MAP_UPDATE_ELEM): 0, BPF_NOEXIST or BPF_EXIST. Queues, stacks and Bloom filters: adds a value.
     [[nodiscard]] Result<void> update(std::span<const std::byte> key, std::span<const std::byte> value,
                                       std::uint64_t flags = 0) const;
+    // So that lookup() gives this value: as update(), but of a value for each processor the first one's, and the others
+    // 0.
+    [[nodiscard]] Result<void> update_sum(std::span<const std::byte> key, std::span<const std::byte> value) const;
     // Whether there was one. Entries of arrays stay: they become 0.
     [[nodiscard]] Result<bool> erase(std::span<const std::byte> key) const;
     // Takes what comes next from a queue or a stack.
@@ -67,6 +70,7 @@ private:
     [[nodiscard]] static std::size_t processors();
     [[nodiscard]] std::size_t stride() const; // of one processor's value
     [[nodiscard]] std::size_t kernel_value_size() const;
+    [[nodiscard]] Result<void> write(std::span<const std::byte> key, const Bytes &values, std::uint64_t flags) const;
     [[nodiscard]] bool visit(const Visitor &visitor, std::span<const std::byte> key,
                              std::span<const std::byte> value) const;
     [[nodiscard]] Result<bool> visit_batches(const Visitor &visitor) const;
@@ -78,6 +82,10 @@ private:
     MapSpec spec_;
     int fd_;
 };
+
+// Of devmaps and cpumaps at work: leads an entry to an interface (its index) or gives a processor's queue its size. The
+// program that stands at this entry, or at the map's others, stands there then.
+[[nodiscard]] Result<void> update_target(const Map &map, std::span<const std::byte> key, std::uint32_t target);
 
 [[nodiscard]] Map map_of(const Loaded &loaded, MapId map);
 // The error names the maps that there are.

@@ -1,7 +1,7 @@
 // Parameters of a program, when it is loaded and while it runs, and what its rules and its verdicts counted.
 #include "compiler/base/diagnostic.hpp"
 #include "runtime/loader.hpp"
-#include "runtime/maps.hpp"
+#include "runtime/program_maps.hpp"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -39,21 +39,13 @@ Result<const Parameter *> find_parameter(const Image &image, std::string_view na
     return std::unexpected(std::move(error));
 }
 
-std::string bounds_text(const Parameter &parameter)
-{
-    std::vector<std::string> parts;
-    for (const auto &[first, last] : parameter.bounds)
-        parts.push_back(first == last ? fmt::format("{}", first) : fmt::format("{}..{}", first, last));
-    return fmt::format("{}", fmt::join(parts, ", "));
-}
-
 // The map's only value, shared with the kernel.
 class SharedValue {
 public:
     SharedValue(int fd, std::size_t size)
     {
-        const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-        size_ = (size + page - 1) / page * page;
+        const auto page_size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+        size_ = (size + page_size - 1) / page_size * page_size;
         void *area = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         bytes_ = area == MAP_FAILED ? nullptr : static_cast<std::byte *>(area);
     }
@@ -94,6 +86,14 @@ void store(const LayoutField &field, std::byte *to, const std::byte *from)
 
 } // namespace
 
+std::string bounds_text(const Parameter &parameter)
+{
+    std::vector<std::string> parts;
+    for (const auto &[first, last] : parameter.bounds)
+        parts.push_back(first == last ? fmt::format("{}", first) : fmt::format("{}..{}", first, last));
+    return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 Result<void> put_parameter(const Image &image, std::string_view name, std::string_view value, std::span<std::byte> all)
 {
     const Result<const Parameter *> parameter = find_parameter(image, name);
@@ -113,16 +113,16 @@ Result<void> put_parameter(const Image &image, std::string_view name, std::strin
     return std::unexpected(std::move(error));
 }
 
-Result<void> Loaded::set_parameter(std::string_view name, std::string_view value)
+Result<void> ProgramMaps::set_parameter(std::string_view name, std::string_view value) const
 {
     const Result<const Parameter *> parameter = find_parameter(image_, name);
     if (!parameter)
         return std::unexpected(parameter.error());
-    const MapSpec &spec = maps()[image_.params.value];
+    const MapSpec &spec = image_.maps[image_.params.value];
     Bytes bytes(spec.value.size);
     if (Result<void> put = put_parameter(image_, name, value, bytes); !put)
         return put;
-    const SharedValue shared(map_fd(image_.params), spec.value.size);
+    const SharedValue shared(fd_(image_.params), spec.value.size);
     if (shared.bytes() == nullptr)
         return std::unexpected(system_error(fmt::format("cannot set parameter '{}'", name), "mmap", errno));
     const LayoutField &field = spec.value.fields[(*parameter)->field];
@@ -130,31 +130,26 @@ Result<void> Loaded::set_parameter(std::string_view name, std::string_view value
     return {};
 }
 
-Result<void> Loaded::set_parameter(std::string_view name, std::uint64_t value)
-{
-    return set_parameter(name, fmt::format("{}", value));
-}
-
-Result<std::string> Loaded::parameter(std::string_view name) const
+Result<std::string> ProgramMaps::parameter(std::string_view name) const
 {
     const Result<const Parameter *> parameter = find_parameter(image_, name);
     if (!parameter)
         return std::unexpected(parameter.error());
-    const Map map = map_of(*this, image_.params);
+    const Map map = this->map(image_.params);
     const Result<std::optional<Bytes>> bytes = map.lookup(Bytes(map.spec().key.size));
     if (!bytes)
         return std::unexpected(bytes.error());
     return field_text(map.spec().value.fields[(*parameter)->field], bytes->value());
 }
 
-Result<std::vector<RuleCount>> Loaded::rule_counts() const
+Result<std::vector<RuleCount>> ProgramMaps::rule_counts() const
 {
     std::vector<RuleCount> out;
     for (std::size_t i = 0; i < image_.programs.size(); ++i) {
         const MapId counters = image_.programs[i].rule_counters;
-        if (!counters.valid() || std::ranges::find(chosen_, i) == chosen_.end())
+        if (!counters.valid() || std::ranges::find(loaded_, i) == loaded_.end())
             continue;
-        const Map map = map_of(*this, counters);
+        const Map map = this->map(counters);
         const Result<std::vector<Entry>> entries = map.entries();
         if (!entries)
             return std::unexpected(entries.error());
@@ -167,11 +162,11 @@ Result<std::vector<RuleCount>> Loaded::rule_counts() const
     return out;
 }
 
-Result<std::optional<VerdictCounts>> Loaded::verdict_counts() const
+Result<std::optional<VerdictCounts>> ProgramMaps::verdict_counts() const
 {
     if (!image_.verdict_counters.valid())
         return std::nullopt;
-    const Map map = map_of(*this, image_.verdict_counters);
+    const Map map = this->map(image_.verdict_counters);
     const Result<std::vector<Entry>> entries = map.entries();
     if (!entries)
         return std::unexpected(entries.error());

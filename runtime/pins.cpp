@@ -1,4 +1,5 @@
-// Maps that outlive the program as files of bpffs.
+#include "runtime/pins.hpp"
+
 #include "runtime/fd.hpp"
 #include "runtime/loader.hpp"
 
@@ -13,12 +14,6 @@
 namespace xdpf::runtime {
 namespace {
 
-bool is_bpffs(const char *path)
-{
-    struct statfs about {};
-    return statfs(path, &about) == 0 && about.f_type == BPF_FS_MAGIC;
-}
-
 // The kernel makes devmaps read-only for programs by itself (kernel/bpf/devmap.c), and takes that flag from nobody.
 // libbpf compares flags before it takes a pinned map over.
 void expect_kernels_flags(bpf_map *map, const std::string &path)
@@ -31,6 +26,18 @@ void expect_kernels_flags(bpf_map *map, const std::string &path)
 }
 
 } // namespace
+
+bool has_bpffs()
+{
+    struct statfs about {};
+    return statfs("/sys/fs/bpf", &about) == 0 && about.f_type == BPF_FS_MAGIC;
+}
+
+void explain_missing_bpffs(Error &error)
+{
+    error.cause = "what is pinned outlives its process as a file of that file system; ip netns exec hides it";
+    error.remedy = "mount -t bpf bpf /sys/fs/bpf";
+}
 
 Result<void> Loader::prepare_pins()
 {
@@ -54,10 +61,9 @@ Result<void> Loader::prepare_pin(MapId id)
         (void)bpf_map__set_pin_path(map, nullptr);
         return {};
     }
-    if (!is_bpffs("/sys/fs/bpf")) {
+    if (!has_bpffs()) {
         Error error = failed(fmt::format("map '{}' is pinned, and there is no bpffs at /sys/fs/bpf", spec.name));
-        error.cause = "pinned maps outlive the program as files of that file system; ip netns exec hides it";
-        error.remedy = "mount -t bpf bpf /sys/fs/bpf";
+        explain_missing_bpffs(error);
         return std::unexpected(std::move(error));
     }
     const std::string path = fmt::format("{}/{}", pin_folder, spec.name);
@@ -66,6 +72,20 @@ Result<void> Loader::prepare_pin(MapId id)
     loaded_.kept_.push_back(id); // it holds what earlier runs left
     if (place_at(spec.kind) == ProgramImage::Place::devmap)
         expect_kernels_flags(map, path);
+    return {};
+}
+
+Result<void> Loader::prepare_reused()
+{
+    for (const auto &[name, fd] : options_.reuse_maps) {
+        const auto map = loaded_.map_named(name);
+        if (!map)
+            return std::unexpected(failed(fmt::format("there is no map '{}' to be taken over", name)));
+        if (const int result = bpf_map__reuse_fd(loaded_.map_handle(*map), fd); result < 0)
+            return std::unexpected(
+                system_error(fmt::format("cannot take over map '{}'", name), "bpf_map__reuse_fd", -result));
+        loaded_.kept_.push_back(*map);
+    }
     return {};
 }
 

@@ -80,17 +80,6 @@ Error taken_by_others(const Interface &interface, Attachment::Hold hold)
     return error;
 }
 
-Error no_interface_program(const ProgramImage &program)
-{
-    const bool device = program.place == ProgramImage::Place::devmap;
-    Error error;
-    error.stage = fmt::format("cannot attach '{}'", program.name);
-    error.message = fmt::format("it is a program on {}", device ? "devmap" : "cpumap");
-    error.cause = "such programs stand at the entries of a map, not at an interface";
-    error.remedy = "--program NAME   (another one of the file)";
-    return error;
-}
-
 } // namespace
 
 void Session::choose_frame_size(QueueOptions &socket)
@@ -225,6 +214,28 @@ Result<void> Session::listen(int fd, std::uint32_t tag)
     return {};
 }
 
+// That others can look at a program is no condition of its work.
+void Session::publish(const SessionOptions &options)
+{
+    Registered entry = describe(program_, interface_, *attachment_, *options.publish);
+    for (const Queue &queue : queues_) {
+        RegisteredSocket &socket = entry.sockets.emplace_back();
+        socket.queue = queue.index();
+        socket.fd = queue.fd();
+        socket.zero_copy = queue.zero_copy();
+        socket.frames = queue.memory()->options().frames;
+        socket.frame_size = queue.memory()->options().frame_size;
+        for (const MapId map : program_.used_maps(MapKind::xskmap))
+            socket.maps.push_back(program_.maps()[map.value].name);
+    }
+    Result<Registration> written = Registration::write(std::move(entry));
+    if (written)
+        registration_ = std::move(*written);
+    else
+        warnings_.push_back(fmt::format("xdpf map and status will not see this program: {}: {}: {}",
+                                        written.error().call, written.error().message, written.error().cause));
+}
+
 Result<Session> Session::open(const Image &image, const SessionOptions &options)
 {
     Session session;
@@ -286,6 +297,8 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
 
     if (Result<void> started = session.start_waiting(); !started)
         return std::unexpected(std::move(started.error()));
+    if (options.publish)
+        session.publish(settings);
     return session;
 }
 
@@ -389,7 +402,11 @@ void Session::stop() const
     (void)!write(stop_.get(), &once, sizeof once);
 }
 
-Result<void> Session::detach() { return attachment_ ? attachment_->detach() : Result<void>(); }
+Result<void> Session::detach()
+{
+    registration_.reset();
+    return attachment_ ? attachment_->detach() : Result<void>();
+}
 
 Result<void> Session::close()
 {

@@ -5,6 +5,7 @@
 #include "runtime/load.hpp"
 #include "runtime/queue.hpp"
 #include "runtime/records.hpp"
+#include "runtime/registry.hpp"
 
 #include <chrono>
 #include <concepts>
@@ -34,6 +35,7 @@ struct SessionOptions {
     bool verifier_log = false;
     std::map<std::string, std::string> parameters;     // as LoadOptions
     std::map<std::string, std::string> entry_programs; // as LoadOptions
+    std::optional<Origin> publish;                     // so that other processes can look at it: runtime/registry.hpp
     std::function<void(const std::string &)> step;     // hears of each step that is done; optional
 };
 
@@ -113,6 +115,7 @@ private:
     [[nodiscard]] Result<void> listen(int fd, std::uint32_t tag);
     [[nodiscard]] std::optional<Result<Wake>> link_news();
     [[nodiscard]] Result<Wake> woken(std::uint32_t tags);
+    void publish(const SessionOptions &options);
     template <class F> void tell(F text) const
     {
         if (step_)
@@ -126,6 +129,7 @@ private:
     std::optional<RecordReader> records_;
     std::vector<Queue> queues_;
     std::optional<Attachment> attachment_; // after the sockets: detached first
+    std::optional<Registration> registration_;
     Fd stop_;
     LinkWatch watch_;
     LinkWatch::State link_ = LinkWatch::State::up;

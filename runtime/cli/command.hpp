@@ -22,6 +22,10 @@ struct Command {
 [[nodiscard]] Command add_trace(CLI::App &app);
 [[nodiscard]] Command add_capture(CLI::App &app);
 [[nodiscard]] Command add_rules(CLI::App &app);
+[[nodiscard]] Command add_attach(CLI::App &app);
+[[nodiscard]] Command add_detach(CLI::App &app);
+[[nodiscard]] Command add_status(CLI::App &app);
+[[nodiscard]] Command add_map(CLI::App &app);
 [[nodiscard]] Command add_fmt(CLI::App &app);
 [[nodiscard]] Command add_shell(CLI::App &app);
 

@@ -26,17 +26,10 @@ using namespace xdpf::cli;
 std::vector<Command> add_commands(CLI::App &app)
 {
     std::vector<Command> commands;
-    for (Command (*add)(CLI::App &) :
-         {add_check, add_build, add_run, add_send, add_test, add_trace, add_capture, add_rules, add_fmt, add_shell})
+    for (Command (*add)(CLI::App &) : {add_check, add_build, add_run, add_send, add_test, add_trace, add_capture,
+                                       add_attach, add_detach, add_status, add_map, add_rules, add_fmt, add_shell})
         commands.push_back(add(app));
     return commands;
-}
-
-std::string usage_message(const CLI::App *app, const CLI::Error &error)
-{
-    const auto chosen = app->get_subcommands();
-    const auto command = chosen.empty() ? std::string("xdpf") : fmt::format("xdpf {}", chosen.front()->get_name());
-    return fmt::format("{}: {}\n  try: {} --help\n", command, error.what(), command);
 }
 
 std::vector<std::string> command_names(const CLI::App &app)
@@ -47,12 +40,30 @@ std::vector<std::string> command_names(const CLI::App &app)
     return names;
 }
 
-int unknown_command(const std::vector<std::string> &names, const std::string &given)
+// "did you mean 'x'?", or all that there are.
+std::string hint(const std::string &given, const std::vector<std::string> &names)
 {
     const auto near = nearest(given, names);
-    const auto hint =
-        near.empty() ? fmt::format("one of: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near);
-    fmt::print(stderr, "xdpf: there is no command '{}'; {}\n  try: xdpf --help\n", given, hint);
+    return near.empty() ? fmt::format("one of: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near);
+}
+
+std::string usage_message(const CLI::App *app, const CLI::Error &error)
+{
+    const auto chosen = app->get_subcommands();
+    const auto command = chosen.empty() ? std::string("xdpf") : fmt::format("xdpf {}", chosen.front()->get_name());
+    const auto verbs = chosen.empty() ? std::vector<std::string>() : command_names(*chosen.front());
+    std::string message = error.what();
+    if (!verbs.empty() && chosen.front()->get_subcommands().empty()) {
+        const auto words = chosen.front()->remaining();
+        message = words.empty() ? hint("", verbs)
+                                : fmt::format("there is no '{}'; {}", words.front(), hint(words.front(), verbs));
+    }
+    return fmt::format("{}: {}\n  try: {} --help\n", command, message, command);
+}
+
+int unknown_command(const std::vector<std::string> &names, const std::string &given)
+{
+    fmt::print(stderr, "xdpf: there is no command '{}'; {}\n  try: xdpf --help\n", given, hint(given, names));
     return exit_usage;
 }
 

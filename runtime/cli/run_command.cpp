@@ -1,5 +1,6 @@
 #include "runtime/cli/run_command.hpp"
 
+#include "runtime/cli/origin.hpp"
 #include "runtime/cli/run_consumers.hpp"
 #include "runtime/cli/run_report.hpp"
 #include "runtime/cli/run_summary.hpp"
@@ -106,12 +107,14 @@ SessionOptions session_options(const RunOptions &options, const std::string &int
 
 // Packets that are forwarded stay where they lie: both ends use the memory of the first one, of which half receives for
 // each.
-Result<std::vector<Session>> open_sessions(const Image &image, const RunOptions &options)
+Result<std::vector<Session>> open_sessions(const Compilation &compilation, const SourceOptions &source,
+                                           const RunOptions &options)
 {
     std::vector<Session> sessions;
     const bool forwards = !options.forward.empty();
     for (const std::string &interface : options.interfaces) {
         SessionOptions settings = session_options(options, interface);
+        settings.publish = origin_of(compilation, source);
         if (forwards) {
             settings.frames_of_memory = options.socket.umem.frames;
             settings.socket.umem.frames *= 2;
@@ -119,7 +122,7 @@ Result<std::vector<Session>> open_sessions(const Image &image, const RunOptions 
         if (forwards && !sessions.empty())
             for (const Queue &queue : sessions.front().queues())
                 settings.memory.push_back(queue.memory());
-        Result<Session> session = Session::open(image, settings);
+        Result<Session> session = Session::open(compilation.image(), settings);
         if (!session)
             return std::unexpected(std::move(session.error()));
         sessions.push_back(std::move(*session));
@@ -219,16 +222,6 @@ Result<Findings> findings_of(const Loaded &loaded, const Sources &sources, const
     return findings;
 }
 
-// The declaration that an error is about.
-Error placed(Error error, const Sources &sources)
-{
-    if (error.place.line != 0 || !error.span.valid())
-        return error;
-    const std::uint32_t line = sources.location(error.span.file, error.span.begin).line;
-    error.place = {std::string(sources.name(error.span.file)), line, std::string(sources.line(error.span.file, line))};
-    return error;
-}
-
 int fail(const Error &error, const Compilation &compilation, const RunOptions &options)
 {
     say_error(error, options.verifier_log);
@@ -285,8 +278,7 @@ public:
     [[nodiscard]] int end() const
     {
         if (options_.json)
-            fmt::print("{}", objects_.size() == 1 ? fmt::format("{}\n", objects_[0])
-                                                  : fmt::format("{{\"interfaces\":[{}]}}\n", fmt::join(objects_, ",")));
+            fmt::print("{}", on_one_line(objects_.size() == 1 ? objects_[0] : Json{{"interfaces", objects_}}));
         return status_;
     }
 
@@ -298,7 +290,7 @@ private:
 
     const Compilation &compilation_;
     const RunOptions &options_;
-    std::vector<std::string> objects_;
+    std::vector<Json> objects_;
     int status_ = exit_ok;
 };
 
@@ -316,7 +308,7 @@ int run(const SourceOptions &source, const RunOptions &given)
         report(compilation, source);
     if (!compilation.ok())
         return not_compiled(compilation, options);
-    Result<std::vector<Session>> sessions = open_sessions(compilation.image(), options);
+    Result<std::vector<Session>> sessions = open_sessions(compilation, source, options);
     if (!sessions)
         return fail(placed(sessions.error(), compilation.sources()), compilation, options);
     const Result<RunPlan> plan = plan_of(*sessions, options);

@@ -1,9 +1,10 @@
 #include "runtime/cli/run_report.hpp"
 
-#include "runtime/maps.hpp"
+#include "runtime/cli/as_json.hpp"
+#include "runtime/cli/origin.hpp"
+#include "runtime/program_maps.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -11,9 +12,6 @@ namespace xdpf::cli {
 namespace {
 
 using namespace xdpf::runtime;
-using Json = nlohmann::ordered_json;
-
-std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
 const Span &span_of(const Loaded &loaded, const RuleCount &count)
 {
@@ -22,12 +20,9 @@ const Span &span_of(const Loaded &loaded, const RuleCount &count)
 
 bool is_shown(const Loaded &loaded, std::size_t map)
 {
-    const MapSpec &spec = loaded.maps()[map];
-    const bool counts_rules = std::ranges::any_of(
-        loaded.image().programs, [&](const ProgramImage &program) { return program.rule_counters == MapId(map); });
-    const bool counts_verdicts = loaded.image().verdict_counters == MapId(map);
-    return !spec.data && !spec.internal && !counts_rules && !counts_verdicts && spec.kind != MapKind::xskmap &&
-           !has(spec.kind, map_trait::programs | map_trait::keyless | map_trait::ring);
+    const MapKind kind = loaded.maps()[map].kind;
+    return is_of_source(loaded.image(), MapId(map)) && kind != MapKind::xskmap &&
+           !has(kind, map_trait::keyless | map_trait::ring);
 }
 
 bool is_zero(std::span<const std::byte> value)
@@ -74,28 +69,6 @@ std::string heading(const MapSpec &spec, const Shown &shown)
                        shown.entries.size() + shown.zero);
 }
 
-Json json_of(const LayoutField &field, const Bytes &whole)
-{
-    return field.format == FieldFormat::number ? Json(number_of(field, whole)) : Json(field_text(field, whole));
-}
-
-Json json_of(const Layout &layout, const Bytes &whole)
-{
-    if (layout.fields.size() == 1)
-        return json_of(layout.fields[0], whole);
-    Json out = Json::object();
-    for (const LayoutField &field : layout.fields)
-        out[field.name] = json_of(field, whole);
-    return out;
-}
-
-Json json_of(const MapSpec &spec, const Entry &entry)
-{
-    const bool number = spec.key.fields.size() == 1 && spec.key.fields[0].format == FieldFormat::number;
-    const Json key = number ? Json(number_of(spec.key.fields[0], entry.key)) : Json(key_text(spec, entry.key));
-    return {{"key", key}, {"value", json_of(spec.value, entry.value)}};
-}
-
 } // namespace
 
 Result<std::string> rules_text(const Loaded &loaded, const Sources &sources)
@@ -109,10 +82,9 @@ Result<std::string> rules_text(const Loaded &loaded, const Sources &sources)
         if (program != count.program)
             out += fmt::format("rules of '{}'\n", loaded.image().programs[count.program].name);
         program = count.program;
-        const Span &span = span_of(loaded, count);
+        const RulePlace place = place_of(sources, span_of(loaded, count));
         out += fmt::format("{:>4} {:>12} packets {:>14} bytes  {}:{}  {}\n", count.rule + 1, count.packets, count.bytes,
-                           sources.name(span.file), sources.location(span.file, span.begin).line,
-                           first_line(sources.text(span)));
+                           place.file, place.line, place.text);
     }
     return out;
 }
@@ -124,14 +96,14 @@ Result<std::string> rules_json(const Loaded &loaded, const Sources &sources)
         return std::unexpected(counts.error());
     Json out = Json::array();
     for (const RuleCount &count : *counts) {
-        const Span &span = span_of(loaded, count);
+        const RulePlace place = place_of(sources, span_of(loaded, count));
         out.push_back({{"program", loaded.image().programs[count.program].name},
                        {"rule", count.rule + 1},
                        {"packets", count.packets},
                        {"bytes", count.bytes},
-                       {"file", std::string(sources.name(span.file))},
-                       {"line", sources.location(span.file, span.begin).line},
-                       {"text", std::string(first_line(sources.text(span)))}});
+                       {"file", place.file},
+                       {"line", place.line},
+                       {"text", place.text}});
     }
     return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -170,7 +142,7 @@ Result<MapsReport> maps_json(const Loaded &loaded, const Ended &ended)
         out.cut = shown->cut;
         Json list = Json::array();
         for (std::size_t entry = 0; entry < shown->entries.size() && !out.cut; ++entry) {
-            list.push_back(json_of(map.spec(), shown->entries[entry]));
+            list.push_back(as_json(map.spec(), shown->entries[entry]));
             out.cut = ended();
         }
         if (!out.cut) // half a map would look like a whole one

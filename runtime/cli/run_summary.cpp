@@ -1,9 +1,9 @@
 #include "runtime/cli/run_summary.hpp"
 
 #include "compiler/report.hpp"
+#include "runtime/cli/as_json.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -11,20 +11,7 @@ namespace xdpf::cli {
 namespace {
 
 using namespace xdpf::runtime;
-using Json = nlohmann::ordered_json;
-
-std::string on_one_line(const Json &json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-std::string verdicts_text(const VerdictCounts &counts)
-{
-    std::string out = fmt::format("verdicts   {} redirected, {} passed, {} dropped", counts.redirected, counts.passed,
-                                  counts.dropped);
-    if (counts.transmitted != 0)
-        out += fmt::format(", {} sent back (tx)", counts.transmitted);
-    if (counts.aborted != 0)
-        out += fmt::format(", {} aborted", counts.aborted);
-    return out + "\n";
-}
+using cli::as_json;
 
 std::string lost_text(const Summary &summary)
 {
@@ -60,20 +47,7 @@ std::string sent_text(const Summary &summary)
     return out + "\n";
 }
 
-Json json_of(const Error &error)
-{
-    return {{"stage", error.stage},
-            {"call", error.call},
-            {"errno", error.code == 0 ? "" : errno_name(error.code)},
-            {"message", error.message},
-            {"cause", error.cause},
-            {"try", error.remedy},
-            {"file", error.place.file},
-            {"line", error.place.line},
-            {"text", error.place.text}};
-}
-
-Json json_of(const QueueSummary &queue)
+Json as_json(const QueueSummary &queue)
 {
     return {{"queue", queue.received.queue},
             {"packets", queue.received.packets},
@@ -90,21 +64,12 @@ Json json_of(const QueueSummary &queue)
             {"tx_invalid_descs", queue.dropped.tx_invalid_descs}};
 }
 
-Json json_of(const VerdictCounts &counts)
-{
-    return {{"aborted", counts.aborted},
-            {"dropped", counts.dropped},
-            {"passed", counts.passed},
-            {"tx", counts.transmitted},
-            {"redirected", counts.redirected}};
-}
-
-Json json_of(const InterfaceCounters &counters)
+Json as_json(const InterfaceCounters &counters)
 {
     return {{"rx_packets", counters.rx_packets}, {"rx_bytes", counters.rx_bytes}, {"rx_dropped", counters.rx_dropped}};
 }
 
-template <class T> Json json_of(const std::optional<T> &value) { return value ? json_of(*value) : Json(nullptr); }
+template <class T> Json as_json(const std::optional<T> &value) { return value ? as_json(*value) : Json(nullptr); }
 
 Json diagnostics_json(const Compilation &compilation)
 {
@@ -112,6 +77,17 @@ Json diagnostics_json(const Compilation &compilation)
 }
 
 } // namespace
+
+std::string verdicts_text(const VerdictCounts &counts)
+{
+    std::string out = fmt::format("verdicts   {} redirected, {} passed, {} dropped", counts.redirected, counts.passed,
+                                  counts.dropped);
+    if (counts.transmitted != 0)
+        out += fmt::format(", {} sent back (tx)", counts.transmitted);
+    if (counts.aborted != 0)
+        out += fmt::format(", {} aborted", counts.aborted);
+    return out + "\n";
+}
 
 std::string rate(double per_second)
 {
@@ -149,40 +125,40 @@ std::string summary_text(const Summary &summary, const Findings &findings, bool 
     return out;
 }
 
-std::string summary_json(const Summary &summary, const Session &session, const Findings &findings,
-                         const Compilation &compilation)
+Json summary_json(const Summary &summary, const Session &session, const Findings &findings,
+                  const Compilation &compilation)
 {
     Json queues = Json::array();
     for (const QueueSummary &queue : summary.queues)
-        queues.push_back(json_of(queue));
-    return on_one_line({{"interface", session.interface().name},
-                        {"mode", name_of(session.attachment().mode())},
-                        {"seconds", summary.elapsed.count()},
-                        {"packets", summary.packets},
-                        {"bytes", summary.bytes},
-                        {"not_taken", summary.not_taken},
-                        {"lost", summary.lost},
-                        {"sent", summary.sent},
-                        {"restored", summary.restored},
-                        {"records", summary.records},
-                        {"verdicts", json_of(findings.verdicts)},
-                        {"queues", std::move(queues)},
-                        {"interface_counters", json_of(summary.interface)},
-                        {"rules", Json::parse(findings.rules)},
-                        {"maps", Json::parse(findings.maps)},
-                        {"warnings", session.warnings()},
-                        {"diagnostics", diagnostics_json(compilation)},
-                        {"error", json_of(summary.ended_by)}});
+        queues.push_back(as_json(queue));
+    return {{"interface", session.interface().name},
+            {"mode", name_of(session.attachment().mode())},
+            {"seconds", summary.elapsed.count()},
+            {"packets", summary.packets},
+            {"bytes", summary.bytes},
+            {"not_taken", summary.not_taken},
+            {"lost", summary.lost},
+            {"sent", summary.sent},
+            {"restored", summary.restored},
+            {"records", summary.records},
+            {"verdicts", as_json(findings.verdicts)},
+            {"queues", std::move(queues)},
+            {"interface_counters", as_json(summary.interface)},
+            {"rules", Json::parse(findings.rules)},
+            {"maps", Json::parse(findings.maps)},
+            {"warnings", session.warnings()},
+            {"diagnostics", diagnostics_json(compilation)},
+            {"error", as_json(summary.ended_by)}};
 }
 
 std::string failure_json(const Error &error, const Compilation &compilation)
 {
-    return on_one_line({{"diagnostics", diagnostics_json(compilation)}, {"error", json_of(error)}}) + "\n";
+    return on_one_line({{"diagnostics", diagnostics_json(compilation)}, {"error", as_json(error)}});
 }
 
 std::string error_json(const Error &error)
 {
-    return json_of(error).dump(-1, ' ', false, Json::error_handler_t::replace);
+    return as_json(error).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string link_text(const std::string &before, const Session &session, Session::Wake news)

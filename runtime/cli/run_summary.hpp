@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/compile.hpp"
+#include "runtime/cli/as_json.hpp"
 #include "runtime/run.hpp"
 
 #include <optional>
@@ -10,6 +11,9 @@
 namespace xdpf::cli {
 
 [[nodiscard]] std::string rate(double per_second); // "12.3 k/s"
+
+// "verdicts   3 redirected, 0 passed, 1 dropped", with a line end.
+[[nodiscard]] std::string verdicts_text(const runtime::VerdictCounts &counts);
 
 // What the end brings besides the runtime's summary.
 struct Findings {
@@ -23,9 +27,9 @@ struct Findings {
 // a limit, or lost, and why. `verbose`: of each queue, even if there is one.
 [[nodiscard]] std::string summary_text(const runtime::Summary &summary, const Findings &findings, bool verbose);
 
-// One object, with the compilation's diagnostics in it; without a line's end.
-[[nodiscard]] std::string summary_json(const runtime::Summary &summary, const runtime::Session &session,
-                                       const Findings &findings, const Compilation &compilation);
+// With the compilation's diagnostics in it.
+[[nodiscard]] Json summary_json(const runtime::Summary &summary, const runtime::Session &session,
+                                const Findings &findings, const Compilation &compilation);
 // A line with the same of a session that did not come about.
 [[nodiscard]] std::string failure_json(const runtime::Error &error, const Compilation &compilation);
 

@@ -85,6 +85,8 @@ TEST_CASE("keys of all formats")
     const std::string key =
         "{src = 10.0.0.1, mac = 02:00:00:00:00:0a, port = 53, dst = 2001:db8::1, tag = \"\\x01\\x02\\xff\"}";
     CHECK(key_of(map, "10.0.0.1, 02:00:00:00:00:0a, 53, 2001:db8::1, 0102ff") == key);
+    CHECK(key_of(map, "10.0.0.1, 02:00:00:00:00:0a, 53, 2001:db8::1, 0x0102ff") == key);
+    CHECK(key_of(map, "10.0.0.1, 02:00:00:00:00:0a, 53, 2001:db8::1, \"abc\"").ends_with("tag = \"\\x61\\x62\\x63\"}"));
     CHECK(key_of(map, key) == key);
     CHECK(key_of(map, "10.0.0.1, 02:00:00:00:00:0a, 53, 10.0.0.2, 0102ff").find("dst = ::ffff:10.0.0.2") !=
           std::string::npos);
