@@ -2,6 +2,7 @@
 
 #include "runtime/attached.hpp"
 #include "runtime/library_log.hpp"
+#include "runtime/map_reuse.hpp"
 #include "runtime/pins.hpp"
 #include "runtime/running.hpp"
 
@@ -13,7 +14,6 @@
 #include <cerrno>
 #include <optional>
 #include <sys/stat.h>
-#include <tuple>
 #include <unistd.h>
 #include <utility>
 
@@ -105,7 +105,7 @@ void warn_of_link(const Interface &interface, std::vector<std::string> &warnings
 // The pinned program of the interface, if there is one. What was left behind and removed is told.
 Result<std::optional<Registered>> find_pinned(const Interface &interface, std::vector<std::string> &warnings)
 {
-    Result<Registry> all = registered();
+    Result<Registry> all = registered(Leftovers::remove);
     if (!all)
         return std::unexpected(std::move(all.error()));
     for (const std::string &removed : all->removed)
@@ -151,42 +151,6 @@ Result<Registered> written(Registered entry, std::vector<std::string> pins)
 }
 
 // ---- replacing ----------------------------------------------------------------------------------------------------
-
-bool same_field(const LayoutField &a, const LayoutField &b)
-{
-    const auto parts = [](const LayoutField &field) {
-        return std::tie(field.name, field.format, field.offset, field.size, field.big_endian, field.either_ip);
-    };
-    return parts(a) == parts(b);
-}
-
-bool same_layout(const Layout &a, const Layout &b)
-{
-    return a.size == b.size && std::ranges::equal(a.fields, b.fields, same_field);
-}
-
-bool can_take_over(const MapSpec &before, const MapSpec &now)
-{
-    return before.name == now.name && before.kind == now.kind && same_layout(before.key, now.key) &&
-           same_layout(before.value, now.value) && before.max_entries == now.max_entries && before.flags == now.flags;
-}
-
-// Pinned maps are taken over anyway. The entries of devmaps and cpumaps may have programs, which are not the new ones.
-std::map<std::string, int> maps_to_keep(const Running &before, const Image &now)
-{
-    std::map<std::string, int> out;
-    const Image &old = before.entry().image;
-    for (std::size_t i = 0; i < now.maps.size(); ++i) {
-        const MapSpec &spec = now.maps[i];
-        const bool targets = has(spec.kind, map_trait::redirect) && spec.kind != MapKind::xskmap;
-        const auto found = std::ranges::find(old.maps, spec.name, &MapSpec::name);
-        const MapId id(static_cast<std::size_t>(found - old.maps.begin()));
-        if (found != old.maps.end() && is_of_source(now, MapId(i)) && is_of_source(old, id) && !spec.pinned &&
-            !found->pinned && !targets && can_take_over(*found, spec) && before.map_fd(id) >= 0)
-            out[spec.name] = before.map_fd(id);
-    }
-    return out;
-}
 
 Error other_mode(const Registered &before, Mode wanted)
 {
@@ -290,7 +254,7 @@ Result<Pinned> replace_pinned(const Image &image, const PinnedOptions &options)
     const Result<Running> running = Running::open(**before);
     if (!running)
         return std::unexpected(running.error());
-    const std::map<std::string, int> keep = maps_to_keep(*running, image);
+    const std::map<std::string, int> keep = maps_to_keep(running->maps(), image);
     Result<Loaded> loaded = load_for(image, *interface, options, keep);
     if (!loaded)
         return std::unexpected(std::move(loaded.error()));

@@ -27,6 +27,7 @@ public:
     }
 
     [[nodiscard]] const Image &image() const { return image_; }
+    [[nodiscard]] int fd(MapId map) const { return fd_(map); } // -1: there is none
     [[nodiscard]] Map map(MapId map) const { return {image_.maps[map.value], fd_(map)}; }
     // The error names the maps that there are.
     [[nodiscard]] Result<Map> map(std::string_view name) const;

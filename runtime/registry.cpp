@@ -1,11 +1,9 @@
 #include "runtime/registry.hpp"
 
-#include "compiler/base/diagnostic.hpp"
 #include "runtime/library_log.hpp"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -134,8 +132,7 @@ bool is_pin_of(const std::string &path, std::uint32_t link_id)
     return link && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 && info.id == link_id && info.xdp.ifindex == 0;
 }
 
-// With `clean`, what is left of programs that are no longer at work is removed.
-void read_entry(const std::string &file, bool clean, Registry &into)
+void read_entry(const std::string &file, Leftovers leftovers, Registry &into)
 {
     std::ifstream in(file);
     const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
@@ -151,7 +148,7 @@ void read_entry(const std::string &file, bool clean, Registry &into)
         into.programs.push_back(std::move(*entry));
         return;
     }
-    if (!clean)
+    if (leftovers == Leftovers::keep)
         return;
     if (!remove_pins(*entry))
         into.removed.push_back(
@@ -160,70 +157,6 @@ void read_entry(const std::string &file, bool clean, Registry &into)
         into.removed.push_back(left);
     else
         into.unreadable.push_back(std::move(gone.error()));
-}
-
-Result<Registry> read_all(bool clean)
-{
-    Registry out;
-    const std::unique_ptr<DIR, int (*)(DIR *)> folder(opendir(registry_folder), &closedir);
-    if (folder == nullptr) {
-        if (errno == ENOENT)
-            return out;
-        return std::unexpected(registry_error("cannot see which programs are at work", "opendir(/run/xdpf)", errno));
-    }
-    std::vector<std::string> files;
-    while (const dirent *const found = readdir(folder.get()))
-        if (std::string_view(found->d_name).ends_with(".json"))
-            files.push_back(fmt::format("{}/{}", registry_folder, found->d_name));
-    for (const std::string &file : files)
-        read_entry(file, clean, out);
-    for (Registered &one : out.programs) // it may have been renamed
-        if (char name[IF_NAMESIZE]; one.network == current_network() &&
-                                    if_indextoname(static_cast<unsigned>(one.interface_index), name) != nullptr)
-            one.interface = name;
-    std::ranges::sort(out.programs, [](const Registered &a, const Registered &b) {
-        return std::tie(a.interface, a.started) < std::tie(b.interface, b.started);
-    });
-    return out;
-}
-
-std::string list_of(const std::vector<Registered> &programs)
-{
-    std::vector<std::string> names;
-    for (const Registered &one : programs)
-        names.push_back(fmt::format("'{}' on {}", one.program(), one.interface));
-    return fmt::format("{}", fmt::join(names, ", "));
-}
-
-Error not_one(const RegisteredFilter &filter, const std::vector<Registered> &here,
-              const std::vector<Registered> &fitting, bool elsewhere)
-{
-    Error error;
-    error.stage = "cannot choose a program";
-    if (fitting.size() > 1) {
-        const bool same_interface = std::ranges::all_of(
-            fitting, [&](const Registered &one) { return one.interface == fitting.front().interface; });
-        error.message = "several are at work";
-        error.cause = list_of(fitting);
-        error.remedy = same_interface ? fmt::format("--program {}", fitting.front().program())
-                                      : fmt::format("-i {}", fitting.front().interface);
-        return error;
-    }
-    const std::string on = filter.interface.empty() ? "" : fmt::format(" on '{}'", filter.interface);
-    error.message = filter.program.empty() ? fmt::format("no program that xdpf put there is at work{}", on)
-                                           : fmt::format("no program '{}' is at work{}", filter.program, on);
-    std::vector<std::string> names;
-    for (const Registered &one : here)
-        names.push_back(filter.program.empty() ? one.interface : one.program());
-    const std::string &wanted = filter.program.empty() ? filter.interface : filter.program;
-    if (!here.empty()) {
-        error.cause = fmt::format("at work are: {}", list_of(here));
-        error.remedy = nearest(wanted, names).empty() ? "xdpf status" : did_you_mean(wanted, names);
-    } else {
-        error.cause = elsewhere ? "there are some in other network namespaces" : "";
-        error.remedy = "xdpf run FILE -i INTERFACE, or xdpf attach FILE -i INTERFACE";
-    }
-    return error;
 }
 
 } // namespace
@@ -342,27 +275,29 @@ bool is_at_work(const Registered &entry)
     return access(file_of(entry).c_str(), F_OK) == 0 && what_was_left(entry).empty();
 }
 
-Result<Registry> registered() { return read_all(true); }
-
-Result<Registered> registered_on(const RegisteredFilter &filter)
+Result<Registry> registered(Leftovers leftovers)
 {
-    Result<Registry> all = read_all(false);
-    if (!all)
-        return std::unexpected(std::move(all.error()));
-    std::vector<Registered> here;
-    for (Registered &one : all->programs)
-        if (one.network == current_network())
-            here.push_back(std::move(one));
-    std::vector<Registered> fitting;
-    for (const Registered &one : here)
-        if ((filter.interface.empty() || one.interface == filter.interface) &&
-            (filter.program.empty() || one.program() == filter.program || one.image.name == filter.program))
-            fitting.push_back(one);
-    if (fitting.size() == 1)
-        return std::move(fitting.front());
-    if (fitting.empty() && !all->unreadable.empty())
-        return std::unexpected(std::move(all->unreadable.front()));
-    return std::unexpected(not_one(filter, here, fitting, here.size() < all->programs.size()));
+    Registry out;
+    const std::unique_ptr<DIR, int (*)(DIR *)> folder(opendir(registry_folder), &closedir);
+    if (folder == nullptr) {
+        if (errno == ENOENT)
+            return out;
+        return std::unexpected(registry_error("cannot see which programs are at work", "opendir(/run/xdpf)", errno));
+    }
+    std::vector<std::string> files;
+    while (const dirent *const found = readdir(folder.get()))
+        if (std::string_view(found->d_name).ends_with(".json"))
+            files.push_back(fmt::format("{}/{}", registry_folder, found->d_name));
+    for (const std::string &file : files)
+        read_entry(file, leftovers, out);
+    for (Registered &one : out.programs) // it may have been renamed
+        if (char name[IF_NAMESIZE]; one.network == current_network() &&
+                                    if_indextoname(static_cast<unsigned>(one.interface_index), name) != nullptr)
+            one.interface = name;
+    std::ranges::sort(out.programs, [](const Registered &a, const Registered &b) {
+        return std::tie(a.interface, a.started) < std::tie(b.interface, b.started);
+    });
+    return out;
 }
 
 } // namespace xdpf::runtime

@@ -104,9 +104,11 @@ struct Registry {
     std::vector<Error> unreadable;    // files that say nothing to this xdpf
 };
 
-// Everything at work. Removes the files of killed processes, and the pins and files of links that are no longer
-// attached. Without the right to read them, an error.
-[[nodiscard]] Result<Registry> registered();
+enum class Leftovers : std::uint8_t { keep, remove };
+
+// Everything at work. `remove` takes away the files of killed processes, and the pins and files of links that are no
+// longer attached; who asks for it says so (Registry::removed). Without the right to read them, an error.
+[[nodiscard]] Result<Registry> registered(Leftovers leftovers);
 
 // Whether its file is still there: it is told of, and was not replaced.
 [[nodiscard]] bool is_at_work(const Registered &entry);

@@ -74,10 +74,10 @@ void add_assignments(CLI::App &command, const std::string &name, std::map<std::s
 void add_duration(CLI::App &command, const std::string &name, std::optional<std::chrono::milliseconds> &into,
                   const std::string &help)
 {
-    const auto parse = [&into, name = name.substr(name.find("--"))](const std::string &text) {
+    const auto parse = [&into, long_name = name.substr(name.rfind(',') + 1)](const std::string &text) {
         into = parse_duration(text);
         if (!into)
-            throw CLI::ValidationError(name, fmt::format("'{}' is no duration such as 10s, 500ms or 2m", text));
+            throw CLI::ValidationError(long_name, fmt::format("'{}' is no duration such as 10s, 500ms or 2m", text));
     };
     command.add_option_function<std::string>(name, parse, help);
 }

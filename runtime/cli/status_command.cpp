@@ -198,7 +198,7 @@ int status(const StatusOptions &options)
     const Result<std::vector<Interface>> wanted = wanted_interfaces(options.interface);
     if (!wanted)
         return report_failure(wanted.error(), options.json);
-    const Result<Registry> registry = registered();
+    const Result<Registry> registry = registered(Leftovers::remove);
     if (!registry)
         return report_failure(registry.error(), options.json);
     const std::vector<InterfaceStatus> interfaces = status_of(*wanted, *registry);
