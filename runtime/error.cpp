@@ -48,6 +48,8 @@ std::string executable()
 
 } // namespace
 
+bool has_capability(unsigned capability) { return (effective_capabilities() >> capability & 1) != 0; }
+
 std::string missing_capabilities()
 {
     const std::uint64_t have = effective_capabilities();

@@ -20,6 +20,7 @@ struct Command {
 [[nodiscard]] Command add_test(CLI::App &app);
 [[nodiscard]] Command add_trace(CLI::App &app);
 [[nodiscard]] Command add_rules(CLI::App &app);
+[[nodiscard]] Command add_doctor(CLI::App &app);
 [[nodiscard]] Command add_fmt(CLI::App &app);
 [[nodiscard]] Command add_shell(CLI::App &app);
 

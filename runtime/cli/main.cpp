@@ -27,7 +27,7 @@ std::vector<Command> add_commands(CLI::App &app)
 {
     std::vector<Command> commands;
     for (Command (*add)(CLI::App &) :
-         {add_check, add_build, add_run, add_test, add_trace, add_rules, add_fmt, add_shell})
+         {add_check, add_build, add_run, add_test, add_trace, add_rules, add_doctor, add_fmt, add_shell})
         commands.push_back(add(app));
     return commands;
 }
