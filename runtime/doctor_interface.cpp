@@ -20,7 +20,7 @@ constexpr std::uint32_t native_mtu = 4096 - 256 - 320 - 14;
 
 std::string driver_text(const Interface &interface)
 {
-    const std::string driver = ethtool::driver_of(interface.name);
+    std::string driver = ethtool::driver_of(interface.name);
     if (!driver.empty())
         return driver;
     return interface.kind.empty() ? "its driver gives no name" : interface.kind;

@@ -138,7 +138,7 @@ void check_helpers(std::vector<Finding> &out)
 void check_verifier(std::vector<Finding> &out)
 {
     constexpr std::array<bpf_insn, 5> loop = {{{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0},
-                                               {BPF_ALU64 | BPF_ADD | BPF_K, 0, 0, 0, 1},
+                                               {BPF_ALU64 | BPF_ADD, 0, 0, 0, 1},
                                                {BPF_JMP | BPF_JLT | BPF_K, 0, 0, -2, 4},
                                                {BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_PASS},
                                                {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};

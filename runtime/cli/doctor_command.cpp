@@ -38,7 +38,7 @@ std::string_view group_of(const Finding &finding)
 
 std::string level_text(Level level, bool colour)
 {
-    const std::string word = fmt::format("{:<8}", name_of(level));
+    std::string word = fmt::format("{:<8}", name_of(level));
     if (!colour)
         return word;
     const char *code = level == Level::problem   ? "1;31"
