@@ -84,8 +84,12 @@ Result<Interface> find_interface(const std::string &name, const std::string &sta
 {
     Interface interface;
     interface.name = name;
-    if (name.empty() || name.size() >= IFNAMSIZ)
-        return std::unexpected(not_there(stage, "rtnetlink RTM_GETLINK", ENODEV));
+    if (name.empty() || name.size() >= IFNAMSIZ) {
+        Error error = not_there(stage, "rtnetlink RTM_GETLINK", ENODEV);
+        error.cause =
+            fmt::format("names of interfaces have 1 to {} bytes, and this one has {}", IFNAMSIZ - 1, name.size());
+        return std::unexpected(std::move(error));
+    }
     Result<Fd> fd = netlink::open();
     if (!fd)
         return std::unexpected(std::move(fd.error()));

@@ -83,7 +83,8 @@ int main(int argc, char **argv)
         return status;
     } catch (const std::system_error &error) { // fmt::print throws it
         if (error.code() != std::errc::broken_pipe)
-            std::fprintf(stderr, "error: cannot write to standard output: %s\n", std::strerror(error.code().value()));
+            std::fprintf(stderr, "error: cannot write to standard output: %s\n%s", std::strerror(error.code().value()),
+                         error.code() == std::errc::no_space_on_device ? "  try:   df .\n" : "");
         return exit_failure;
     }
 }

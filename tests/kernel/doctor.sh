@@ -120,7 +120,7 @@ for flavour in xdpdrv xdpgeneric; do
     helps interface.attached warning
 done
 
-ip netns exec "$near" "$xdpf" run -e 'match udp -> drop' -i veth0 -q 2>"$scratch/run" &
+ip netns exec "$near" "$xdpf" run -e 'match udp -> drop' -i veth0 >"$scratch/out" 2>"$scratch/run" &
 runner=$!
 for _ in {1..500}; do grep -q attached "$scratch/run" && break; sleep 0.02; done
 for _ in {1..50}; do
