@@ -182,6 +182,7 @@ std::vector<Finding> check_interface(const std::string &name)
     check_attached(out, interface);
     check_mtu(out, interface, features);
     check_queues(out, interface);
+    check_socket_memory(out, interface);
     check_spread(out, interface);
     check_interrupts(out, interface);
     check_napi(out, interface);

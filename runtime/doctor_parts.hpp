@@ -58,6 +58,7 @@ void check_modes(std::vector<Finding> &out, const Interface &interface, const Fe
 void check_mtu(std::vector<Finding> &out, const Interface &interface, const Features &features);
 void check_attached(std::vector<Finding> &out, const Interface &interface);
 void check_queues(std::vector<Finding> &out, const Interface &interface);
+void check_socket_memory(std::vector<Finding> &out, const Interface &interface);
 void check_spread(std::vector<Finding> &out, const Interface &interface);
 void check_interrupts(std::vector<Finding> &out, const Interface &interface);
 void check_napi(std::vector<Finding> &out, const Interface &interface);

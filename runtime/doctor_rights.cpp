@@ -9,6 +9,10 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
 namespace xdpf::runtime {
 namespace {
 
@@ -25,21 +29,36 @@ Finding capabilities()
             fmt::format("{}   (or run it with sudo)", how_to_give_capabilities())};
 }
 
-// What the sockets of `xdpf run` want with an MTU of 1500: see Umem.
-Finding locked_memory()
+// What the socket of a queue locks, with an MTU of 1500: see Umem.
+constexpr std::uint64_t socket_memory = std::uint64_t{UmemOptions().frames} * 2048;
+
+// Bytes that sockets may lock (CAP_IPC_LOCK: without limit); nothing: as much as they like.
+std::optional<std::uint64_t> lockable()
 {
-    const std::uint64_t socket = std::uint64_t{UmemOptions().frames} * 2048;
     rlimit limit{};
     getrlimit(RLIMIT_MEMLOCK, &limit);
-    const std::string each = fmt::format("the socket of each queue locks {} MB", socket / megabyte);
     if (has_capability(CAP_IPC_LOCK) || limit.rlim_cur == RLIM_INFINITY)
+        return std::nullopt;
+    return limit.rlim_cur;
+}
+
+std::string how_to_lock(std::uint64_t sockets)
+{
+    return fmt::format("{}   (or ulimit -l {} as root)", how_to_give_capabilities(),
+                       (sockets + 1) * socket_memory / 1024);
+}
+
+Finding locked_memory()
+{
+    const std::string each = fmt::format("the socket of each queue locks {} MB", socket_memory / megabyte);
+    const std::optional<std::uint64_t> limit = lockable();
+    if (!limit)
         return {"rights.locked_memory", Level::ok, fmt::format("memory may be locked without limit; {}", each), "", ""};
-    const std::uint64_t queues = limit.rlim_cur / socket;
-    const std::string what = fmt::format("this user may lock {} KiB of memory, enough for {} queue{}",
-                                         limit.rlim_cur / 1024, queues, queues == 1 ? "" : "s");
-    return {"rights.locked_memory", queues == 0 ? Level::problem : Level::note, what,
-            each + ", less with fewer --frames; others of this user count, too",
-            fmt::format("{}   (or ulimit -l {} as root)", how_to_give_capabilities(), 64 * socket / 1024)};
+    const std::uint64_t queues = *limit / socket_memory;
+    return {"rights.locked_memory", queues == 0 ? Level::problem : Level::note,
+            fmt::format("this user may lock {} KiB of memory, enough for {} queue{}", *limit / 1024, queues,
+                        queues == 1 ? "" : "s"),
+            each + ", less with fewer --frames; others of this user count, too", how_to_lock(std::max(queues, 1UL))};
 }
 
 Finding open_files()
@@ -78,6 +97,22 @@ Finding lock_folder()
 }
 
 } // namespace
+
+namespace doctor {
+
+void check_socket_memory(std::vector<Finding> &out, const Interface &interface)
+{
+    const std::uint64_t needed = interface.receive_queues * socket_memory;
+    const std::optional<std::uint64_t> limit = lockable();
+    if (limit && *limit >= socket_memory && *limit < needed)
+        out.push_back({"interface.locked_memory", Level::problem,
+                       fmt::format("the sockets of {} queues lock {} KiB, and this user may lock {} KiB",
+                                   interface.receive_queues, needed / 1024, *limit / 1024),
+                       "sockets on all queues, as `xdpf run` has them unless told otherwise, are refused",
+                       fmt::format("{}, or fewer --queues", how_to_lock(interface.receive_queues))});
+}
+
+} // namespace doctor
 
 std::vector<Finding> check_rights()
 {

@@ -176,6 +176,9 @@ level rights.capabilities problem
 level kernel.bpf note
 level sockets.af_xdp note
 level interface.native ok
+doctor ip netns exec "$near" bash -c 'ulimit -l 8192; exec "$@"' _ "${nobody[@]}" "$scratch/nobodys" doctor veth0 --json
+level rights.locked_memory note
+level interface.locked_memory problem # two queues
 doctor bash -c 'ulimit -l 4096; exec "$@"' _ "${nobody[@]}" "$scratch/nobodys" doctor --json
 level rights.locked_memory problem
 doctor "${nobody[@]}" --inh-caps +bpf,+net_admin,+net_raw,+perfmon --ambient-caps +bpf,+net_admin,+net_raw,+perfmon \
@@ -183,6 +186,10 @@ doctor "${nobody[@]}" --inh-caps +bpf,+net_admin,+net_raw,+perfmon --ambient-cap
 level rights.capabilities ok
 level kernel.maps ok
 level kernel.link note # network namespaces are root's
+doctor "${nobody[@]}" unshare --user --map-root-user --net "$scratch/nobodys" doctor lo --json
+((status == 1)) || fail "root of a user namespace: status $status"
+level kernel.bpf problem
+field kernel.bpf why | grep -q 'only in a user namespace' || fail "root of a user namespace: $(field kernel.bpf why)"
 echo "ok: without rights"
 
 status=0
