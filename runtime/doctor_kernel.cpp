@@ -25,7 +25,6 @@ namespace {
 
 using namespace doctor;
 
-constexpr const char *newer_kernel = "apt search linux-image   (a newer kernel)";
 constexpr const char *vmlinux_btf = "/sys/kernel/btf/vmlinux";
 
 Finding kernel_version()

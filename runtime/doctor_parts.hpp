@@ -34,6 +34,9 @@ private:
     std::string missing_;
 };
 
+// The remedy of what only another kernel has.
+inline constexpr const char *newer_kernel = "apt search linux-image   (a newer kernel)";
+
 // A program for interfaces of these instructions; without one, errno says why.
 [[nodiscard]] Fd load_xdp(std::span<const bpf_insn> instructions, std::uint32_t flags = 0);
 [[nodiscard]] std::span<const bpf_insn> pass_program(); // lets every packet pass

@@ -30,7 +30,6 @@ struct UmemRegistration {                             // struct xdp_umem_reg as 
 
 constexpr std::uint32_t ring_size = 64;
 constexpr std::size_t area_size = std::size_t{16} * 4096;
-constexpr const char *newer_kernel = "apt search linux-image   (a newer kernel)";
 
 // A socket with as much around it as a feature needs to be tried. Functions give 0 or an errno value.
 class TrialSocket {
