@@ -52,8 +52,8 @@ class SharedValue {
 public:
     SharedValue(int fd, std::size_t size)
     {
-        const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-        size_ = (size + page - 1) / page * page;
+        const auto page_size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+        size_ = (size + page_size - 1) / page_size * page_size;
         void *area = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         bytes_ = area == MAP_FAILED ? nullptr : static_cast<std::byte *>(area);
     }
