@@ -1,5 +1,6 @@
 #include "runtime/queue.hpp"
 
+#include "runtime/fd.hpp"
 #include "runtime/library_log.hpp"
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <linux/if_xdp.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <thread>
 #include <utility>
@@ -62,8 +64,17 @@ std::uint16_t bind_flags(CopyMode mode)
     return flags; // neither: the kernel tries zero-copy, then copy
 }
 
+// libxdp finds the interface through a socket of its own, and where it gets none, it gives some older errno.
+bool no_file_left()
+{
+    const Fd one(eventfd(0, EFD_CLOEXEC));
+    return !one && errno == EMFILE;
+}
+
 Error not_bound(const Interface &interface, std::uint32_t queue, const QueueOptions &options, int code)
 {
+    if (code != EBUSY && no_file_left())
+        code = EMFILE;
     Error error = system_error(fmt::format("cannot bind an AF_XDP socket to queue {} of '{}'", queue, interface.name),
                                "xsk_socket__create", code);
     const bool forced = options.copy == CopyMode::zero_copy;
