@@ -123,15 +123,18 @@ constexpr std::array needed_helpers = {
 void check_helpers(std::vector<Finding> &out)
 {
     const LibraryLog quiet;
-    std::vector<std::string> missing;
+    std::vector<std::string_view> missing;
+    std::vector<std::string_view> uses;
     for (const NeededHelper &helper : needed_helpers)
-        if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, helper.id, nullptr) == 0)
-            missing.push_back(fmt::format("{} ({})", helper.name, helper.use));
+        if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, helper.id, nullptr) == 0) {
+            missing.push_back(helper.name);
+            uses.push_back(helper.use);
+        }
     if (missing.empty())
         out.push_back({"kernel.helpers", Level::ok, "the kernel's functions that filters call are all there", "", ""});
     else
         out.push_back({"kernel.helpers", Level::warning, fmt::format("the kernel lacks {}", fmt::join(missing, ", ")),
-                       "filters that need them cannot be loaded", newer_kernel});
+                       fmt::format("filters cannot be loaded that need {}", fmt::join(uses, ", ")), newer_kernel});
 }
 
 void check_verifier(std::vector<Finding> &out)

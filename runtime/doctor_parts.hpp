@@ -50,6 +50,7 @@ struct Peer {
     std::string enter; // what a command needs in front of it to run in the peer's namespace: "ip netns exec b "
     ethtool::Channels channels;
     ethtool::Offloads offloads;
+    bool napi = false; // takes packets that are redirected to the near end
 };
 // Nothing where it is in a namespace that has no name, and of other kinds of interfaces.
 [[nodiscard]] std::optional<Peer> find_peer(const Interface &interface);

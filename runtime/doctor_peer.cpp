@@ -1,5 +1,6 @@
 // The other end of a veth pair, which is often in another network namespace: what it leaves undone in the packets it
 // sends, and whether it takes redirected ones.
+#include "runtime/attached.hpp"
 #include "runtime/doctor_parts.hpp"
 #include "runtime/ethtool.hpp"
 #include "runtime/netlink.hpp"
@@ -53,9 +54,14 @@ std::optional<int> id_of_namespace(const Fd &other)
     return id;
 }
 
-Peer peer_named(const std::string &name, std::string enter)
+// In its namespace. A veth has NAPI while it has a program, or (kernel 5.13) GRO.
+Peer peer_named(const std::string &name, int index, std::string enter)
 {
-    return {name, std::move(enter), ethtool::channels_of(name), ethtool::offloads_of(name)};
+    Peer peer{name, std::move(enter), ethtool::channels_of(name), ethtool::offloads_of(name), false};
+    Interface interface;
+    interface.index = index;
+    peer.napi = peer.offloads.gro.value_or(false) || find_attached(interface).id != 0;
+    return peer;
 }
 
 std::optional<Peer> look_there(const Fd &there, int index, std::string enter)
@@ -65,7 +71,7 @@ std::optional<Peer> look_there(const Fd &there, int index, std::string enter)
         if (setns(there.get(), CLONE_NEWNET) != 0)
             return std::nullopt;
         const std::string name = name_of_index(index);
-        return peer_named(name, std::move(enter));
+        return peer_named(name, index, std::move(enter));
     });
 }
 
@@ -78,7 +84,7 @@ std::optional<Peer> find_peer(const Interface &interface)
         return std::nullopt;
     if (!interface.peer_namespace) {
         const std::string name = name_of_index(interface.peer);
-        return name.empty() ? std::nullopt : std::optional(peer_named(name, ""));
+        return name.empty() ? std::nullopt : std::optional(peer_named(name, interface.peer, ""));
     }
     std::vector<std::pair<std::string, std::string>> places = {{"/proc/1/ns/net", "nsenter --target 1 --net "}};
     std::error_code failed;
@@ -99,7 +105,8 @@ void check_peer(std::vector<Finding> &out, const Interface &interface, const Fea
         return;
     const std::string name = peer ? peer->name : "PEER";
     const std::string enter = peer ? peer->enter : "";
-    if (features && features->basic && !features->ndo_xmit)
+    // The driver says so of this end, where it says anything.
+    if (features ? features->basic && !features->ndo_xmit : peer && !peer->napi)
         out.push_back({"interface.peer_napi", Level::warning,
                        fmt::format("packets that are redirected to {} are dropped", interface.name),
                        "its peer takes them only with NAPI, which a program there or GRO switches on",
