@@ -52,14 +52,14 @@ Finding link_state(const Interface &interface, const std::optional<doctor::Peer>
 void check_drops(std::vector<Finding> &out, const Interface &interface)
 {
     const InterfaceCounters &counters = interface.counters;
+    const std::string received =
+        fmt::format("{} packet{} received", counters.rx_packets, counters.rx_packets == 1 ? "" : "s");
     if (counters.rx_dropped == 0)
-        out.push_back({"interface.drops", Level::ok,
-                       fmt::format("{} packets received, none dropped by the interface", counters.rx_packets), "", ""});
+        out.push_back({"interface.drops", Level::ok, received + ", none dropped by the interface", "", ""});
     else
         out.push_back(
             {"interface.drops", Level::note,
-             fmt::format("{} packets received, and {} dropped by the interface", counters.rx_packets,
-                         counters.rx_dropped),
+             fmt::format("{}, and {} dropped by the interface", received, counters.rx_dropped),
              "since it exists: for want of buffers, or of somebody who wanted them; what a program or a socket "
              "drops is counted elsewhere",
              fmt::format("ip -stats -stats link show dev {}", interface.name)});

@@ -93,7 +93,7 @@ void check_spread(std::vector<Finding> &out, const Interface &interface)
              fmt::format("ethtool -X {} equal {}", interface.name, queues)});
     else
         out.push_back(
-            {"interface.spread", Level::ok, fmt::format("packets are spread over all {} queues", queues), "", ""});
+            {"interface.spread", Level::ok, fmt::format("packets are spread over its {} queues", queues), "", ""});
     if (ethtool::udp_ports_hashed(interface.name) == false)
         out.push_back({"interface.hash", Level::note, "UDP is spread by addresses, not by ports",
                        "all packets between two hosts arrive on one queue",
