@@ -96,8 +96,10 @@ AttachedProgram find_attached(const Interface &interface)
 
 std::string describe(const AttachedProgram &program)
 {
+    // Without rights its name is not to be had.
     std::string text =
-        fmt::format("XDP program '{}' (id {}, {} mode) is attached there", program.name, program.id, program.mode);
+        fmt::format("XDP program {}(id {}, {} mode) is attached there",
+                    program.name.empty() ? "" : fmt::format("'{}' ", program.name), program.id, program.mode);
     if (program.pid != 0)
         text += fmt::format(" by process {} ({})", program.pid, program.process);
     else if (program.pinned)

@@ -39,6 +39,16 @@ std::uint64_t effective_capabilities()
     return ~0ULL;
 }
 
+// The first one maps all user ids to themselves: "0 0 4294967295".
+bool in_user_namespace()
+{
+    std::ifstream map("/proc/self/uid_map");
+    std::uint64_t inside = 0;
+    std::uint64_t outside = 0;
+    std::uint64_t count = 0;
+    return map >> inside >> outside >> count && (outside != 0 || count != 0xffff'ffff);
+}
+
 std::string executable()
 {
     std::array<char, 4096> path{};
@@ -47,6 +57,8 @@ std::string executable()
 }
 
 } // namespace
+
+bool has_capability(unsigned capability) { return (effective_capabilities() >> capability & 1) != 0; }
 
 std::string missing_capabilities()
 {
@@ -106,10 +118,13 @@ Error system_error(std::string stage, std::string call, int code)
         if (!missing.empty()) {
             error.cause = fmt::format("this process lacks {}", missing);
             error.remedy = fmt::format("{}   (or run it with sudo)", how_to_give_capabilities());
+        } else if (code == EPERM && in_user_namespace()) {
+            error.cause = "this process is root only in a user namespace, and BPF wants rights in the first one";
+            error.remedy = "cat /proc/self/uid_map   (who it is outside; start it there, with sudo)";
         } else if (code == EPERM) {
             error.cause = "the kernel forbids it although the capabilities are there: a container's "
-                          "seccomp filter, lockdown, or kernel.unprivileged_bpf_disabled inside a user namespace";
-            error.remedy = "cat /sys/kernel/security/lockdown; grep Seccomp /proc/self/status; cat /proc/self/uid_map";
+                          "seccomp filter, or lockdown";
+            error.remedy = "grep Seccomp /proc/self/status; cat /sys/kernel/security/lockdown";
         }
     } else if (code == EMFILE) {
         rlimit limit{};

@@ -46,7 +46,9 @@ template <class T> using Result = std::expected<T, Error>;
 // An error of a call, with the system's text as its message. EPERM and EACCES get the missing capabilities as cause.
 [[nodiscard]] Error system_error(std::string stage, std::string call, int code);
 
-// Capabilities of <linux/capability.h> by number that this thread lacks, as "CAP_BPF, CAP_NET_RAW"; empty: none.
+// Whether this thread has a capability, CAP_… of <linux/capability.h>.
+[[nodiscard]] bool has_capability(unsigned capability);
+// Those that loading, attaching and receiving need and that this thread lacks, as "CAP_BPF, CAP_NET_RAW"; empty: none.
 [[nodiscard]] std::string missing_capabilities();
 // The command that gives them to this program, with CAP_IPC_LOCK for the memory of sockets.
 [[nodiscard]] std::string how_to_give_capabilities();

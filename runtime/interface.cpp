@@ -1,5 +1,6 @@
 #include "runtime/interface.hpp"
 
+#include "runtime/ethtool.hpp"
 #include "runtime/netlink.hpp"
 
 #include <fmt/format.h>
@@ -9,30 +10,14 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
+#include <net/if_arp.h>
 #include <sys/socket.h>
 
 namespace xdpf::runtime {
 namespace {
-
-// 0: the driver does not say.
-std::uint32_t channels_of(const std::string &name)
-{
-    const Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ethtool_channels channels{};
-    channels.cmd = ETHTOOL_GCHANNELS;
-    ifreq request{};
-    name.copy(request.ifr_name, IFNAMSIZ - 1);
-    request.ifr_data = reinterpret_cast<char *>(&channels);
-    if (!fd || ioctl(fd.get(), SIOCETHTOOL, &request) != 0)
-        return 0;
-    return channels.combined_count + channels.rx_count;
-}
 
 std::uint32_t queues_in_sysfs(const std::string &name)
 {
@@ -43,12 +28,25 @@ std::uint32_t queues_in_sysfs(const std::string &name)
     return queues;
 }
 
+std::string kind_in(std::span<const std::byte> link_info)
+{
+    std::string kind;
+    netlink::for_each_attribute(link_info, [&](std::uint16_t type, std::span<const std::byte> value) {
+        if (type == IFLA_INFO_KIND)
+            kind.assign(reinterpret_cast<const char *>(value.data()),
+                        strnlen(reinterpret_cast<const char *>(value.data()), value.size()));
+    });
+    return kind;
+}
+
 void read_link(const nlmsghdr &message, Interface &interface)
 {
     const auto *info = static_cast<const ifinfomsg *>(NLMSG_DATA(&message));
     interface.index = info->ifi_index;
     interface.up = (info->ifi_flags & IFF_UP) != 0;
     interface.running = (info->ifi_flags & IFF_RUNNING) != 0;
+    if (info->ifi_type == ARPHRD_LOOPBACK)
+        interface.kind = "loopback";
     const auto *begin = reinterpret_cast<const std::byte *>(IFLA_RTA(info));
     const std::span attributes(begin, IFLA_PAYLOAD(&message));
     netlink::for_each_attribute(attributes, [&](std::uint16_t type, std::span<const std::byte> value) {
@@ -56,6 +54,12 @@ void read_link(const nlmsghdr &message, Interface &interface)
             interface.name = reinterpret_cast<const char *>(value.data());
         if (type == IFLA_MTU && value.size() >= sizeof interface.mtu)
             std::memcpy(&interface.mtu, value.data(), sizeof interface.mtu);
+        if (type == IFLA_LINK && value.size() >= sizeof interface.peer)
+            std::memcpy(&interface.peer, value.data(), sizeof interface.peer);
+        if (type == IFLA_LINK_NETNSID && value.size() >= sizeof(int))
+            std::memcpy(&interface.peer_namespace.emplace(), value.data(), sizeof(int));
+        if (type == IFLA_LINKINFO)
+            interface.kind = kind_in(value);
         if (type == IFLA_STATS64) {
             rtnl_link_stats64 counters{};
             std::memcpy(&counters, value.data(), std::min(sizeof counters, value.size()));
@@ -89,7 +93,9 @@ Result<Interface> ask_for_link(netlink::Request &request, const std::string &sta
     });
     if (code != 0 || interface.index == 0)
         return std::unexpected(not_there(stage, "rtnetlink RTM_GETLINK", code != 0 ? code : ENODEV));
-    interface.receive_queues = channels_of(interface.name);
+    if (interface.kind != "veth")
+        interface.peer = 0; // of others it is what they lie on
+    interface.receive_queues = ethtool::channels_of(interface.name).receive;
     if (interface.receive_queues == 0)
         interface.receive_queues = std::max(1U, queues_in_sysfs(interface.name));
     return interface;
@@ -99,8 +105,12 @@ Result<Interface> ask_for_link(netlink::Request &request, const std::string &sta
 
 Result<Interface> find_interface(const std::string &name, const std::string &stage)
 {
-    if (name.empty() || name.size() >= IFNAMSIZ)
-        return std::unexpected(not_there(stage, "rtnetlink RTM_GETLINK", ENODEV));
+    if (name.empty() || name.size() >= IFNAMSIZ) {
+        Error error = not_there(stage, "rtnetlink RTM_GETLINK", ENODEV);
+        error.cause =
+            fmt::format("names of interfaces have 1 to {} bytes, and this one has {}", IFNAMSIZ - 1, name.size());
+        return std::unexpected(std::move(error));
+    }
     netlink::Request request(RTM_GETLINK, 0);
     request.add_struct(ifinfomsg{});
     request.attribute(IFLA_IFNAME, std::string_view(name));

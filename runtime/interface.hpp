@@ -29,6 +29,9 @@ struct Interface {
     bool running = false; // and has a carrier
     std::uint32_t receive_queues = 1;
     InterfaceCounters counters;
+    std::string kind;                  // "veth", "bridge", "loopback"; empty for hardware
+    int peer = 0;                      // of a veth: the index of its other end; 0: it has none
+    std::optional<int> peer_namespace; // where that is another network namespace: its id there (rtnetlink's netnsid)
 };
 
 // `stage` begins the error's text, e.g. "cannot attach to 'eth9'".

@@ -206,7 +206,9 @@ Result<void> Loader::load()
     }
     if (result == 0)
         return {};
-    for (std::size_t i = logs.size(); i-- > 0 && result != -EPERM;)
+    // The verifier has no part in these, though it may have written that it is done.
+    const bool is_its = result != -EPERM && result != -EMFILE && result != -ENFILE;
+    for (std::size_t i = logs.size(); i-- > 0 && is_its;)
         if (*logs[i].get() != '\0')
             return std::unexpected(rejected(image_.programs[loaded_.chosen_[i]], -result, logs[i].get()));
     return std::unexpected(not_loaded(-result, said));

@@ -76,6 +76,8 @@ Result<std::size_t> Loader::main_program() const
     if (!options_.program.empty())
         error.stage = fmt::format("cannot load '{}'", options_.program);
     error.cause = fmt::format("'{}' has: {}", image_.name, fmt::join(names, ", "));
+    if (!options_.program.empty())
+        error.remedy = fmt::format("the same command with --program {}", image_.programs.front().name);
     return std::unexpected(std::move(error));
 }
 

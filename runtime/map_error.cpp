@@ -53,7 +53,8 @@ std::string possible_processors()
     return range;
 }
 
-constexpr const char *memory_remedy = "ulimit -l; free -m   (maps need kernel memory), or fewer entries in the source";
+constexpr const char *memory_remedy =
+    "ulimit -l; free -m; cat /sys/fs/cgroup/memory.max   (maps need kernel memory), or fewer entries in the source";
 
 void explain_entries(Error &error, const MapSpec &spec)
 {
@@ -65,7 +66,8 @@ void explain_entries(Error &error, const MapSpec &spec)
         return;
     }
     const double values = has(spec.kind, map_trait::per_cpu) ? libbpf_num_possible_cpus() : 1;
-    const double bytes = has(spec.kind, map_trait::ring) ? 1 : spec.key.size + spec.value.size * values;
+    const double key = has(spec.kind, map_trait::array) ? 0 : spec.key.size; // an index is not kept
+    const double bytes = has(spec.kind, map_trait::ring) ? 1 : key + spec.value.size * values;
     error.cause = fmt::format("{}: it takes one with fewer entries; this one wants {:.0f} MB of kernel memory or more",
                               refused, bytes * spec.max_entries / 1e6);
     error.remedy = error.code == EPERM || error.code == ENOMEM ? memory_remedy : "fewer entries in the source";

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -58,9 +59,11 @@ std::span<const std::byte> Request::bytes()
     return bytes_;
 }
 
-Result<Fd> open(std::uint32_t groups)
+namespace {
+
+Result<Fd> open_protocol(int protocol, std::uint32_t groups)
 {
-    Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (groups != 0 ? SOCK_NONBLOCK : 0), NETLINK_ROUTE));
+    Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (groups != 0 ? SOCK_NONBLOCK : 0), protocol));
     if (!fd)
         return std::unexpected(system_error("cannot ask about interfaces", "socket(AF_NETLINK)", errno));
     sockaddr_nl address{};
@@ -69,6 +72,34 @@ Result<Fd> open(std::uint32_t groups)
     if (bind(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) != 0)
         return std::unexpected(system_error("cannot ask about interfaces", "bind(AF_NETLINK)", errno));
     return fd;
+}
+
+} // namespace
+
+Result<Fd> open(std::uint32_t groups) { return open_protocol(NETLINK_ROUTE, groups); }
+Result<Fd> open_generic() { return open_protocol(NETLINK_GENERIC, 0); }
+
+std::uint16_t generic_family(int fd, std::string_view name)
+{
+    Request request(GENL_ID_CTRL, 0);
+    request.add_struct(genlmsghdr{.cmd = CTRL_CMD_GETFAMILY, .version = 1, .reserved = 0});
+    request.attribute(CTRL_ATTR_FAMILY_NAME, name);
+    std::uint16_t family = 0;
+    const int code = ask(fd, request, [&](const nlmsghdr &message) {
+        for_each_attribute(generic_attributes(message), [&](std::uint16_t type, std::span<const std::byte> value) {
+            if (type == CTRL_ATTR_FAMILY_ID && value.size() >= sizeof family)
+                std::memcpy(&family, value.data(), sizeof family);
+        });
+    });
+    return code == 0 ? family : 0;
+}
+
+std::span<const std::byte> generic_attributes(const nlmsghdr &message)
+{
+    if (message.nlmsg_len < NLMSG_LENGTH(GENL_HDRLEN))
+        return {};
+    const auto *begin = static_cast<const std::byte *>(NLMSG_DATA(&message)) + GENL_HDRLEN;
+    return {begin, message.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN)};
 }
 
 int ask(int fd, Request &request, const std::function<void(const nlmsghdr &)> &answer)

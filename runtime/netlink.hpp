@@ -1,4 +1,4 @@
-// The little of rtnetlink that the runtime needs: <linux/rtnetlink.h>, man 7 rtnetlink.
+// The little of netlink that the runtime needs: <linux/rtnetlink.h>, man 7 rtnetlink, and <linux/genetlink.h>.
 #pragma once
 
 #include "runtime/error.hpp"
@@ -38,6 +38,13 @@ private:
 // A NETLINK_ROUTE socket in the calling thread's network namespace, member of `groups` (RTMGRP_…), non-blocking if it
 // has any.
 [[nodiscard]] Result<Fd> open(std::uint32_t groups = 0);
+// The same of NETLINK_GENERIC.
+[[nodiscard]] Result<Fd> open_generic();
+// The number of a generic netlink family, which is the type of its messages; 0: the kernel does not have it.
+[[nodiscard]] std::uint16_t generic_family(int fd, std::string_view name);
+
+// Of a message of such a family, for for_each_attribute().
+[[nodiscard]] std::span<const std::byte> generic_attributes(const nlmsghdr &message);
 
 // Sends, and hands each answer to `answer` until the acknowledgement. Returns 0 or the kernel's errno value.
 [[nodiscard]] int ask(int fd, Request &request, const std::function<void(const nlmsghdr &)> &answer = {});

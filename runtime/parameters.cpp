@@ -34,8 +34,8 @@ Result<const Parameter *> find_parameter(const Image &image, std::string_view na
     std::ranges::transform(image.parameters, std::back_inserter(names), &Parameter::name);
     Error error = cannot(name, "there is no parameter of that name");
     error.cause = names.empty() ? "the program has none" : fmt::format("there are: {}", fmt::join(names, ", "));
-    if (!nearest(name, names).empty())
-        error.remedy = did_you_mean(name, names);
+    if (const auto near = nearest(name, names); !near.empty())
+        error.remedy = fmt::format("the same command with --param {}=VALUE", near);
     return std::unexpected(std::move(error));
 }
 
@@ -110,6 +110,7 @@ Result<void> put_parameter(const Image &image, std::string_view name, std::strin
         return {};
     Error error = cannot(name, fmt::format("{} is out of its bounds", number));
     error.cause = fmt::format("the source declares it in {}", bounds_text(**parameter));
+    error.remedy = fmt::format("the same command without --param {}   (the source's own value)", name);
     return std::unexpected(std::move(error));
 }
 

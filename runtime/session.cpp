@@ -102,7 +102,8 @@ void Session::warn_of_link()
         warnings_.push_back(
             fmt::format("{} is down: nothing arrives until: ip link set dev {} up", interface_.name, interface_.name));
     else if (!interface_.running)
-        warnings_.push_back(fmt::format("{} has no carrier: the other end is down or not connected", interface_.name));
+        warnings_.push_back(fmt::format("{} has no carrier: the other end is down or not connected (xdpf doctor {})",
+                                        interface_.name, interface_.name));
 }
 
 Result<void> Session::bind_queues(const SessionOptions &options)
@@ -144,10 +145,12 @@ Result<void> Session::fill_maps()
             Error error = system_error(fmt::format("cannot put the socket of queue {} into '{}'", key, spec.name),
                                        "bpf(BPF_MAP_UPDATE_ELEM)", -result);
             if (result == -E2BIG) {
-                error.cause =
-                    fmt::format("the map has {} entries, and queue {} is entry {}", spec.max_entries, key, key);
-                error.remedy = fmt::format("declare it with more entries: defmap {} : xskmap[{}]", spec.name,
-                                           interface_.receive_queues);
+                error.cause = fmt::format("the map has {} entr{}, and queue {} wants entry {}", spec.max_entries,
+                                          spec.max_entries == 1 ? "y" : "ies", key, key);
+                error.remedy =
+                    fmt::format("the same command with --queues {}   (or, in the source: defmap {} : xskmap[{}])",
+                                spec.max_entries == 1 ? "0" : fmt::format("0-{}", spec.max_entries - 1), spec.name,
+                                interface_.receive_queues);
             }
             return std::unexpected(std::move(error));
         }

@@ -26,8 +26,9 @@ using namespace xdpf::cli;
 std::vector<Command> add_commands(CLI::App &app)
 {
     std::vector<Command> commands;
-    for (Command (*add)(CLI::App &) : {add_check, add_build, add_run, add_send, add_test, add_trace, add_capture,
-                                       add_attach, add_detach, add_status, add_map, add_rules, add_fmt, add_shell})
+    for (Command (*add)(CLI::App &) :
+         {add_check, add_build, add_run, add_send, add_test, add_trace, add_capture, add_attach, add_detach, add_status,
+          add_map, add_rules, add_doctor, add_fmt, add_shell})
         commands.push_back(add(app));
     return commands;
 }
@@ -94,7 +95,8 @@ int main(int argc, char **argv)
         return status;
     } catch (const std::system_error &error) { // fmt::print throws it
         if (error.code() != std::errc::broken_pipe)
-            std::fprintf(stderr, "error: cannot write to standard output: %s\n", std::strerror(error.code().value()));
+            std::fprintf(stderr, "error: cannot write to standard output: %s\n%s", std::strerror(error.code().value()),
+                         error.code() == std::errc::no_space_on_device ? "  try:   df .\n" : "");
         return exit_failure;
     }
 }

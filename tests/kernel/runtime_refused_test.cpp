@@ -60,7 +60,7 @@ TEST_CASE("flags and sizes that the kernel does not take")
     CHECK(says(odd.cause, "'defmap odd : hash[4] (flags = 0x40000)': it takes one without these flags"));
     CHECK(says(odd.remedy, "other flags for 'odd'"));
     const Error huge = explained("huge", ENOMEM);
-    CHECK(says(huge.cause, "it takes one with fewer entries; this one wants 22518"));
+    CHECK(says(huge.cause, "it takes one with fewer entries; this one wants 2251799814 MB"));
     CHECK(says(huge.remedy, "free -m"));
     CHECK(says(explained("none", EINVAL).cause, "however few its entries"));
     Error other = system_error("", "bpf", EINVAL);

@@ -242,7 +242,7 @@ TEST_CASE("a map that is too small for the queue is named")
     with_veth(2, [] {
         const Error error = failure(redirect_all(1), on_veth());
         CHECK(error.code == E2BIG);
-        CHECK(error.remedy == "declare it with more entries: defmap xsks : xskmap[2]");
+        CHECK(error.remedy == "the same command with --queues 0   (or, in the source: defmap xsks : xskmap[2])");
         CHECK(attached_id() == 0);
     });
 }
