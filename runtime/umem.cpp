@@ -42,7 +42,7 @@ bool sizes_fit(const UmemOptions &options)
 {
     const bool frame_fits = options.unaligned ? options.frame_size >= 2048 && options.frame_size <= 4096
                                               : options.frame_size == 2048 || options.frame_size == 4096;
-    return frame_fits && options.headroom < 1024 && std::has_single_bit(options.frames) && options.frames <= 1U << 24 &&
+    return frame_fits && options.headroom < 1024 && std::has_single_bit(options.frames) &&
            frame_room(options.frame_size, options.headroom) > 64;
 }
 

@@ -367,7 +367,7 @@ case_frames_without_memory() {
 pinned='(pinned) match udp -> { kept[0] += 1; drop }'
 case_no_bpffs() {
     refused -e "defmap kept : array<u64>[1] $pinned" -i veth0
-    says "cannot load 'filter'" "" "pinned maps outlive the program .* ip netns exec hides it"
+    says "cannot load 'filter'" "" "what is pinned outlives its process .* ip netns exec hides it"
     ends 0 here bash -c "$remedy"'; exec "$@"' _ "${run[@]}" -e "defmap kept : array<u64>[1] $pinned" -i veth0
 }
 case_pinned_map_of_another_layout() {
