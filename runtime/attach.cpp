@@ -76,7 +76,9 @@ void explain(Error &error, const Loaded &program, const Interface &interface, Mo
         error.cause = "there is no interface of that name in this network namespace";
         error.remedy = "ip link show";
         return;
-    case EPERM: return;
+    case EPERM:
+    case EMFILE:
+    case ENFILE: return;
     case EBUSY:
     case EEXIST:
         if (const AttachedProgram there = find_attached(interface); there.id != 0) {
