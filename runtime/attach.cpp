@@ -211,6 +211,25 @@ Result<void> Attachment::pin(const std::string &path)
     return std::unexpected(std::move(error));
 }
 
+Result<void> Attachment::update(const Loaded &program)
+{
+    const LibraryLog quiet;
+    const Fd old(bpf_prog_get_fd_by_id(program_id_));
+    DECLARE_LIBBPF_OPTS(bpf_link_update_opts, options, .flags = BPF_F_REPLACE,
+                        .old_prog_fd = static_cast<std::uint32_t>(old.get()));
+    const int result = old ? bpf_link_update(link_.get(), program.program_fd(), &options) : -errno;
+    if (result == 0) {
+        program_id_ = program.program_id();
+        return {};
+    }
+    Error error =
+        system_error(fmt::format("cannot replace the program on '{}'", interface_.name), "bpf_link_update", -result);
+    if (error.cause.empty())
+        error.cause = "the driver does not take this program in its place, or somebody else has put another one there";
+    error.remedy = fmt::format("bpftool net show dev {}   (what is there now)", interface_.name);
+    return std::unexpected(std::move(error));
+}
+
 Result<void> Attachment::detach()
 {
     if (dispatched_ != nullptr)

@@ -43,6 +43,9 @@ public:
     // dispatcher.
     [[nodiscard]] Result<void> pin(const std::string &path);
 
+    // Puts another loaded program into the link, which its packets meet from here on.
+    [[nodiscard]] Result<void> update(const Loaded &program);
+
     // Detaches in the mode it was attached in, and asks the kernel whether the program is gone.
     [[nodiscard]] Result<void> detach();
 

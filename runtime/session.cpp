@@ -188,10 +188,6 @@ Result<void> Session::attach_program(const SessionOptions &options)
 // What wait() listens to.
 Result<void> Session::start_waiting()
 {
-    Result<std::optional<RecordReader>> records = RecordReader::open(program_);
-    if (!records)
-        return std::unexpected(std::move(records.error()));
-    records_ = std::move(*records);
     stop_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!stop_)
         return std::unexpected(system_error("cannot start", "eventfd", errno));
@@ -201,12 +197,21 @@ Result<void> Session::start_waiting()
     Result<void> listening = listen(stop_.get(), stopped);
     if (listening)
         listening = listen(watch_.fd(), link_changed);
-    if (listening && records_)
-        listening = listen(records_->fd(), has_record);
+    if (listening)
+        listening = listen_to_records();
     for (std::size_t i = 0; listening && i < queues_.size(); ++i)
         listening = listen(queues_[i].fd(), has_packet);
     checked_ = std::chrono::steady_clock::now();
     return listening;
+}
+
+Result<void> Session::listen_to_records()
+{
+    Result<std::optional<RecordReader>> records = RecordReader::open(program_);
+    if (!records)
+        return std::unexpected(std::move(records.error()));
+    records_ = std::move(*records);
+    return records_ ? listen(records_->fd(), has_record) : Result<void>();
 }
 
 Result<void> Session::listen(int fd, std::uint32_t tag)
@@ -239,6 +244,22 @@ void Session::publish(const SessionOptions &options)
                                         written.error().call, written.error().message, written.error().cause));
 }
 
+Result<Loaded> Session::load_program(const Image &image, const SessionOptions &options,
+                                     std::map<std::string, int> kept) const
+{
+    Result<Loaded> loaded = load(image, {.program = options.program,
+                                         .verifier_log = options.verifier_log,
+                                         .offload_to = options.mode == Mode::offload ? interface_.index : 0,
+                                         .for_dispatcher = options.dispatcher,
+                                         .interface = interface_.index,
+                                         .parameters = options.parameters,
+                                         .entry_programs = options.entry_programs,
+                                         .reuse_maps = std::move(kept)});
+    if (loaded && loaded->program().place != ProgramImage::Place::interface)
+        return std::unexpected(no_interface_program(loaded->program()));
+    return loaded;
+}
+
 Result<Session> Session::open(const Image &image, const SessionOptions &options)
 {
     Session session;
@@ -260,17 +281,9 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
     session.link_ = session.interface_.up ? LinkWatch::State::up : LinkWatch::State::down;
     session.warn_of_link();
 
-    Result<Loaded> loaded = load(image, {.program = options.program,
-                                         .verifier_log = options.verifier_log,
-                                         .offload_to = options.mode == Mode::offload ? session.interface_.index : 0,
-                                         .for_dispatcher = options.dispatcher,
-                                         .interface = session.interface_.index,
-                                         .parameters = options.parameters,
-                                         .entry_programs = options.entry_programs});
+    Result<Loaded> loaded = session.load_program(image, options, {});
     if (!loaded)
         return std::unexpected(std::move(loaded.error()));
-    if (loaded->program().place != ProgramImage::Place::interface)
-        return std::unexpected(no_interface_program(loaded->program()));
     session.program_ = std::move(*loaded);
     session.tell([&] { return describe(session.program_); });
     settings.socket.multi_buffer = session.program_.program().frags;

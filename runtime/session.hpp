@@ -99,6 +99,13 @@ public:
         return records_ ? records_->read(on_record) : 0;
     }
 
+    // Puts another program in place of the one at work, from one packet to the next (bpf_link_update). Sockets stay.
+    // Maps that both sources declare alike keep what they hold; devmaps, cpumaps and parameters begin anew. Of the
+    // options only those of load() and `publish` count. The names of the kept maps, or an error, and all is as it was.
+    [[nodiscard]] Result<std::vector<std::string>> replace(const Image &image, const SessionOptions &options);
+    // Of all programs that were at work, one after the other; nothing where verdicts are not counted.
+    [[nodiscard]] Result<std::optional<VerdictCounts>> verdict_counts() const;
+
     // Nothing comes any more; what lies in the sockets can still be received.
     [[nodiscard]] Result<void> detach();
     // Detaches and closes the sockets, and tells of failures, which destroying would swallow.
@@ -112,6 +119,7 @@ private:
     [[nodiscard]] Result<void> restore_sockets();
     [[nodiscard]] Result<void> attach_program(const SessionOptions &options);
     [[nodiscard]] Result<void> start_waiting();
+    [[nodiscard]] Result<void> listen_to_records();
     [[nodiscard]] Result<void> listen(int fd, std::uint32_t tag);
     [[nodiscard]] std::optional<Result<Wake>> link_news();
     [[nodiscard]] Result<Wake> woken(std::uint32_t tags);
@@ -121,6 +129,9 @@ private:
         if (step_)
             step_(text());
     }
+    [[nodiscard]] Result<Loaded> load_program(const Image &image, const SessionOptions &options,
+                                              std::map<std::string, int> kept) const;
+    [[nodiscard]] Result<void> swap_programs(Loaded &now);
     void choose_frame_size(QueueOptions &socket);
     void warn_of_link();
 
@@ -136,6 +147,7 @@ private:
     Fd events_; // an epoll over the queues, the records, stop_ and watch_
     std::chrono::steady_clock::time_point checked_{};
     std::uint64_t restored_ = 0;
+    std::optional<VerdictCounts> earlier_; // of programs that were replaced
     std::vector<std::string> warnings_;
     std::function<void(const std::string &)> step_;
 };

@@ -2,9 +2,11 @@
 
 #include "runtime/cli/origin.hpp"
 #include "runtime/cli/run_consumers.hpp"
-#include "runtime/cli/run_report.hpp"
+#include "runtime/cli/run_end.hpp"
+#include "runtime/cli/run_open.hpp"
 #include "runtime/cli/run_summary.hpp"
 #include "runtime/cli/signals.hpp"
+#include "runtime/cli/source_watch.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -58,13 +60,6 @@ private:
     bool any_ = false;
 };
 
-void say_error(const Error &error, bool verifier_log)
-{
-    if (verifier_log && !error.log.empty())
-        fmt::print(stderr, "{}\n", error.log);
-    fmt::print(stderr, "{}\n", to_string(error));
-}
-
 void say_start(Session &session, const RunOptions &options)
 {
     for (const std::string &warning : session.warnings())
@@ -88,138 +83,11 @@ void say_start(Session &session, const RunOptions &options)
                sockets);
 }
 
-SessionOptions session_options(const RunOptions &options, const std::string &interface)
-{
-    SessionOptions session;
-    session.interface = interface;
-    session.program = options.program;
-    session.mode = options.mode;
-    session.dispatcher = options.dispatcher;
-    session.queues = options.queues;
-    session.socket = options.socket;
-    session.verifier_log = options.verifier_log;
-    session.parameters = options.parameters;
-    session.entry_programs = options.entry_programs;
-    if (options.verbose)
-        session.step = [](const std::string &done) { fmt::print(stderr, "{}\n", printable(done)); };
-    return session;
-}
-
-// Packets that are forwarded stay where they lie: both ends use the memory of the first one, of which half receives for
-// each.
-Result<std::vector<Session>> open_sessions(const Compilation &compilation, const SourceOptions &source,
-                                           const RunOptions &options)
-{
-    std::vector<Session> sessions;
-    const bool forwards = !options.forward.empty();
-    for (const std::string &interface : options.interfaces) {
-        SessionOptions settings = session_options(options, interface);
-        settings.publish = origin_of(compilation, source);
-        if (forwards) {
-            settings.frames_of_memory = options.socket.umem.frames;
-            settings.socket.umem.frames *= 2;
-        }
-        if (forwards && !sessions.empty())
-            for (const Queue &queue : sessions.front().queues())
-                settings.memory.push_back(queue.memory());
-        Result<Session> session = Session::open(compilation.image(), settings);
-        if (!session)
-            return std::unexpected(std::move(session.error()));
-        sessions.push_back(std::move(*session));
-    }
-    return sessions;
-}
-
-// Processors by the queues' interrupts, where they are to be.
-Result<RunPlan> plan_of(std::span<const Session> sessions, const RunOptions &options)
-{
-    RunPlan plan = options.plan;
-    if (!options.cpus_of_queues)
-        return plan;
-    for (const Queue &queue : sessions.front().queues()) {
-        const std::string &interface = sessions.front().interface().name;
-        const auto cpu = interrupt_processor(interface, queue.index());
-        if (!cpu) {
-            Error error;
-            error.stage = "cannot choose processors";
-            error.message = fmt::format("no interrupt is known of queue {} of '{}'", queue.index(), interface);
-            error.cause = "virtual interfaces have none, and not every driver names its interrupts after queues";
-            error.remedy = fmt::format("--cpus LIST   (grep {} /proc/interrupts)", interface);
-            return std::unexpected(std::move(error));
-        }
-        plan.cpus.push_back(*cpu);
-    }
-    return plan;
-}
-
 RecordForm record_form(const RunOptions &options)
 {
     if (options.records != RecordForm::automatic)
         return options.records;
     return options.json ? RecordForm::json : RecordForm::text;
-}
-
-std::vector<Summary> receive(std::span<Session> sessions, const RunPlan &plan, const RunOptions &options,
-                             Consumers &consumers)
-{
-    LiveLine line;
-    RunCallbacks callbacks;
-    const RecordForm form = record_form(options);
-    const bool shows_records = std::ranges::any_of(sessions, &Session::has_records) && form != RecordForm::none;
-    if (shows_records) {
-        std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); // each is seen when it comes, through a pipe, too
-        callbacks.record = [form](const Record &record) {
-            fmt::print("{}\n", form == RecordForm::json ? to_json(record) : to_text(record));
-        };
-    }
-    if (consumers.any())
-        callbacks.batch = [&](std::size_t session, Queue &queue, Batch &batch) {
-            return consumers(session, queue, batch);
-        };
-    if (consumers.writes()) {
-        callbacks.tick = [&consumers](Seconds, std::span<const QueueCount>) { consumers.flush(); };
-        callbacks.tick_every = std::chrono::milliseconds(100);
-    }
-    if (!options.quiet && !options.json && !shows_records && isatty(STDERR_FILENO) != 0)
-        callbacks.tick = [&line, before = callbacks.tick](Seconds elapsed, std::span<const QueueCount> counts) {
-            if (before)
-                before(elapsed, counts);
-            line.show(elapsed, counts);
-        };
-    std::vector<std::string> names = options.interfaces;
-    if (!options.quiet)
-        callbacks.link = [&](std::size_t session, Session::Wake news) {
-            fmt::print(stderr, "\r{}", link_text(names[session], sessions[session], news));
-            names[session] = sessions[session].interface().name;
-        };
-    return runtime::run(sessions, {options.count, options.duration, true}, plan, callbacks);
-}
-
-Findings nothing_found(const RunOptions &options)
-{
-    return options.json ? Findings{.rules = "[]", .maps = "{}"} : Findings{};
-}
-
-Result<Findings> findings_of(const Loaded &loaded, const Sources &sources, const RunOptions &options)
-{
-    Findings findings = nothing_found(options);
-    if (Result<std::string> rules = options.json ? rules_json(loaded, sources) : rules_text(loaded, sources))
-        findings.rules = std::move(*rules);
-    else
-        return std::unexpected(std::move(rules.error()));
-    const Result<std::optional<VerdictCounts>> verdicts = loaded.verdict_counts();
-    if (!verdicts)
-        return std::unexpected(verdicts.error());
-    findings.verdicts = *verdicts;
-    if (!options.maps)
-        return findings;
-    const Ended ended = [before = StopOnSignal::seen()] { return StopOnSignal::seen() != before; };
-    Result<MapsReport> maps = options.json ? maps_json(loaded, ended) : maps_text(loaded, ended);
-    if (!maps)
-        return std::unexpected(std::move(maps.error()));
-    findings.maps = std::move(maps->text);
-    findings.cut = maps->cut;
-    return findings;
 }
 
 int fail(const Error &error, const Compilation &compilation, const RunOptions &options)
@@ -242,57 +110,106 @@ int not_compiled(const Compilation &compilation, const RunOptions &options)
     return exit_failure;
 }
 
-// What a session's end brings: its summary, what its program counted, and whether all went well.
-class Reports {
+// Compiles again what was saved, and puts it to work in place of what was.
+class Reloader {
 public:
-    Reports(const Compilation &compilation, const RunOptions &options) : compilation_(compilation), options_(options) {}
+    Reloader(const SourceOptions &source, const RunOptions &options, std::span<Session> sessions,
+             std::shared_ptr<const Compilation> compilation)
+        : source_(source), options_(options), sessions_(sessions), compilations_(sessions.size(), compilation)
+    {
+    }
 
-    void add(const Session &session, const Summary &summary)
+    [[nodiscard]] Result<void> start()
     {
-        const Result<Findings> findings = findings_of(session.program(), compilation_.sources(), options_);
-        const Findings found = findings.value_or(nothing_found(options_));
-        if (options_.json) {
-            objects_.push_back(summary_json(summary, session, found, compilation_));
-        } else {
-            // Standard output may be the packets'.
-            std::FILE *const out = options_.file.path == "-" ? stderr : stdout;
-            if (options_.interfaces.size() > 1 && !options_.quiet)
-                fmt::print(out, "{}\n", session.interface().name);
-            fmt::print(out, "{}{}{}", options_.quiet ? "" : summary_text(summary, found, options_.verbose), found.rules,
-                       found.maps);
-        }
-        if (found.cut)
-            fmt::print(stderr, "a signal ended the reading of maps: what is shown of them is not all\n");
-        for (const std::optional<Error> &error : {summary.ended_by, error_of(summary.detached), error_of(findings)})
-            if (error)
-                add(std::unexpected(*error));
+        if (!options_.watch)
+            return {};
+        Result<SourceWatch> watch = SourceWatch::open();
+        if (!watch)
+            return std::unexpected(std::move(watch.error()));
+        watch_ = std::move(*watch);
+        return watch_->set(compilations_.front()->sources());
     }
-    void add(const Result<void> &result)
+    [[nodiscard]] bool watches() const { return watch_.has_value(); }
+
+    void look()
     {
-        if (result)
+        if (!watch_ || !watch_->changed())
             return;
-        say_error(result.error(), false);
-        status_ = exit_failure;
+        const auto now = std::make_shared<const Compilation>(compile_source(source_));
+        (void)watch_->set(now->sources()); // a folder that went away comes back with the next one, or not
+        report(*now, source_);
+        if (!now->ok()) {
+            fmt::print(stderr, "the program that is at work goes on\n");
+            return;
+        }
+        for (std::size_t i = 0; i < sessions_.size(); ++i)
+            replace(i, now);
     }
-    // One object: of one interface its own, else all of them in a list.
-    [[nodiscard]] int end() const
-    {
-        if (options_.json)
-            fmt::print("{}", on_one_line(objects_.size() == 1 ? objects_[0] : Json{{"interfaces", objects_}}));
-        return status_;
-    }
+
+    // Of the program at work in a session.
+    [[nodiscard]] const Compilation &compilation(std::size_t session) const { return *compilations_[session]; }
 
 private:
-    template <class T> static std::optional<Error> error_of(const Result<T> &result)
+    void replace(std::size_t session, const std::shared_ptr<const Compilation> &now)
     {
-        return result ? std::nullopt : std::optional(result.error());
+        const std::string &interface = sessions_[session].interface().name;
+        const auto kept = sessions_[session].replace(now->image(), session_options(*now, source_, options_, interface));
+        if (!kept) {
+            say_error(placed(kept.error(), now->sources()), options_.verifier_log);
+            return;
+        }
+        compilations_[session] = now;
+        if (!options_.quiet)
+            fmt::print(stderr, "\r{}: '{}' replaced{}{}\n", interface, sessions_[session].program().name(),
+                       kept->empty() ? "" : "; kept what is in: ", fmt::join(*kept, ", "));
     }
 
-    const Compilation &compilation_;
+    const SourceOptions &source_;
     const RunOptions &options_;
-    std::vector<Json> objects_;
-    int status_ = exit_ok;
+    std::span<Session> sessions_;
+    std::vector<std::shared_ptr<const Compilation>> compilations_; // by session
+    std::optional<SourceWatch> watch_;
 };
+
+std::vector<Summary> receive(std::span<Session> sessions, const RunPlan &plan, const RunOptions &options,
+                             Consumers &consumers, Reloader &reloader)
+{
+    LiveLine line;
+    RunCallbacks callbacks;
+    const RecordForm form = record_form(options);
+    const bool may_record = std::ranges::any_of(sessions, &Session::has_records) || reloader.watches();
+    const bool shows_records = may_record && form != RecordForm::none;
+    if (shows_records) {
+        std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); // each is seen when it comes, through a pipe, too
+        callbacks.record = [form](const Record &record) {
+            fmt::print("{}\n", form == RecordForm::json ? to_json(record) : to_text(record));
+        };
+    }
+    if (consumers.any())
+        callbacks.batch = [&](std::size_t session, Queue &queue, Batch &batch) {
+            return consumers(session, queue, batch);
+        };
+    if (consumers.writes() || reloader.watches()) {
+        callbacks.tick = [&](Seconds, std::span<const QueueCount>) {
+            consumers.flush();
+            reloader.look();
+        };
+        callbacks.tick_every = std::chrono::milliseconds(100);
+    }
+    if (!options.quiet && !options.json && !shows_records && isatty(STDERR_FILENO) != 0)
+        callbacks.tick = [&line, before = callbacks.tick](Seconds elapsed, std::span<const QueueCount> counts) {
+            if (before)
+                before(elapsed, counts);
+            line.show(elapsed, counts);
+        };
+    std::vector<std::string> names = options.interfaces;
+    if (!options.quiet)
+        callbacks.link = [&](std::size_t session, Session::Wake news) {
+            fmt::print(stderr, "\r{}", link_text(names[session], sessions[session], news));
+            names[session] = sessions[session].interface().name;
+        };
+    return runtime::run(sessions, {options.count, options.duration, true}, plan, callbacks);
+}
 
 } // namespace
 
@@ -303,7 +220,8 @@ int run(const SourceOptions &source, const RunOptions &given)
         options.interfaces.push_back(options.forward);
     if (options.echo || !options.forward.empty())
         options.socket.tx_size = tx_size;
-    const Compilation compilation = compile_source(source);
+    const auto first = std::make_shared<const Compilation>(compile_source(source));
+    const Compilation &compilation = *first;
     if (!options.json || source.format == Format::text)
         report(compilation, source);
     if (!compilation.ok())
@@ -322,10 +240,13 @@ int run(const SourceOptions &source, const RunOptions &given)
     Consumers consumers(*sessions, options);
     if (Result<void> opened = consumers.open(); !opened)
         return fail(opened.error(), compilation, options);
-    const std::vector<Summary> summaries = receive(*sessions, *plan, options, consumers);
-    Reports reports(compilation, options);
+    Reloader reloader(source, options, *sessions, first);
+    if (Result<void> started = reloader.start(); !started)
+        return fail(started.error(), compilation, options);
+    const std::vector<Summary> summaries = receive(*sessions, *plan, options, consumers, reloader);
+    Reports reports(options);
     for (std::size_t i = 0; i < sessions->size(); ++i)
-        reports.add((*sessions)[i], summaries[i]);
+        reports.add((*sessions)[i], summaries[i], reloader.compilation(i));
     reports.add(consumers.finish(summaries));
     if (consumers.not_sent() != 0)
         fmt::print(stderr, "warning: {} packets were received and not sent: the TX ring was full\n",

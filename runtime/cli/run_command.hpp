@@ -31,6 +31,7 @@ struct RunOptions {
     std::string forward;          // or by this interface, and what comes from there by the first one
     runtime::CaptureOptions file; // packets are written there; an empty path: they are not
     bool dispatcher = false;
+    bool watch = false; // replace the program when the source is saved
     std::optional<std::uint64_t> count;
     std::optional<std::chrono::milliseconds> duration;
     std::map<std::string, std::string> parameters;     // as LoadOptions

@@ -169,6 +169,7 @@ Command add_run(CLI::App &app)
     command.add_flag_callback(
         "--no-verdicts", [&source] { source.verdict_counters = false; },
         "do not count what the program decides: about 1 ns a packet");
+    command.add_flag("--watch", options.watch, "when the file is saved, replace the program; maps keep what they hold");
     add_choice(command, "--records", options.records, record_forms,
                "how emitted records and samples are printed (default: text, with --json json)");
     command.add_flag("--maps", options.maps, "show what is in the maps at the end");
@@ -176,7 +177,13 @@ Command add_run(CLI::App &app)
     command.add_flag("-q,--quiet", options.quiet, "no live line, no summary");
     command.add_flag("-v,--verbose", options.verbose, "say each step");
     command.add_flag("--verifier-log", options.verifier_log, "show the kernel verifier's whole log");
-    command.final_callback([shared] { check_run(*shared); });
+    command.final_callback([shared, source_shared] {
+        check_run(*shared);
+        if (shared->watch && (source_shared->rules || source_shared->file == "-"))
+            throw CLI::ValidationError("--watch needs a file to look after");
+        if (shared->watch && shared->dispatcher)
+            throw CLI::ValidationError("--watch and --dispatcher do not go together");
+    });
     return {&command, [shared, source_shared] { return run(*source_shared, *shared); }};
 }
 

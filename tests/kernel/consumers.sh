@@ -152,3 +152,39 @@ in_near "$xdpf" run -e 'match udp -> xsk' -i veth0 -w /nowhere/x.pcapng 2>"$scra
 ((status == 1)) && grep -q ENOENT "$scratch/err" || fail "--write into no folder: status $status"
 attached && fail "--write into no folder: left attached"
 echo "ok: --write"
+
+# Saved sources replace the program; what maps hold stays; what does not compile changes nothing.
+write() { # RULES: as an editor does it, with a new file in place of the old one
+    printf 'defmap seen : percpu_hash<udp.dport -> counter>[64]\n%s\n' "$1" >"$scratch/part"
+    mv "$scratch/part" "$scratch/live.xdpf"
+}
+until_said() { # PATTERN COUNT
+    for _ in {1..500}; do (($(grep -c "$1" "$scratch/err") >= $2)) && return; sleep 0.02; done
+    fail "--watch: not '$1' for the time no. $2"
+}
+burst() { in_far "$xdpf" send "ethernet / ipv4(src = $there, dst = $here) / udp(dport = $1)" -i veth0 -c 10 -q; }
+write 'match udp.dport == 7 -> { count seen[udp.dport]; xsk }'
+launch attached "$xdpf" run "$scratch/live.xdpf" -i veth0 --watch --maps --json
+burst 7
+write 'match udp.dport == 7 -> { count seen[udp.dprt]; drop }'
+until_said "goes on" 1
+grep -q "did you mean 'dport'" "$scratch/err" || fail "--watch: no diagnostic"
+burst 7
+write 'match udp.dport == 7 -> { count seen[udp.dport]; drop } match udp.dport == 8 -> { count seen[udp.dport]; xsk }'
+until_said "kept what is in: .*seen" 1
+burst 7
+burst 8
+in_near "$xdpf" status -i veth0 | grep -q "seen" || fail "--watch: status does not see the new program"
+kill -INT "$runner"
+wait "$runner" || fail "--watch: status $?"
+python3 - "$scratch/out" <<'PYTHON' || fail "--watch: $(cat "$scratch/out")"
+import json, sys
+said = json.load(open(sys.argv[1]))
+assert {one["key"]: one["value"]["packets"] for one in said["maps"]["seen"]} == {7: 30, 8: 10}, said["maps"]
+assert said["packets"] == 30 and said["verdicts"]["redirected"] == 30 and said["verdicts"]["dropped"] == 10, said
+PYTHON
+attached && fail "--watch: left attached"
+status=0
+in_near "$xdpf" run -e 'match udp -> xsk' -i veth0 --watch 2>"$scratch/err" || status=$?
+((status == 2)) || fail "--watch without a file: status $status"
+echo "ok: --watch"
