@@ -2,7 +2,7 @@
 # options.sh XDPF FILE.md: every option of these commands stands in the document's table of them.
 set -euo pipefail
 status=0
-for command in run capture attach map; do
+for command in run send capture attach map; do
     table=$(sed -n "/^| option of \`xdpf $command\`/,/^$/p" "$2")
     while read -r option; do
         grep -qF -- "\`$option" <<< "$table" || { echo "FAILED: $2 does not name $option of xdpf $command"; status=1; }
