@@ -38,6 +38,7 @@ ARROWS = {
                  "bpf", "object", "llvm"},
     "runtime": {"base", "data"},
     "cli": {"base", "data", "public", "runtime"},
+    "c": {"base", "data", "public", "runtime"},
     "examples": {"base", "data", "public", "runtime"},
 }
 DATA = {"compiler/maps.hpp", "compiler/maps.cpp", "compiler/image.hpp", "compiler/map_kinds.def",
@@ -70,6 +71,8 @@ def part_of(path):
     folders = path.split("/")[:-1]
     if folders[:1] == ["compiler"]:
         return folders[1] if len(folders) > 1 else "compiler"
+    if folders[:2] == ["runtime", "c"]:
+        return "c"
     if folders[:2] == ["runtime", "cli"]:
         return "cli"
     return folders[0] if folders[:1] != ["tests"] else None
