@@ -106,6 +106,7 @@ struct Off16 {
 struct Imm32 {
     std::int32_t value;
     constexpr Imm32(std::integral auto number) : value(detail::fit<std::int32_t>("immediate", number)) {}
+    constexpr Imm32(xdp_action verdict) : value(static_cast<std::int32_t>(verdict)) {}
 };
 
 // A place in memory: r1 + 16.

@@ -33,7 +33,7 @@ ARROWS = {
     "classify": {"base", "data"},
     "lower": {"base", "classify", "data", "ir", "pcap", "sema"},
     "explain": {"base", "data", "pcap", "sema"},
-    "public": {"base", "data"},
+    "public": {"base", "data", "bpf"},
     "compiler": {"base", "data", "public", "grammar", "stdlib", "pcap", "sema", "classify", "lower", "explain", "ir", "passes",
                  "bpf", "object", "llvm"},
     "runtime": {"base", "data"},
@@ -44,7 +44,7 @@ ARROWS = {
 DATA = {"compiler/maps.hpp", "compiler/maps.cpp", "compiler/image.hpp", "compiler/map_kinds.def",
         "compiler/map_flags.def", "compiler/rule_tables.hpp",
         "compiler/map_text.hpp", "compiler/map_text.cpp"}
-PUBLIC = {f"compiler/{name}.hpp" for name in ("compile", "explain", "format", "report", "test", "interpret", "session")}
+PUBLIC = {f"compiler/{name}.hpp" for name in ("compile", "explain", "format", "report", "test", "interpret", "session", "instructions")}
 
 # Other people's headers -> parts that may include them.
 FOREIGN = {
