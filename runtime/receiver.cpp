@@ -112,8 +112,9 @@ Result<void> Receiver::start(std::optional<unsigned> cpu, std::function<void()> 
     if (!stop_fd_ || !events_)
         return std::unexpected(system_error("cannot receive on a thread of its own", "epoll_create1", errno));
     std::vector<int> fds{stop_fd_.get()};
-    for (const Lane *lane : lanes_)
-        fds.push_back(lane->queue->fd());
+    if (plan_.waiting != Waiting::spin) // who listens is told of each packet, which costs the one who brings it
+        for (const Lane *lane : lanes_)
+            fds.push_back(lane->queue->fd());
     for (const int fd : fds) {
         epoll_event event{.events = EPOLLIN, .data = {}};
         if (epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
