@@ -30,6 +30,9 @@ Result<void> pin(unsigned cpu)
     return std::unexpected(std::move(error));
 }
 
+// In which packets gather. The kernel makes it up to 50 us longer (its timer slack).
+constexpr std::chrono::microseconds moment(50);
+
 void add(std::atomic<std::uint64_t> &count, std::uint64_t more)
 {
     count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
@@ -89,7 +92,32 @@ std::uint32_t Receiver::round()
     for (Lane *lane : lanes_)
         if (!error_)
             got += take(*lane);
+    gathered_ += got;
     return got;
+}
+
+// What is sent on or back is not kept waiting, and the memory shall hold many times what gathers.
+bool Receiver::may_rest(double expected) const
+{
+    constexpr double least = 8;
+    if (expected < least)
+        return false;
+    return std::ranges::all_of(lanes_, [&](const Lane *lane) {
+        return lane->queue->sent().sent == 0 && expected <= lane->queue->memory()->options().frames / 8.0;
+    });
+}
+
+bool Receiver::rest()
+{
+    if (plan_.waiting != Waiting::block || plan_.busy_poll)
+        return false;
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> span = now - std::exchange(emptied_, now);
+    const auto got = static_cast<double>(std::exchange(gathered_, 0));
+    if (!may_rest(got * std::chrono::duration<double>(moment).count() / span.count()))
+        return false;
+    std::this_thread::sleep_for(moment);
+    return true;
 }
 
 bool Receiver::settle()
@@ -163,6 +191,8 @@ void Receiver::work()
         if (plan_.busy_poll)
             for (Lane *lane : lanes_)
                 lane->queue->poll_driver();
+        if (rest())
+            continue;
         if (plan_.waiting == Waiting::spin ||
             (plan_.waiting == Waiting::adaptive && Clock::now() - last < plan_.spin)) {
 #if defined(__x86_64__)

@@ -48,6 +48,9 @@ public:
 
     // Once over all its queues; how many packets there were.
     std::uint32_t round();
+    // After a round without packets: where they come so fast that many gather in a moment, lets that pass without
+    // looking. They then share a system call, and whoever brings them wakes nobody. False: it did not.
+    bool rest();
     // Takes back what was sent meanwhile. False: something is still on its way.
     bool settle();
     [[nodiscard]] const std::optional<Error> &error() const { return error_; } // after the thread's end
@@ -56,12 +59,15 @@ private:
     void work();
     void sleep(bool settled);
     std::uint32_t take(Lane &lane);
+    [[nodiscard]] bool may_rest(double expected) const;
 
     std::vector<Lane *> lanes_;
     Quota &quota_;
     const RunPlan &plan_;
     const RunCallbacks &callbacks_;
     std::optional<Error> error_;
+    std::uint64_t gathered_ = 0; // packets since `emptied_`, when a round found none
+    std::chrono::steady_clock::time_point emptied_;
     Fd events_; // an epoll over the queues and `stop_fd_`
     Fd stop_fd_;
     std::atomic<bool> stop_ = false;

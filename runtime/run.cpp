@@ -121,7 +121,7 @@ private:
     {
         Receiver &receiver = *receivers_.front();
         for (int i = 0; i < rounds && !quota_.spent() && !receiver.error(); ++i)
-            if (receiver.round() == 0)
+            if (receiver.round() == 0 && !receiver.rest())
                 break;
         settled_ = receiver.settle();
         return quota_.spent() || receiver.error();
