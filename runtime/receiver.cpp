@@ -30,9 +30,6 @@ Result<void> pin(unsigned cpu)
     return std::unexpected(std::move(error));
 }
 
-// In which packets gather. The kernel makes it up to 50 us longer (its timer slack).
-constexpr std::chrono::microseconds moment(50);
-
 void add(std::atomic<std::uint64_t> &count, std::uint64_t more)
 {
     count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
@@ -59,6 +56,9 @@ void Quota::give_back(std::uint32_t packets)
 Receiver::Receiver(std::vector<Lane *> lanes, Quota &quota, const RunPlan &plan, const RunCallbacks &callbacks)
     : lanes_(std::move(lanes)), quota_(quota), plan_(plan), callbacks_(callbacks)
 {
+    constexpr std::uint32_t reserve = 8; // the memory holds many times what gathers
+    for (const Lane *lane : lanes_)
+        most_gathered_ = std::min(most_gathered_, lane->queue->memory()->options().frames / reserve);
 }
 
 std::uint32_t Receiver::take(Lane &lane)
@@ -96,27 +96,18 @@ std::uint32_t Receiver::round()
     return got;
 }
 
-// What is sent on or back is not kept waiting, and the memory shall hold many times what gathers.
-bool Receiver::may_rest(double expected) const
-{
-    constexpr double least = 8;
-    if (expected < least)
-        return false;
-    return std::ranges::all_of(lanes_, [&](const Lane *lane) {
-        return lane->queue->sent().sent == 0 && expected <= lane->queue->memory()->options().frames / 8.0;
-    });
-}
-
 bool Receiver::rest()
 {
-    if (plan_.waiting != Waiting::block || plan_.busy_poll)
+    if (plan_.waiting != Waiting::block || plan_.busy_poll || plan_.gather.count() == 0)
         return false;
     const auto now = std::chrono::steady_clock::now();
     const std::chrono::duration<double> span = now - std::exchange(emptied_, now);
     const auto got = static_cast<double>(std::exchange(gathered_, 0));
-    if (!may_rest(got * std::chrono::duration<double>(moment).count() / span.count()))
+    const double expected = got * std::chrono::duration<double>(plan_.gather).count() / span.count();
+    constexpr double least = 8;
+    if (expected < least || expected > most_gathered_)
         return false;
-    std::this_thread::sleep_for(moment);
+    std::this_thread::sleep_for(plan_.gather);
     return true;
 }
 

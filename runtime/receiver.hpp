@@ -4,6 +4,7 @@
 #include "runtime/run.hpp"
 
 #include <atomic>
+#include <limits>
 #include <thread>
 
 namespace xdpf::runtime {
@@ -48,8 +49,7 @@ public:
 
     // Once over all its queues; how many packets there were.
     std::uint32_t round();
-    // After a round without packets: where they come so fast that many gather in a moment, lets that pass without
-    // looking. They then share a system call, and whoever brings them wakes nobody. False: it did not.
+    // After a round without packets: sleeps for RunPlan::gather, where that pays. False: it did not.
     bool rest();
     // Takes back what was sent meanwhile. False: something is still on its way.
     bool settle();
@@ -59,7 +59,6 @@ private:
     void work();
     void sleep(bool settled);
     std::uint32_t take(Lane &lane);
-    [[nodiscard]] bool may_rest(double expected) const;
 
     std::vector<Lane *> lanes_;
     Quota &quota_;
@@ -68,6 +67,7 @@ private:
     std::optional<Error> error_;
     std::uint64_t gathered_ = 0; // packets since `emptied_`, when a round found none
     std::chrono::steady_clock::time_point emptied_;
+    std::uint32_t most_gathered_ = std::numeric_limits<std::uint32_t>::max();
     Fd events_; // an epoll over the queues and `stop_fd_`
     Fd stop_fd_;
     std::atomic<bool> stop_ = false;

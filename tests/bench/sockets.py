@@ -129,7 +129,7 @@ class Flood(Part):
     ratios = ("rate", "cpu_ns")
 
     def once(self, one, mode, size, calls):
-        packets = self.options.packets or 1_000_000
+        packets = self.options.packets // (4 if calls else 1)
         with Running(self.pair, 0, one.command(mode, size), 1, one.ready) as running:
             time.sleep(0.05)
             counter = SystemCalls(running.pid) if calls else None
