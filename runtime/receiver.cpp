@@ -41,16 +41,20 @@ std::uint32_t Quota::claim(std::uint32_t most)
 {
     if (!limited_)
         return most;
-    std::uint64_t left = left_.load();
-    while (!left_.compare_exchange_weak(left, left - std::min<std::uint64_t>(left, most))) {
+    std::uint64_t left = unclaimed_.load();
+    while (!unclaimed_.compare_exchange_weak(left, left - std::min<std::uint64_t>(left, most))) {
     }
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(left, most));
 }
 
-void Quota::give_back(std::uint32_t packets)
+void Quota::settle(std::uint32_t claimed, std::uint32_t taken)
 {
-    if (limited_)
-        left_ += packets;
+    if (!limited_)
+        return;
+    if (claimed != taken)
+        unclaimed_ += claimed - taken;
+    if (taken != 0)
+        untaken_ -= taken;
 }
 
 Receiver::Receiver(std::vector<Lane *> lanes, Quota &quota, const RunPlan &plan, const RunCallbacks &callbacks)
@@ -68,8 +72,7 @@ std::uint32_t Receiver::take(Lane &lane)
         return 0;
     Batch batch = lane.queue->receive(wanted);
     const std::uint32_t got = batch.size();
-    if (got != wanted)
-        quota_.give_back(wanted - got);
+    quota_.settle(wanted, got);
     if (got == 0)
         return 0;
     std::uint64_t bytes = 0;

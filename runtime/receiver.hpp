@@ -23,17 +23,22 @@ struct alignas(64) Lane {
     }
 };
 
-// How many packets may still be taken, by all threads together.
+// How many packets may still be taken, by all threads together. A thread claims some before it looks how many there
+// are; what it does not find it gives back, so that nothing left to claim does not mean that all are taken.
 class Quota {
 public:
-    explicit Quota(std::optional<std::uint64_t> packets) : limited_(packets.has_value()), left_(packets.value_or(0)) {}
-    [[nodiscard]] bool spent() const { return limited_ && left_.load(std::memory_order_relaxed) == 0; }
+    explicit Quota(std::optional<std::uint64_t> packets)
+        : limited_(packets.has_value()), unclaimed_(packets.value_or(0)), untaken_(packets.value_or(0))
+    {
+    }
+    [[nodiscard]] bool spent() const { return limited_ && untaken_.load(std::memory_order_relaxed) == 0; }
     [[nodiscard]] std::uint32_t claim(std::uint32_t most);
-    void give_back(std::uint32_t packets);
+    void settle(std::uint32_t claimed, std::uint32_t taken);
 
 private:
     bool limited_;
-    std::atomic<std::uint64_t> left_;
+    std::atomic<std::uint64_t> unclaimed_;
+    std::atomic<std::uint64_t> untaken_;
 };
 
 class Receiver {
