@@ -113,6 +113,7 @@ class Part:
         if self.options.xdpsock is None:
             return []
         flags = (what, "-i", "rx", "-q", "0", "-c", *(("-p",) if wait == "block" else ()))
+        flags += () if what == "-r" else ("-Q",)  # its reports take it up to a second at the end
         sleeps = wait == "block" and what == "-r"  # with -l it polls for room to send, too, which there always is
         return [Rival(f"xdpsock {'poll' if wait == 'block' else wait}", "block" if sleeps else "spin",
                       lambda mode, size: (self.options.xdpsock, *flags, {"native": "-N", "skb": "-S"}[mode]),
@@ -125,11 +126,12 @@ class Part:
 class Flood(Part):
     """A finite number of frames that the kernel makes; what becomes of them."""
 
+    times = 1  # so many of options.packets
     counts = True
     ratios = ("rate", "cpu_ns")
 
     def once(self, one, mode, size, calls):
-        packets = self.options.packets // (4 if calls else 1)
+        packets = self.times * self.options.packets // (4 if calls else 1)
         with Running(self.pair, 0, one.command(mode, size), 1, one.ready) as running:
             time.sleep(0.05)
             counter = SystemCalls(running.pid) if calls else None
@@ -146,13 +148,13 @@ class Flood(Part):
             running.interrupt()
             if one.packets is packets_of_xdpsock:  # looks whether it shall end only after a packet
                 subprocess.run([*generate[:-1], "1"], check=True, capture_output=True)
-            done = self.done(one.packets(running.output()), back)
+            done = self.done(one, running.output(), back)
         figures = {"rate": done / seconds, "cpu_ns": spent / max(1, done), "lost": 1 - done / packets}
         return figures | ({"calls": None if made is None else made / max(1, done)} if calls else {})
 
     def show(self, results):
-        print(f"{self.title}: packets/s in thousands, CPU ns and system calls a packet, share lost;"
-              " xdpf's rate and CPU time over theirs")
+        print(f"{self.title}: packets/s in thousands, CPU ns (spinning counts, before and after, too) and system calls a"
+              " packet, share lost; xdpf's rate and CPU time over theirs")
         for row in results:
             show_row(row)
 
@@ -176,21 +178,22 @@ class Rxdrop(Flood):
                 self.peer("UDP recvmmsg", "block", "recvmmsg", udp=True)]
 
     @staticmethod
-    def done(received, _):
-        return received
+    def done(one, output, _):
+        return one.packets(output)
 
 
 class L2fwd(Flood):
     """xdpf exchanges IP addresses and ports, too. What comes back is dropped by a native program."""
 
     title = "Sending back"
+    times = 2
 
     def rivals(self):
         return [self.xdpf("block", "--echo"), self.libxdp("l2fwd", "block"), *self.xdpsock("-l", "block"),
                 self.xdpf("spin", "--echo"), self.libxdp("l2fwd", "spin"), *self.xdpsock("-l", "spin")]
 
     @staticmethod
-    def done(_, back):
+    def done(_, __, back):
         return back
 
 
