@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <future>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <utility>
 
@@ -130,18 +129,11 @@ Result<void> Receiver::start(std::optional<unsigned> cpu, std::function<void()> 
 {
     ended_ = std::move(ended);
     stop_fd_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    events_ = Fd(epoll_create1(EPOLL_CLOEXEC));
-    if (!stop_fd_ || !events_)
-        return std::unexpected(system_error("cannot receive on a thread of its own", "epoll_create1", errno));
-    std::vector<int> fds{stop_fd_.get()};
-    if (plan_.waiting != Waiting::spin) // who listens is told of each packet, which costs the one who brings it
-        for (const Lane *lane : lanes_)
-            fds.push_back(lane->queue->fd());
-    for (const int fd : fds) {
-        epoll_event event{.events = EPOLLIN, .data = {}};
-        if (epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-            return std::unexpected(system_error("cannot receive on a thread of its own", "epoll_ctl", errno));
-    }
+    if (!stop_fd_)
+        return std::unexpected(system_error("cannot receive on a thread of its own", "eventfd", errno));
+    polled_.push_back({stop_fd_.get(), POLLIN, 0});
+    for (const Lane *lane : lanes_)
+        polled_.push_back({lane->queue->fd(), POLLIN, 0});
     std::promise<Result<void>> pinned;
     std::future<Result<void>> started = pinned.get_future();
     thread_ = std::thread([this, cpu, pinned = std::move(pinned)]() mutable {
@@ -199,10 +191,6 @@ void Receiver::work()
 }
 
 // What is still on its way comes back without waking anybody.
-void Receiver::sleep(bool settled)
-{
-    std::array<epoll_event, 4> events;
-    (void)epoll_wait(events_.get(), events.data(), events.size(), settled ? -1 : 1);
-}
+void Receiver::sleep(bool settled) { (void)poll(polled_.data(), polled_.size(), settled ? -1 : 1); }
 
 } // namespace xdpf::runtime

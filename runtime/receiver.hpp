@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <limits>
+#include <poll.h>
 #include <thread>
 
 namespace xdpf::runtime {
@@ -73,8 +74,8 @@ private:
     std::uint64_t gathered_ = 0; // packets since `emptied_`, when a round found none
     std::chrono::steady_clock::time_point emptied_;
     std::uint32_t most_gathered_ = std::numeric_limits<std::uint32_t>::max();
-    Fd events_; // an epoll over the queues and `stop_fd_`
     Fd stop_fd_;
+    std::vector<pollfd> polled_; // `stop_fd_` and the queues
     std::atomic<bool> stop_ = false;
     std::function<void()> ended_;
     std::thread thread_;
