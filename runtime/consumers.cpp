@@ -150,6 +150,8 @@ Result<void> counted(const Result<std::uint32_t> &refused, const Batch &batch, s
 
 Result<void> Echo::operator()(Queue &queue, Batch &batch)
 {
+    for (std::uint32_t i = 0; i < batch.size(); ++i) // another processor wrote them: together they come faster
+        __builtin_prefetch(batch.head(i).data(), 1);
     for (std::uint32_t i = 0; i < batch.size(); ++i)
         turn_around(batch.head(i), batch[i]);
     return counted(send_all(batch, queue), batch, not_sent_);

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <future>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <utility>
 
@@ -41,21 +40,28 @@ std::uint32_t Quota::claim(std::uint32_t most)
 {
     if (!limited_)
         return most;
-    std::uint64_t left = left_.load();
-    while (!left_.compare_exchange_weak(left, left - std::min<std::uint64_t>(left, most))) {
+    std::uint64_t left = unclaimed_.load();
+    while (!unclaimed_.compare_exchange_weak(left, left - std::min<std::uint64_t>(left, most))) {
     }
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(left, most));
 }
 
-void Quota::give_back(std::uint32_t packets)
+void Quota::settle(std::uint32_t claimed, std::uint32_t taken)
 {
-    if (limited_)
-        left_ += packets;
+    if (!limited_)
+        return;
+    if (claimed != taken)
+        unclaimed_ += claimed - taken;
+    if (taken != 0)
+        untaken_ -= taken;
 }
 
 Receiver::Receiver(std::vector<Lane *> lanes, Quota &quota, const RunPlan &plan, const RunCallbacks &callbacks)
     : lanes_(std::move(lanes)), quota_(quota), plan_(plan), callbacks_(callbacks)
 {
+    constexpr std::uint32_t reserve = 8; // the memory holds many times what gathers
+    for (const Lane *lane : lanes_)
+        most_gathered_ = std::min(most_gathered_, lane->queue->memory()->options().frames / reserve);
 }
 
 std::uint32_t Receiver::take(Lane &lane)
@@ -65,8 +71,7 @@ std::uint32_t Receiver::take(Lane &lane)
         return 0;
     Batch batch = lane.queue->receive(wanted);
     const std::uint32_t got = batch.size();
-    if (got != wanted)
-        quota_.give_back(wanted - got);
+    quota_.settle(wanted, got);
     if (got == 0)
         return 0;
     std::uint64_t bytes = 0;
@@ -89,7 +94,23 @@ std::uint32_t Receiver::round()
     for (Lane *lane : lanes_)
         if (!error_)
             got += take(*lane);
+    gathered_ += got;
     return got;
+}
+
+bool Receiver::rest()
+{
+    if (plan_.waiting != Waiting::block || plan_.busy_poll || plan_.gather.count() == 0)
+        return false;
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> span = now - std::exchange(emptied_, now);
+    const auto got = static_cast<double>(std::exchange(gathered_, 0));
+    const double expected = got * std::chrono::duration<double>(plan_.gather).count() / span.count();
+    constexpr double least = 8;
+    if (expected < least || expected > most_gathered_)
+        return false;
+    std::this_thread::sleep_for(plan_.gather);
+    return true;
 }
 
 bool Receiver::settle()
@@ -108,17 +129,11 @@ Result<void> Receiver::start(std::optional<unsigned> cpu, std::function<void()> 
 {
     ended_ = std::move(ended);
     stop_fd_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    events_ = Fd(epoll_create1(EPOLL_CLOEXEC));
-    if (!stop_fd_ || !events_)
-        return std::unexpected(system_error("cannot receive on a thread of its own", "epoll_create1", errno));
-    std::vector<int> fds{stop_fd_.get()};
+    if (!stop_fd_)
+        return std::unexpected(system_error("cannot receive on a thread of its own", "eventfd", errno));
+    polled_.push_back({stop_fd_.get(), POLLIN, 0});
     for (const Lane *lane : lanes_)
-        fds.push_back(lane->queue->fd());
-    for (const int fd : fds) {
-        epoll_event event{.events = EPOLLIN, .data = {}};
-        if (epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-            return std::unexpected(system_error("cannot receive on a thread of its own", "epoll_ctl", errno));
-    }
+        polled_.push_back({lane->queue->fd(), POLLIN, 0});
     std::promise<Result<void>> pinned;
     std::future<Result<void>> started = pinned.get_future();
     thread_ = std::thread([this, cpu, pinned = std::move(pinned)]() mutable {
@@ -162,6 +177,8 @@ void Receiver::work()
         if (plan_.busy_poll)
             for (Lane *lane : lanes_)
                 lane->queue->poll_driver();
+        if (rest())
+            continue;
         if (plan_.waiting == Waiting::spin ||
             (plan_.waiting == Waiting::adaptive && Clock::now() - last < plan_.spin)) {
 #if defined(__x86_64__)
@@ -174,10 +191,6 @@ void Receiver::work()
 }
 
 // What is still on its way comes back without waking anybody.
-void Receiver::sleep(bool settled)
-{
-    std::array<epoll_event, 4> events;
-    (void)epoll_wait(events_.get(), events.data(), events.size(), settled ? -1 : 1);
-}
+void Receiver::sleep(bool settled) { (void)poll(polled_.data(), polled_.size(), settled ? -1 : 1); }
 
 } // namespace xdpf::runtime

@@ -4,6 +4,8 @@
 #include "runtime/run.hpp"
 
 #include <atomic>
+#include <limits>
+#include <poll.h>
 #include <thread>
 
 namespace xdpf::runtime {
@@ -22,17 +24,22 @@ struct alignas(64) Lane {
     }
 };
 
-// How many packets may still be taken, by all threads together.
+// How many packets may still be taken, by all threads together. A thread claims some before it looks how many there
+// are; what it does not find it gives back, so that nothing left to claim does not mean that all are taken.
 class Quota {
 public:
-    explicit Quota(std::optional<std::uint64_t> packets) : limited_(packets.has_value()), left_(packets.value_or(0)) {}
-    [[nodiscard]] bool spent() const { return limited_ && left_.load(std::memory_order_relaxed) == 0; }
+    explicit Quota(std::optional<std::uint64_t> packets)
+        : limited_(packets.has_value()), unclaimed_(packets.value_or(0)), untaken_(packets.value_or(0))
+    {
+    }
+    [[nodiscard]] bool spent() const { return limited_ && untaken_.load(std::memory_order_relaxed) == 0; }
     [[nodiscard]] std::uint32_t claim(std::uint32_t most);
-    void give_back(std::uint32_t packets);
+    void settle(std::uint32_t claimed, std::uint32_t taken);
 
 private:
     bool limited_;
-    std::atomic<std::uint64_t> left_;
+    std::atomic<std::uint64_t> unclaimed_;
+    std::atomic<std::uint64_t> untaken_;
 };
 
 class Receiver {
@@ -48,6 +55,8 @@ public:
 
     // Once over all its queues; how many packets there were.
     std::uint32_t round();
+    // After a round without packets: sleeps for RunPlan::gather, where that pays. False: it did not.
+    bool rest();
     // Takes back what was sent meanwhile. False: something is still on its way.
     bool settle();
     [[nodiscard]] const std::optional<Error> &error() const { return error_; } // after the thread's end
@@ -62,8 +71,11 @@ private:
     const RunPlan &plan_;
     const RunCallbacks &callbacks_;
     std::optional<Error> error_;
-    Fd events_; // an epoll over the queues and `stop_fd_`
+    std::uint64_t gathered_ = 0; // packets since `emptied_`, when a round found none
+    std::chrono::steady_clock::time_point emptied_;
+    std::uint32_t most_gathered_ = std::numeric_limits<std::uint32_t>::max();
     Fd stop_fd_;
+    std::vector<pollfd> polled_; // `stop_fd_` and the queues
     std::atomic<bool> stop_ = false;
     std::function<void()> ended_;
     std::thread thread_;

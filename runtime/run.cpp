@@ -20,10 +20,18 @@ public:
     {
         deal_out();
     }
+    Run(const Run &) = delete;
+    Run &operator=(const Run &) = delete;
+    ~Run()
+    {
+        for (Session &session : sessions_)
+            session.take_queues_back();
+    }
 
     void run()
     {
         next_tick_ = started_ + callbacks_.tick_every;
+        listen();
         if (!alone_ && !start_threads())
             return;
         while (!ended_ && step()) {
@@ -61,6 +69,7 @@ private:
     static constexpr int rounds = 64;
 
     void deal_out();
+    void listen();
     bool start_threads();
 
     // False: the end.
@@ -73,21 +82,25 @@ private:
         }
         if (now >= end_)
             return false;
-        return wait(patience(now));
+        return wait(now, patience(now));
     }
 
-    bool wait(std::chrono::milliseconds patience)
+    // Who is registered for a socket all the time is also told of each packet that it has sent, so the sockets are
+    // listened to only while nothing is done.
+    bool wait(Clock::time_point now, std::chrono::milliseconds patience)
     {
-        if (sessions_.size() == 1)
-            return woken(0, sessions_[0].wait(patience));
-        std::vector<pollfd> polled;
-        for (const Session &session : sessions_)
-            polled.push_back({session.fd(), POLLIN, 0});
         constexpr std::chrono::milliseconds longest(1000);
         const auto once = patience.count() < 0 ? longest : std::min(patience, longest);
-        const bool idle = poll(polled.data(), polled.size(), static_cast<int>(once.count())) <= 0;
+        const int ready = poll(polled_.data(), polled_.size(), static_cast<int>(once.count()));
+        // Sessions look after their programs now and then.
+        const bool all = ready <= 0 || now - looked_ >= longest;
+        if (all)
+            looked_ = now;
+        const auto sockets = std::span(polled_).subspan(sessions_.size());
+        if (ready > 0 && std::ranges::any_of(sockets, [](const pollfd &one) { return one.revents != 0; }) && drain())
+            return false;
         for (std::size_t i = 0; i < sessions_.size(); ++i)
-            if ((idle || polled[i].revents != 0) && !woken(i, sessions_[i].wait(std::chrono::milliseconds(0))))
+            if ((all || polled_[i].revents != 0) && !woken(i, sessions_[i].wait(std::chrono::milliseconds(0))))
                 return false;
         return true;
     }
@@ -107,7 +120,7 @@ private:
             if (callbacks_.link)
                 callbacks_.link(session, *wake);
             return true;
-        case Session::Wake::packets: return !drain();
+        case Session::Wake::packets: // its sockets are not the session's any more
         case Session::Wake::records:
         case Session::Wake::timeout: break;
         }
@@ -121,7 +134,7 @@ private:
     {
         Receiver &receiver = *receivers_.front();
         for (int i = 0; i < rounds && !quota_.spent() && !receiver.error(); ++i)
-            if (receiver.round() == 0)
+            if (receiver.round() == 0 && !receiver.rest())
                 break;
         settled_ = receiver.settle();
         return quota_.spent() || receiver.error();
@@ -168,8 +181,10 @@ private:
     Quota quota_;
     std::vector<std::unique_ptr<Lane>> lanes_; // in order of sessions and queues
     std::vector<std::unique_ptr<Receiver>> receivers_;
-    bool alone_ = true;   // one receiver, on this thread
-    bool settled_ = true; // of the receiver on this thread
+    bool alone_ = true;          // one receiver, on this thread
+    bool settled_ = true;        // of the receiver on this thread
+    std::vector<pollfd> polled_; // the sessions, then the sockets
+    Clock::time_point looked_ = Clock::now();
     std::vector<std::uint64_t> records_;
     std::vector<std::optional<Error>> endings_; // of sessions
     std::optional<Error> ended_;                // of all
@@ -196,10 +211,20 @@ void Run::deal_out()
         receivers_.push_back(std::make_unique<Receiver>(std::move(share), quota_, plan_, callbacks_));
 }
 
+// To the sessions' news, and to the sockets, unless threads do that.
+void Run::listen()
+{
+    for (Session &session : sessions_) {
+        session.leave_queues_to_others();
+        polled_.push_back({session.fd(), POLLIN, 0});
+    }
+    for (const auto &lane : lanes_)
+        if (alone_)
+            polled_.push_back({lane->queue->fd(), POLLIN, 0});
+}
+
 bool Run::start_threads()
 {
-    for (Session &session : sessions_)
-        session.leave_queues_to_others();
     for (std::size_t i = 0; i < receivers_.size(); ++i) {
         const auto cpu = i < plan_.cpus.size() ? std::optional(plan_.cpus[i]) : std::nullopt;
         if (Result<void> started = receivers_[i]->start(cpu, [this] { sessions_.front().stop(); }); !started) {

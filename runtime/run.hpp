@@ -30,7 +30,11 @@ enum class Waiting : std::uint8_t {
 struct RunPlan {
     Waiting waiting = Waiting::block;
     std::chrono::microseconds spin{50}; // of adaptive: so long
-    bool busy_poll = false;             // the sockets have QueueOptions::busy_poll: spinning drives the driver
+    // Of block: where packets come so fast that many do within this, a thread that has found none sleeps so long
+    // without being woken (and up to 50 us longer, the kernel's timer slack). They share a system call then, and
+    // whoever brings them wakes nobody: a fraction of the processor time a packet, for that delay. 0: never.
+    std::chrono::microseconds gather{0};
+    bool busy_poll = false; // the sockets have QueueOptions::busy_poll: spinning drives the driver
     // A thread on each of these processors; the queues are dealt out to them in order. Empty: one thread, anywhere.
     std::vector<unsigned> cpus;
 };

@@ -412,6 +412,12 @@ void Session::leave_queues_to_others()
         (void)epoll_ctl(events_.get(), EPOLL_CTL_DEL, queue.fd(), nullptr);
 }
 
+void Session::take_queues_back()
+{
+    for (const Queue &queue : queues_)
+        (void)listen(queue.fd(), has_packet);
+}
+
 void Session::stop() const
 {
     const std::uint64_t once = 1;

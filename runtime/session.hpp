@@ -72,6 +72,7 @@ public:
     [[nodiscard]] int fd() const { return events_.get(); }
     // From here on wait() is not about packets: other threads look after the queues.
     void leave_queues_to_others();
+    void take_queues_back();
     // How many sockets were missing in XSKMAPs and were put back.
     [[nodiscard]] std::uint64_t restored() const { return restored_; }
 

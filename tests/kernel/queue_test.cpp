@@ -346,3 +346,36 @@ TEST_CASE("threads that spin, or sleep after a while, take all there is")
                 CHECK(queue.received.packets == 1000);
         });
 }
+
+TEST_CASE("packets that come fast are let gather, where that is wanted")
+{
+    XDPF_NEEDS_ROOT();
+    for (const bool threads : {false, true})
+        with_veth(1, [threads] {
+            Session session = open_session("match udp -> xsk", {.interface = "xdpfrt0", .mode = Mode::native});
+            constexpr std::uint32_t packets = 120;
+            std::uint32_t batches = 0;
+            RunPlan plan{.gather = 200ms}; // about fifty of them
+            if (threads)
+                plan.cpus = {0};
+            std::vector<Summary> summaries;
+            std::thread runner([&] {
+                RunCallbacks callbacks;
+                callbacks.batch = [&](std::size_t, Queue &, Batch &) {
+                    ++batches;
+                    return Result<void>();
+                };
+                summaries = run(std::span(&session, 1), {.packets = packets}, plan, callbacks);
+            });
+            Sender sender("xdpfrt1", 0);
+            for (std::uint32_t number = 0; number < packets; ++number) {
+                sender.send(udp_frame(number));
+                std::this_thread::sleep_for(4ms);
+            }
+            runner.join();
+            REQUIRE_FALSE(summaries.front().ended_by.has_value());
+            CHECK(summaries.front().packets == packets);
+            CHECK(summaries.front().lost == 0);
+            CHECK(batches < packets / 3);
+        });
+}
