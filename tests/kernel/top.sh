@@ -162,17 +162,23 @@ screen | grep -q "^here" || fail "Ctrl-Z does not give the screen back"
 type_in "fg" Enter
 shows "^veth0: 'here'"
 type_in q
-shows "prompt> $"
+shows "^prompt> ?$"
 type_in "stty -a | md5sum | cmp - $scratch/before && echo as before" Enter
 shows "^as before"
 for key in C-c 'C-\'; do
     type_in "clear; $xdpf top" Enter
     shows "^veth0: 'here'"
     type_in "$key"
-    shows "prompt> $"
+    shows "^prompt> ?$"
     type_in "echo status \$?; stty -a | md5sum | cmp - $scratch/before && echo as before" Enter
     shows "^status 0"
     shows "^as before"
 done
+type_in "clear; $xdpf top" Enter
+shows "^veth0: 'here'"
+kill "$(pgrep -x xdpf -s "$(ps -o sid= -p "$(terminal display-message -p -t it '#{pane_pid}')" | tr -d ' ')" | head -1)"
+shows "^prompt> ?$"
+type_in "stty -a | md5sum | cmp - $scratch/before && echo as before" Enter
+shows "^as before"
 terminal kill-server
 echo "ok: the terminal"
