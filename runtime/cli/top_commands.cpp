@@ -1,5 +1,6 @@
 // The commands that watch what programs at work count.
 #include "runtime/cli/command.hpp"
+#include "runtime/cli/metrics_command.hpp"
 #include "runtime/cli/options.hpp"
 #include "runtime/cli/top_command.hpp"
 
@@ -27,6 +28,16 @@ Command add_top(CLI::App &app)
             throw CLI::ValidationError("--interval", "10ms at least");
     });
     return {&command, [options] { return top(*options); }};
+}
+
+Command add_metrics(CLI::App &app)
+{
+    const auto options = std::make_shared<MetricsOptions>();
+    auto &command = *app.add_subcommand("metrics", "what programs at work count, for Prometheus");
+    command.add_option("--listen", options->listen, "address and port (default: 127.0.0.1:9477)")
+        ->option_text("ADDRESS:PORT");
+    command.add_option("-i,--interface", options->interface, "only this one");
+    return {&command, [options] { return serve_metrics(*options); }};
 }
 
 } // namespace xdpf::cli
