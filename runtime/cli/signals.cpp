@@ -73,7 +73,8 @@ std::optional<int> HeldSignals::next() const
 bool HeldSignals::came_within(std::chrono::milliseconds time) const
 {
     pollfd readable{fd_.get(), POLLIN, 0};
-    return poll(&readable, 1, static_cast<int>(std::min<std::int64_t>(time.count(), INT_MAX))) > 0;
+    const auto most = static_cast<int>(std::min<std::int64_t>(time.count(), INT_MAX));
+    return poll(&readable, 1, most) > 0 && next(); // taken: the end of holding would let it through
 }
 
 } // namespace xdpf::cli
