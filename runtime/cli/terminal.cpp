@@ -41,7 +41,7 @@ winsize window()
 
 std::string styled(const Line &line, std::size_t columns)
 {
-    const std::string text = cut(line.text, columns);
+    std::string text = cut(line.text, columns);
     if (line.style == LineStyle::plain || !colour_on(STDOUT_FILENO))
         return text;
     return fmt::format("\x1b[{}m{}\x1b[0m", line.style == LineStyle::bold ? "1" : "31", text);

@@ -22,7 +22,7 @@ Json verdicts_json(const Pace &pace)
     out["per_second"] = {{"redirected", rate_of(&VerdictCounts::redirected)},
                          {"passed", rate_of(&VerdictCounts::passed)},
                          {"dropped", rate_of(&VerdictCounts::dropped)},
-                         {"transmitted", rate_of(&VerdictCounts::transmitted)},
+                         {"tx", rate_of(&VerdictCounts::transmitted)},
                          {"aborted", rate_of(&VerdictCounts::aborted)}};
     return out;
 }

@@ -123,6 +123,14 @@ order = [pid for pid, _ in itertools.groupby(pids)]
 assert [pid for pid in order if pid] == [int(sys.argv[2]), int(sys.argv[3])] and order[-1] is None, order
 assert not any(p["errors"] for p in looks)
 PYTHON
+launch attached "$xdpf" run "$scratch/here.xdpf" -i veth0 --frames 64 --echo --count 50
+send 20 9000
+becomes 'sum(x["taken"] for x in s) == 20 and sum(x["sent"] for x in s) == 20'
+holds 'all(x["to_send"] == 0 and x["tx_outstanding"] == 0 and x["free_frames"] == 64 for x in s)' ||
+    fail "packets sent back: $(cat "$scratch/look")"
+send 30 9000
+wait "$runner" || fail "xdpf run --echo ended with status $?"
+echo "ok: what is sent"
 launch attached "$xdpf" run "$scratch/here.xdpf" -i veth0 --frames 64 --no-verdicts --queues 0
 becomes 's[0]["queue"] == 0 and p["verdicts"] is None and r == []'
 echo "ok: programs that come and go"
