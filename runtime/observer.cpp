@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto longest_count = 50ms;
-constexpr int rest = 100; // as many times as long as counting took
+constexpr int pause_factor = 100; // as many times as long as counting took
 
 std::vector<ObservedSocket> follow(const std::vector<SocketView> &views, auto &followed)
 {
@@ -52,7 +52,7 @@ Result<std::vector<ObservedMap>> Observer::count_maps(const Running &program, Me
             if (!used)
                 return std::unexpected(used.error());
             const Clock::time_point end = Clock::now();
-            counted = {*used, end + rest * (end - begin)};
+            counted = {*used, end + pause_factor * (end - begin)};
         }
         map.entries = counted.entries;
     }

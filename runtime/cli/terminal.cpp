@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view take_screen = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 constexpr std::string_view give_back = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
-void write_all(std::string_view text)
+void write_terminal(std::string_view text)
 {
     while (!text.empty()) {
         const ssize_t some = write(STDOUT_FILENO, text.data(), text.size());
@@ -39,7 +39,7 @@ winsize window()
     return size;
 }
 
-std::string styled(const Line &line, std::size_t columns)
+std::string styled_line(const Line &line, std::size_t columns)
 {
     std::string text = cut(line.text, columns);
     if (line.style == LineStyle::plain || !colour_on(STDOUT_FILENO))
@@ -81,12 +81,12 @@ void Screen::enter()
         raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
         tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
     }
-    write_all(take_screen);
+    write_terminal(take_screen);
 }
 
 void Screen::leave() const
 {
-    write_all(give_back);
+    write_terminal(give_back);
     if (has_keys_)
         tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
 }
@@ -100,8 +100,8 @@ void Screen::draw(std::vector<Line> lines) const
     }
     std::string out = "\x1b[H";
     for (std::size_t i = 0; i < lines.size(); ++i)
-        out += fmt::format("{}{}\x1b[K", i == 0 ? "" : "\r\n", styled(lines[i], size.ws_col));
-    write_all(out + "\x1b[J");
+        out += fmt::format("{}{}\x1b[K", i == 0 ? "" : "\r\n", styled_line(lines[i], size.ws_col));
+    write_terminal(out + "\x1b[J");
 }
 
 // To be stopped as anybody expects, the signal's own meaning is let through.
