@@ -21,6 +21,12 @@ bool means_no_batches(int result) { return result == -EINVAL || result == -EOPNO
 
 } // namespace
 
+bool says_something(const MapSpec &spec, std::span<const std::byte> value)
+{
+    return !has(spec.kind, map_trait::array) ||
+           std::ranges::any_of(value, [](std::byte b) { return b != std::byte{0}; });
+}
+
 // For each processor in units of 8 bytes.
 std::size_t Map::kernel_value_size() const
 {
@@ -101,6 +107,21 @@ Result<void> Map::for_each(const Visitor &visitor) const
         if (Result<bool> done = visit_batches(visitor); !done || *done)
             return done ? Result<void>() : std::unexpected(std::move(done.error()));
     return visit_keys(visitor);
+}
+
+Result<std::optional<std::uint64_t>> Map::used(const std::function<bool()> &ended) const
+{
+    std::uint64_t seen = 0;
+    std::uint64_t used = 0;
+    bool cut = false;
+    const Result<void> done = for_each([&](std::span<const std::byte>, std::span<const std::byte> value) {
+        used += says_something(spec_, value) ? 1 : 0;
+        cut = ++seen % 256 == 0 && ended();
+        return !cut;
+    });
+    if (!done)
+        return std::unexpected(done.error());
+    return cut ? std::nullopt : std::optional(used);
 }
 
 Result<std::vector<Entry>> Map::entries(std::size_t most) const

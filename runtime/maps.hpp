@@ -60,6 +60,9 @@ public:
     // Into the order of entries(), without what a walk over a changing map found twice.
     void sort(std::vector<Entry> &entries) const;
 
+    // How many entries say something, by reading them all. Nothing: `ended` said that it takes too long.
+    [[nodiscard]] Result<std::optional<std::uint64_t>> used(const std::function<bool()> &ended) const;
+
     [[nodiscard]] std::string text(const Entry &entry) const;
     // A text that is no key or value of this map is an Error, too.
     [[nodiscard]] Result<Bytes> key(std::string_view text) const;
@@ -82,6 +85,9 @@ private:
     MapSpec spec_;
     int fd_;
 };
+
+// Whether an entry is to be shown: every index of an array exists, those with 0 say nothing.
+[[nodiscard]] bool says_something(const MapSpec &spec, std::span<const std::byte> value);
 
 // Of devmaps and cpumaps at work: leads an entry to an interface (its index) or gives a processor's queue its size. The
 // program that stands at this entry, or at the map's others, stands there then.

@@ -336,15 +336,20 @@ const std::shared_ptr<Umem> &Queue::memory() const { return state_->umem; }
 
 void Queue::poll_driver() { (void)recvfrom(state_->fd, nullptr, 0, MSG_DONTWAIT, nullptr, nullptr); }
 
+QueueStatistics queue_statistics(const xdp_statistics &counters)
+{
+    return {counters.rx_dropped,       counters.rx_invalid_descs,
+            counters.rx_ring_full,     counters.rx_fill_ring_empty_descs,
+            counters.tx_invalid_descs, counters.tx_ring_empty_descs};
+}
+
 Result<QueueStatistics> Queue::statistics() const
 {
     const auto counters = xsk::statistics(state_->fd);
     if (!counters)
         return std::unexpected(
             system_error("cannot read a socket's counters", counters.error().call, counters.error().code));
-    return QueueStatistics{counters->rx_dropped,       counters->rx_invalid_descs,
-                           counters->rx_ring_full,     counters->rx_fill_ring_empty_descs,
-                           counters->tx_invalid_descs, counters->tx_ring_empty_descs};
+    return queue_statistics(*counters);
 }
 
 Batch::Batch(Queue::State &queue, std::uint32_t max) : queue_(queue), umem_(queue.umem.get())

@@ -44,7 +44,11 @@ struct QueueStatistics {
     std::uint64_t tx_ring_empty = 0;    // how often the kernel found nothing to send
 
     [[nodiscard]] std::uint64_t lost() const { return rx_dropped + rx_ring_full; }
+    // Why they were not received, where no ring was full; the two together are rx_dropped.
+    [[nodiscard]] std::uint64_t no_free_frame() const { return std::min(rx_dropped, fill_ring_empty); }
+    [[nodiscard]] std::uint64_t other() const { return rx_dropped - no_free_frame(); }
 };
+[[nodiscard]] QueueStatistics queue_statistics(const xdp_statistics &counters);
 
 // What user space did with a socket.
 struct SendCounts {

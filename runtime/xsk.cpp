@@ -71,6 +71,25 @@ Outcome<Producer> map_producer(int fd, const RingKind &kind, std::uint32_t size)
     return out;
 }
 
+// The indices stand in front of the descriptors. The consumer's is read first: between the two reads the ring may go
+// on, and would look less than empty the other way round.
+Outcome<Indices> indices_of(int fd, const RingKind &kind)
+{
+    const Outcome<xdp_mmap_offsets> offsets = offsets_of(fd);
+    if (!offsets)
+        return std::unexpected(offsets.error());
+    const xdp_ring_offset &place = (*offsets).*(kind.place);
+    void *address = mmap(nullptr, place.desc, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(kind.page_offset));
+    if (address == MAP_FAILED)
+        return refused("mmap of a ring");
+    const Mapping memory(address, place.desc);
+    const auto read = [&](std::uint64_t offset) {
+        return __atomic_load_n(reinterpret_cast<const std::uint32_t *>(memory.data() + offset), __ATOMIC_ACQUIRE);
+    };
+    const std::uint32_t consumer = read(place.consumer);
+    return Indices{read(place.producer), consumer};
+}
+
 } // namespace
 
 Mapping::~Mapping()
@@ -120,6 +139,11 @@ Outcome<xdp_statistics> statistics(int fd)
         return refused("getsockopt(XDP_STATISTICS)");
     return counters;
 }
+
+Outcome<Indices> fill_indices(int fd) { return indices_of(fd, fill); }
+Outcome<Indices> completion_indices(int fd) { return indices_of(fd, completion); }
+Outcome<Indices> rx_indices(int fd) { return indices_of(fd, rx); }
+Outcome<Indices> tx_indices(int fd) { return indices_of(fd, tx); }
 
 bool is_zero_copy(int fd)
 {

@@ -83,6 +83,20 @@ struct Registration {
 // `shared`: a bound socket whose UMEM this one uses, too; -1: its own.
 [[nodiscard]] Outcome<void> bind_socket(int fd, int interface, std::uint32_t queue, std::uint16_t flags, int shared);
 [[nodiscard]] Outcome<xdp_statistics> statistics(int fd);
+
+// How many entries were ever put into a ring and taken out of it; both wrap.
+struct Indices {
+    std::uint32_t producer = 0;
+    std::uint32_t consumer = 0;
+
+    [[nodiscard]] std::uint32_t level() const { return producer - consumer; }
+};
+// Of a socket that is set up, also one of another process; the ring is mapped for this call only. EINVAL: there is no
+// such ring. Kernels before 6.5 do not map fill and completion rings of bound sockets.
+[[nodiscard]] Outcome<Indices> fill_indices(int fd);
+[[nodiscard]] Outcome<Indices> completion_indices(int fd);
+[[nodiscard]] Outcome<Indices> rx_indices(int fd);
+[[nodiscard]] Outcome<Indices> tx_indices(int fd);
 [[nodiscard]] bool is_zero_copy(int fd); // XDP_OPTIONS, read back
 [[nodiscard]] Outcome<void> set(int fd, int level, int option, const char *name, int value);
 

@@ -25,6 +25,8 @@ struct Command {
 [[nodiscard]] Command add_attach(CLI::App &app);
 [[nodiscard]] Command add_detach(CLI::App &app);
 [[nodiscard]] Command add_status(CLI::App &app);
+[[nodiscard]] Command add_top(CLI::App &app);
+[[nodiscard]] Command add_metrics(CLI::App &app);
 [[nodiscard]] Command add_map(CLI::App &app);
 [[nodiscard]] Command add_doctor(CLI::App &app);
 [[nodiscard]] Command add_fmt(CLI::App &app);

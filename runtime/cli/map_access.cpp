@@ -127,12 +127,6 @@ Result<void> put_entry(const Map &map, const Entry &entry)
                          static_cast<std::uint32_t>(number_of(map.spec().value.fields[0], entry.value)));
 }
 
-bool says_something(const MapSpec &spec, const Bytes &value)
-{
-    return !has(spec.kind, map_trait::array) ||
-           std::ranges::any_of(value, [](std::byte b) { return b != std::byte{0}; });
-}
-
 std::string type_text(const LayoutField &field)
 {
     switch (field.format) {

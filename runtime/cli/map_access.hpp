@@ -27,9 +27,6 @@ namespace xdpf::cli {
 // So that reading gives this value.
 [[nodiscard]] runtime::Result<void> put_entry(const runtime::Map &map, const runtime::Entry &entry);
 
-// Whether an entry is to be shown: every index of an array exists, those with 0 say nothing.
-[[nodiscard]] bool says_something(const MapSpec &spec, const runtime::Bytes &value);
-
 // An order for containers by key.
 struct ByBytes {
     bool operator()(const runtime::Bytes &a, const runtime::Bytes &b) const

@@ -1,13 +1,13 @@
 // `xdpf map dump` and `xdpf map watch`.
 #include "runtime/cli/as_json.hpp"
 #include "runtime/cli/map_access.hpp"
+#include "runtime/cli/signals.hpp"
 #include "runtime/cli/source.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <cerrno>
-#include <csignal>
 #include <map>
 
 namespace xdpf::cli {
@@ -88,27 +88,6 @@ private:
     const Map &map_;
     bool json_;
     Json list_ = Json::array();
-};
-
-// SIGINT, SIGTERM and SIGHUP wait until somebody asks for them.
-class HeldSignals {
-public:
-    HeldSignals()
-    {
-        sigemptyset(&signals_);
-        for (const int one : {SIGINT, SIGTERM, SIGHUP})
-            sigaddset(&signals_, one);
-        sigprocmask(SIG_BLOCK, &signals_, nullptr);
-    }
-    // Whether one came, now or within that time.
-    [[nodiscard]] bool came_within(std::chrono::milliseconds time) const
-    {
-        const timespec most{time.count() / 1000, time.count() % 1000 * 1'000'000};
-        return sigtimedwait(&signals_, nullptr, &most) >= 0;
-    }
-
-private:
-    sigset_t signals_{};
 };
 
 Error program_ended(const Registered &entry)

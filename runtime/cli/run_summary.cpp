@@ -22,10 +22,9 @@ std::string lost_text(const Summary &summary)
         all.rx_ring_full += queue.dropped.rx_ring_full;
         all.fill_ring_empty += queue.dropped.fill_ring_empty;
     }
-    const std::uint64_t no_frame = std::min(all.rx_dropped, all.fill_ring_empty);
     std::string out =
         fmt::format("lost       {} redirected packets (XDP_STATISTICS: no free frame {}, rx ring full {}, other {})\n",
-                    summary.lost, no_frame, all.rx_ring_full, all.rx_dropped - no_frame);
+                    summary.lost, all.no_free_frame(), all.rx_ring_full, all.other());
     if (all.rx_invalid_descs != 0)
         out += fmt::format("           {} invalid fill ring entries\n", all.rx_invalid_descs);
     return out;
@@ -89,14 +88,18 @@ std::string verdicts_text(const VerdictCounts &counts)
     return out + "\n";
 }
 
-std::string rate(double per_second)
+std::string quantity(double number)
 {
-    if (per_second >= 1e6)
-        return fmt::format("{:.2f} M/s", per_second / 1e6);
-    if (per_second >= 1e4)
-        return fmt::format("{:.1f} k/s", per_second / 1e3);
-    return fmt::format("{:.0f}/s", per_second);
+    if (number >= 1e9)
+        return fmt::format("{:.2f} G", number / 1e9);
+    if (number >= 1e6)
+        return fmt::format("{:.2f} M", number / 1e6);
+    if (number >= 1e4)
+        return fmt::format("{:.1f} k", number / 1e3);
+    return fmt::format("{:.0f}", number);
 }
+
+std::string rate(double per_second) { return quantity(per_second) + "/s"; }
 
 std::string summary_text(const Summary &summary, const Findings &findings, bool verbose)
 {

@@ -10,6 +10,7 @@
 
 namespace xdpf::cli {
 
+[[nodiscard]] std::string quantity(double number); // "1.23 M", "12.3 k", "999"
 [[nodiscard]] std::string rate(double per_second); // "12.3 k/s"
 
 // "verdicts   3 redirected, 0 passed, 1 dropped", with a line end.

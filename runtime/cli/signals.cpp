@@ -1,7 +1,11 @@
 #include "runtime/cli/signals.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <climits>
 #include <cstdint>
+#include <poll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 namespace xdpf::cli {
@@ -40,5 +44,37 @@ StopOnSignal::~StopOnSignal()
 }
 
 int StopOnSignal::seen() { return signals_seen; }
+
+HeldSignals::HeldSignals(std::initializer_list<int> others)
+{
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int one : {SIGINT, SIGTERM, SIGHUP}) {
+        struct sigaction now {};
+        sigaction(one, nullptr, &now);
+        if (one != SIGHUP || now.sa_handler != SIG_IGN)
+            sigaddset(&held, one);
+    }
+    for (const int one : others)
+        sigaddset(&held, one);
+    sigprocmask(SIG_BLOCK, &held, &before_);
+    fd_ = runtime::Fd(signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+HeldSignals::~HeldSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+std::optional<int> HeldSignals::next() const
+{
+    signalfd_siginfo one{};
+    return read(fd_.get(), &one, sizeof one) == sizeof one ? std::optional(static_cast<int>(one.ssi_signo))
+                                                           : std::nullopt;
+}
+
+bool HeldSignals::came_within(std::chrono::milliseconds time) const
+{
+    pollfd readable{fd_.get(), POLLIN, 0};
+    const auto most = static_cast<int>(std::min<std::int64_t>(time.count(), INT_MAX));
+    return poll(&readable, 1, most) > 0 && next(); // taken: the end of holding would let it through
+}
 
 } // namespace xdpf::cli

@@ -37,7 +37,8 @@ ARROWS = {
     "compiler": {"base", "data", "public", "grammar", "stdlib", "pcap", "sema", "classify", "lower", "explain", "ir", "passes",
                  "bpf", "object", "llvm"},
     "runtime": {"base", "data"},
-    "cli": {"base", "data", "public", "runtime"},
+    "metrics": {"base", "data", "runtime"},
+    "cli": {"base", "data", "public", "runtime", "metrics"},
     "c": {"base", "data", "public", "runtime"},
     "examples": {"base", "data", "public", "runtime"},
 }
@@ -56,6 +57,7 @@ FOREIGN = {
     "CLI/": {"cli"},
     "pcap.h": {"pcap", "runtime", "cli"},
     "pcap/": {"pcap", "runtime", "cli"},
+    "prometheus/": {"metrics"},
     "histedit.h": {"cli"},
     "editline/": {"cli"},
 }
@@ -71,10 +73,8 @@ def part_of(path):
     folders = path.split("/")[:-1]
     if folders[:1] == ["compiler"]:
         return folders[1] if len(folders) > 1 else "compiler"
-    if folders[:2] == ["runtime", "c"]:
-        return "c"
-    if folders[:2] == ["runtime", "cli"]:
-        return "cli"
+    if folders[:1] == ["runtime"] and folders[1:] in (["c"], ["cli"], ["metrics"]):
+        return folders[1]
     return folders[0] if folders[:1] != ["tests"] else None
 
 
