@@ -157,11 +157,12 @@ void Evaluation::write_headers(const sema::Encap &step, std::size_t first, const
     std::ranges::copy(step.bytes, rewritten_.begin() + static_cast<std::ptrdiff_t>(first));
     reshaped();
     auto next = given.begin();
-    for (const auto &[start, header, field, value] : step.fields) {
-        Value to = value.valid() ? *next++ : field_at(header, field, first + start).value_or(Value());
-        if (!value.valid())
+    for (const auto &one : step.fields) {
+        const std::size_t header = first + one.start;
+        Value to = one.value.valid() ? *next++ : field_at(one.header, one.field, header).value_or(Value());
+        if (!one.value.valid())
             to.number += payload;
-        write_at(header, field, first + start, to);
+        write_at(one.header, one.field, header, to);
     }
     if (step.inner_field)
         write_at(step.inner, *step.inner_field, first + step.inner_start, {.number = inner, .bytes = {}});

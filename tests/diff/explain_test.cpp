@@ -190,6 +190,7 @@ TEST_CASE("headers that come and go mean the same to both")
         "encap ipv4(src = 192.0.2.1, dst = ipv4.src, ttl = ipv4.ttl) / ipip",
         "encap ipv6(hop_limit = 9) / sit",
         "encap ipv4(dst = 192.0.2.2) / gre(key = 77, sequence = 9)",
+        "encap ipv4(dst = 192.0.2.2) / gre(sequence = packet.length, key = packet.length * 3)",
         "encap mpls(label = 77)",
         "encap ethernet / ipv4(src = 192.0.2.1, dst = 192.0.2.2) / udp / vxlan(vni = 7)",
         "decap gre",
