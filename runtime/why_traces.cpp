@@ -124,10 +124,12 @@ public:
             add(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_7);
         }
         add(BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, key_at, static_cast<std::int32_t>(point.event));
-        int at = key_at;
-        for (const Word *word : {&point.subject, &point.object, &point.owner, &point.error})
-            if (!write_word(*word, at += 4))
+        int at = key_at; // of the event
+        for (const Word *word : {&point.subject, &point.object, &point.owner, &point.error}) {
+            at += 4;
+            if (!write_word(*word, at))
                 return std::nullopt;
+        }
         count();
         if (nothing_lost)
             insns_[*nothing_lost].off = static_cast<std::int16_t>(insns_.size() - *nothing_lost - 1);
@@ -151,7 +153,7 @@ private:
     void address(int into, int offset)
     {
         add(BPF_ALU64 | BPF_MOV | BPF_X, into, BPF_REG_10);
-        add(BPF_ALU64 | BPF_ADD | BPF_K, into, 0, 0, offset);
+        add(BPF_ALU64 | BPF_ADD, into, 0, 0, offset);
     }
 
     bool write_word(const Word &word, int at)
@@ -166,7 +168,7 @@ private:
             if (!offset)
                 return false;
             add(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, scratch_at);
-            add(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, static_cast<std::int32_t>(*offset));
+            add(BPF_ALU64 | BPF_ADD, BPF_REG_3, 0, 0, static_cast<std::int32_t>(*offset));
             address(BPF_REG_1, scratch_at);
             add(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, &member == &word.way.back() ? 4 : 8);
             add(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel);

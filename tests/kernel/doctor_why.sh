@@ -55,7 +55,7 @@ remedy() {
     text=${text%%   (*}
     echo "ok: $1: $text"
     [[ $text == "ip netns exec"* ]] || text="ip netns exec $near bash -c '$text'"
-    PATH=$(dirname "$xdpf"):$PATH bash -c "$text" >"$scratch/remedy" 2>&1 ||
+    (cd "$scratch" && PATH=$(dirname "$xdpf"):$PATH bash -c "$text") >"$scratch/remedy" 2>&1 ||
         fail "$1: '$text' failed: $(cat "$scratch/remedy")"
 }
 # eventually_absent ID INTERFACE: packets that were on their way are through in a moment.
