@@ -43,14 +43,14 @@ Result<Fd> descriptor_of(int pid, int number)
 std::array<bpf_insn, 10> looking_program(int map, std::uint32_t slot)
 {
     return {{{BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, -4, static_cast<std::int32_t>(slot)},
-             {BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map},
+             {BPF_LD | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map},
              {0, 0, 0, 0, 0},
              {BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_10, 0, 0},
-             {BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, -4},
+             {BPF_ALU64 | BPF_ADD, BPF_REG_2, 0, 0, -4},
              {BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem},
              {BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 2, 0},
              {BPF_LDX | BPF_MEM | BPF_W, BPF_REG_0, BPF_REG_0, offsetof(bpf_xdp_sock, queue_id), 0},
-             {BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_0, 0, 0, 1},
+             {BPF_ALU64 | BPF_ADD, BPF_REG_0, 0, 0, 1},
              {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
 }
 

@@ -36,8 +36,8 @@ constexpr std::array passes{
     Pass{"simplify_cfg", simplify_cfg}, // tests that went
 };
 
-// So many blocks, of which each tests something, are far beyond what the kernel takes, and generating code for them says
-// so: more passes would only make one wait for that.
+// So many blocks, of which each tests something, are far beyond what the kernel takes, and generating code for them
+// says so: more passes would only make one wait for that.
 constexpr std::size_t hopeless = 75'000;
 constexpr std::size_t first_passes = 4; // those that take what is written several times away
 
