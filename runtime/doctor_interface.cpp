@@ -37,18 +37,6 @@ Finding no_carrier(const Interface &interface, const std::string &name, const st
                    : fmt::format("ethtool {}", interface.name)};
 }
 
-Finding link_state(const Interface &interface, const std::optional<doctor::Peer> &peer)
-{
-    const std::string name = fmt::format("{} ({})", interface.name, driver_text(interface));
-    if (!interface.up)
-        return {"interface.link", Level::problem, fmt::format("{} is down", name),
-                "nothing arrives, and a zero-copy socket cannot be bound",
-                fmt::format("ip link set dev {} up", interface.name)};
-    if (!interface.running)
-        return no_carrier(interface, name, peer);
-    return {"interface.link", Level::ok, fmt::format("{} is up and has a carrier", name), "", ""};
-}
-
 void check_drops(std::vector<Finding> &out, const Interface &interface)
 {
     const InterfaceCounters &counters = interface.counters;
@@ -103,6 +91,18 @@ Finding no_native(const Interface &interface, const std::optional<doctor::Peer> 
 } // namespace
 
 namespace doctor {
+
+Finding link_state(const Interface &interface, const std::optional<Peer> &peer)
+{
+    const std::string name = fmt::format("{} ({})", interface.name, driver_text(interface));
+    if (!interface.up)
+        return {"interface.link", Level::problem, fmt::format("{} is down", name),
+                "nothing arrives, and a zero-copy socket cannot be bound",
+                fmt::format("ip link set dev {} up", interface.name)};
+    if (!interface.running)
+        return no_carrier(interface, name, peer);
+    return {"interface.link", Level::ok, fmt::format("{} is up and has a carrier", name), "", ""};
+}
 
 void check_modes(std::vector<Finding> &out, const Interface &interface, const Features &features,
                  const std::optional<Peer> &peer)

@@ -10,6 +10,7 @@
 
 #include <linux/bpf.h>
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -54,6 +55,12 @@ struct Peer {
 };
 // Nothing where it is in a namespace that has no name, and of other kinds of interfaces.
 [[nodiscard]] std::optional<Peer> find_peer(const Interface &interface);
+
+// Packets received by queue since the interface exists, as far as the driver counts them.
+[[nodiscard]] std::map<std::uint32_t, std::uint64_t> packets_by_queue(const Interface &interface);
+
+// Whether it is up and has a carrier: "interface.link".
+[[nodiscard]] Finding link_state(const Interface &interface, const std::optional<Peer> &peer);
 
 // Parts of check_interface(). The features are empty where the kernel does not say.
 using Features = std::optional<XdpFeatures>;

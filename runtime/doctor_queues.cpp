@@ -18,16 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Packets received by queue, as far as the driver counts them.
-std::map<std::uint32_t, std::uint64_t> packets_by_queue(const Interface &interface)
-{
-    std::map<std::uint32_t, std::uint64_t> packets;
-    for (const ethtool::Counter &counter : ethtool::counters_of(interface.name))
-        if (const auto queue = ethtool::queue_of_counter(counter.name); queue && *queue < interface.receive_queues)
-            packets[*queue] += counter.value;
-    return packets;
-}
-
 std::string sysfs(const Interface &interface, std::string_view file)
 {
     return word_of(fmt::format("/sys/class/net/{}/{}", interface.name, file));
@@ -58,6 +48,15 @@ std::vector<std::string> interrupts_of(const Interface &interface)
 }
 
 } // namespace
+
+std::map<std::uint32_t, std::uint64_t> packets_by_queue(const Interface &interface)
+{
+    std::map<std::uint32_t, std::uint64_t> packets;
+    for (const ethtool::Counter &counter : ethtool::counters_of(interface.name))
+        if (const auto queue = ethtool::queue_of_counter(counter.name); queue && *queue < interface.receive_queues)
+            packets[*queue] += counter.value;
+    return packets;
+}
 
 void check_queues(std::vector<Finding> &out, const Interface &interface)
 {

@@ -4,6 +4,7 @@
 //   predicates.cpp  conditions                                         rules.cpp    rules, decisions
 //   state.cpp       what lies in maps, and the steps that change it    rewrite.cpp  steps that change the packet
 //   pcap.cpp        tcpdump's expressions                              questions.cpp   what no rule asks
+//   reshape.cpp     steps that put headers on and take them off
 //   reasons.cpp     why something is not there, why a condition does not hold
 #pragma once
 
@@ -67,6 +68,7 @@ public:
     Evaluation(const sema::Unit &unit, const Sources &sources, std::size_t program);
 
     [[nodiscard]] const std::vector<RuleInfo> &rules() const { return rules_; }
+    [[nodiscard]] std::span<const std::byte> packet() const { return packet_; }
     [[nodiscard]] Outcome run(const Arrival &arrival, Maps &maps, Detail detail);
     // questions.cpp
     [[nodiscard]] Answer ask(PredId id, const Arrival &arrival, Maps &maps);
@@ -132,6 +134,7 @@ private:
     [[nodiscard]] std::optional<std::vector<Value>> values(std::span<const ExprId> ids, const Context &context = {});
     [[nodiscard]] Value stored(const LayoutField &field, std::span<const std::byte> value);
     static void store(const LayoutField &field, const Value &value, Bytes &out);
+    [[nodiscard]] Value kept(Value value);
     // Steps; whether they decided.
     bool perform(const sema::Count &step);
     bool perform(const sema::Assign &step);
@@ -145,7 +148,27 @@ private:
     // ---- rewrite.cpp
     bool perform(const sema::SetField &step);
     bool perform(const sema::Swap &step);
+    void own_bytes();
     void write(const sema::SetField &step, const Value &value);
+    void write(const sema::Field &field, const Extent &place, const Value &value);
+
+    // ---- reshape.cpp
+    bool perform(const sema::Push &step);
+    bool perform(const sema::Pop &step);
+    bool perform(const sema::Encap &step);
+    bool perform(const sema::Decap &step);
+    [[nodiscard]] bool insert(std::size_t at, std::size_t size);
+    void remove(std::size_t begin, std::size_t end);
+    void reshaped();
+    void write_at(HeaderId id, std::size_t field, std::size_t header, const Value &value);
+    [[nodiscard]] std::optional<std::vector<Value>> kept_values(std::span<const ExprId> ids);
+    [[nodiscard]] std::optional<std::size_t> links_behind(HeaderId base);
+    [[nodiscard]] HeaderId link_of(HeaderId base) const;
+    [[nodiscard]] std::size_t link_layer_size(HeaderId base, std::size_t links) const;
+    void name_network_layer(HeaderId base, std::size_t links, std::uint64_t selector);
+    [[nodiscard]] const sema::Carried *carried_by(const std::vector<sema::Carried> &all);
+    void write_headers(const sema::Encap &step, std::size_t first, const std::vector<Value> &given, std::size_t payload,
+                       std::uint64_t inner);
 
     // ---- predicates.cpp
     [[nodiscard]] bool holds(PredId id, const Context &context = {});
@@ -190,6 +213,7 @@ private:
     std::span<const std::byte> packet_;
     Bytes rewritten_;          // what packet_ shows from the first rewriting on
     bool has_changed_ = false; // the packet's bytes; checksums are not followed
+    std::size_t grown_ = 0;    // bytes that were put in front
     bool goes_on_ = false;     // a step said `continue`
     std::vector<std::optional<Value>> lets_;
     std::map<const sema::Exceeds *, bool> asked_; // buckets, which take from it: asked once, told often

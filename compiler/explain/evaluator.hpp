@@ -74,6 +74,9 @@ public:
     // What the steps of rules do to the maps is done.
     [[nodiscard]] Outcome run(const Arrival &arrival, Maps &maps, Detail detail = Detail::outcome);
 
+    // The last packet as the program left it, its checksums not followed; as long as the packet and this live.
+    [[nodiscard]] std::span<const std::byte> packet() const;
+
     // Of any condition of the unit.
     [[nodiscard]] Answer holds(sema::PredId predicate, const Arrival &arrival, Maps &maps);
     // The field that the first of these bits of a byte belongs to, "ipv4.ttl"; "payload" behind all headers, nothing

@@ -4,18 +4,28 @@
 
 namespace xdpf::explain {
 
+// From here on the packet's bytes are this evaluation's own.
+void Evaluation::own_bytes()
+{
+    if (!has_changed_)
+        rewritten_.assign(packet_.begin(), packet_.end());
+    packet_ = rewritten_;
+    has_changed_ = true;
+}
+
 void Evaluation::write(const sema::SetField &step, const Value &value)
 {
     const sema::Field &field = unit_.headers[step.header.header].fields[step.field];
     const auto header = extent_of(step.header);
     const auto place = header ? place_of(field, step.header.header, header->begin) : std::nullopt;
-    if (!place)
-        return;
-    if (!has_changed_)
-        rewritten_.assign(packet_.begin(), packet_.end());
-    packet_ = rewritten_;
-    has_changed_ = true;
-    const auto bytes = std::span(rewritten_).subspan(place->begin, place->end - place->begin);
+    if (place)
+        write(field, *place, value);
+}
+
+void Evaluation::write(const sema::Field &field, const Extent &place, const Value &value)
+{
+    own_bytes();
+    const auto bytes = std::span(rewritten_).subspan(place.begin, place.end - place.begin);
     if (field.type == sema::ValueType::bytes) {
         for (std::size_t i = 0; i < bytes.size() && i < value.bytes.size(); ++i)
             bytes[i] = static_cast<std::byte>(value.bytes[i]);

@@ -41,6 +41,7 @@ void Evaluation::begin(const Arrival &arrival, Maps &maps, Detail detail)
     maps_ = &maps;
     detail_ = detail;
     has_changed_ = false;
+    grown_ = 0;
     goes_on_ = false;
     lets_.assign(program_.lets, std::nullopt);
     kept_.clear();
@@ -152,6 +153,8 @@ Evaluator &Evaluator::operator=(Evaluator &&) noexcept = default;
 Evaluator::~Evaluator() = default;
 
 const std::vector<RuleInfo> &Evaluator::rules() const { return evaluation_->rules(); }
+
+std::span<const std::byte> Evaluator::packet() const { return evaluation_->packet(); }
 
 Outcome Evaluator::run(const Arrival &arrival, Maps &maps, Detail detail)
 {

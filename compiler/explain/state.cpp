@@ -125,14 +125,20 @@ bool Evaluation::perform(const sema::Delete &step)
 
 bool Evaluation::perform(const sema::Let &step)
 {
-    auto found = value(step.value);
-    if (found && !found->bytes.empty()) {
-        const auto bytes = std::as_bytes(std::span(found->bytes));
-        const Bytes &kept = kept_.emplace_back(bytes.begin(), bytes.end());
-        found->bytes = {reinterpret_cast<const char *>(kept.data()), kept.size()};
-    }
-    lets_[step.let] = found;
+    const auto found = value(step.value);
+    lets_[step.let] = found ? std::optional(kept(*found)) : std::nullopt;
     return false;
+}
+
+// The value with bytes that stay when the packet's change.
+Value Evaluation::kept(Value value)
+{
+    if (!value.bytes.empty()) {
+        const auto bytes = std::as_bytes(std::span(value.bytes));
+        const Bytes &own = kept_.emplace_back(bytes.begin(), bytes.end());
+        value.bytes = {reinterpret_cast<const char *>(own.data()), own.size()};
+    }
+    return value;
 }
 
 // What goes to user space, or into a queue, is nothing that a rule reads again; Bloom filters are uncertain anyway.

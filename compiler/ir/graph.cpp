@@ -71,32 +71,70 @@ IdVector<BlockId, std::uint32_t> count_incoming(const Program &program)
     return counts;
 }
 
+namespace {
+
+// A tree that grows at its leaves, in which two blocks' common ancestor takes logarithmic time: each block knows one
+// far ancestor besides its parent, and how far that is follows from the depth alone (Myers, "An applicative
+// random-access stack", 1983).
+class Ancestors {
+public:
+    explicit Ancestors(const IdVector<BlockId, BlockId> &parents) : parents_(parents)
+    {
+        depths_.resize(parents.size(), 0);
+        far_.resize(parents.size(), BlockId(0));
+    }
+
+    // Its parent stands from here on.
+    void add(BlockId block)
+    {
+        const BlockId parent = parents_[block];
+        if (!parent.valid())
+            return; // the entry
+        const BlockId far = far_[parent];
+        depths_[block] = depths_[parent] + 1;
+        far_[block] = depths_[parent] - depths_[far] == depths_[far] - depths_[far_[far]] ? far_[far] : parent;
+    }
+
+    [[nodiscard]] BlockId common(BlockId a, BlockId b) const
+    {
+        if (depths_[a] < depths_[b])
+            std::swap(a, b);
+        while (depths_[a] > depths_[b])
+            a = depths_[far_[a]] >= depths_[b] ? far_[a] : parents_[a];
+        while (a != b) {
+            const bool apart = far_[a] != far_[b];
+            a = apart ? far_[a] : parents_[a];
+            b = apart ? far_[b] : parents_[b];
+        }
+        return a;
+    }
+
+private:
+    const IdVector<BlockId, BlockId> &parents_;
+    IdVector<BlockId, std::uint32_t> depths_;
+    IdVector<BlockId, BlockId> far_;
+};
+
+} // namespace
+
+// All edges into a block come from blocks before it, so its parent stands when its turn comes.
 Dominators::Dominators(const Program &program)
 {
     const auto reachable = reachable_blocks(program);
     parents_.resize(program.blocks.size());
     first_.resize(program.blocks.size(), 0);
     last_.resize(program.blocks.size(), 0);
+    Ancestors ancestors(parents_);
     for (std::size_t i = 0; i < program.blocks.size(); ++i) {
         if (!reachable.contains(BlockId(i)))
             continue;
+        ancestors.add(BlockId(i));
         for_each_edge(program.blocks[BlockId(i)].end, [&](const Edge &edge) {
             BlockId &parent = parents_[edge.target];
-            parent = parent.valid() ? common(parent, BlockId(i)) : BlockId(i);
+            parent = parent.valid() ? ancestors.common(parent, BlockId(i)) : BlockId(i);
         });
     }
     number_tree();
-}
-
-// A parent has a smaller number than its children, so the larger of the two moves up until they meet.
-BlockId Dominators::common(BlockId a, BlockId b) const
-{
-    while (a != b)
-        if (a > b)
-            a = parents_[a];
-        else
-            b = parents_[b];
-    return a;
 }
 
 void Dominators::number_tree()

@@ -50,7 +50,6 @@ public:
     [[nodiscard]] BlockId parent(BlockId block) const { return parents_[block]; }
 
 private:
-    BlockId common(BlockId a, BlockId b) const;
     void number_tree();
 
     IdVector<BlockId, BlockId> parents_;

@@ -12,7 +12,7 @@ namespace xdpf::lowering {
 namespace {
 
 // Far beyond what the kernel takes; stops a program whose parts multiply before it fills the memory.
-constexpr std::size_t most_blocks = 1'000'000;
+constexpr std::size_t most_blocks = 400'000;
 
 } // namespace
 

@@ -104,13 +104,13 @@ void Emitter::write_headers(const sema::Encap &encap, Place first, const std::ve
         done += width;
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
-        const auto &[start, id, number, value] = encap.fields[i];
+        const auto &[start, id, number, value, at] = encap.fields[i];
         const sema::Header &header = unit_.headers[id];
         const sema::Field &what = header.fields[number];
         NewField to = values[i];
         if (!value.valid())
             to.wide.low = binary(ir::Op::add, field(header, what, first.plus(start)), payload);
-        write_field(header, what, first.plus(start), to);
+        write_field(header, what, first.plus(start + at), to);
     }
     if (encap.inner_field) {
         const sema::Header &header = unit_.headers[encap.inner];

@@ -233,6 +233,7 @@ private:
     ExprId add(Expr expr) { return unit_.exprs.add(std::move(expr)); }
     ExprId add_constant(std::uint64_t value, Span span);
     [[nodiscard]] std::optional<u128> constant_of(ExprId id) const;
+    [[nodiscard]] bool is_constant(ExprId id) const; // a number or bytes
     [[nodiscard]] std::string describe(ExprId id) const;
 
     [[nodiscard]] bool names_map(ast::ExprId id, const Scope &scope);
@@ -435,7 +436,11 @@ private:
     friend class TestBuilder; // test_builder.hpp
 
     // packets.cpp
-    std::optional<std::vector<std::byte>> packet(const ast::PacketStatement &statement, const Scope &scope);
+    // Fields with a computed place whose value is not a constant: room is left for them, by layer and field, so many
+    // bytes behind their header's start. Without `holes`, their values have to be constants.
+    using Holes = std::map<std::pair<std::size_t, std::size_t>, std::size_t>;
+    std::optional<std::vector<std::byte>> packet(const ast::PacketStatement &statement, const Scope &scope,
+                                                 Holes *holes = nullptr);
     friend class PacketBuilder;
 
     const Modules &modules_;

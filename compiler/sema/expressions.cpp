@@ -103,6 +103,11 @@ std::optional<u128> Analyzer::constant_of(ExprId id) const
     return constant ? std::optional(constant->value) : std::nullopt;
 }
 
+bool Analyzer::is_constant(ExprId id) const
+{
+    return constant_of(id) || std::holds_alternative<BytesConstant>(unit_.exprs[id].node);
+}
+
 std::nullopt_t Analyzer::too_deep(Span span)
 {
     if (!std::exchange(deep_told_, true))

@@ -35,7 +35,10 @@ std::uint64_t read_bits(const std::vector<std::byte> &bytes, std::size_t first_b
 
 class PacketBuilder {
 public:
-    PacketBuilder(Analyzer &analyzer, const Scope &scope) : a_(analyzer), scope_(scope) {}
+    PacketBuilder(Analyzer &analyzer, const Scope &scope, Analyzer::Holes *holes)
+        : a_(analyzer), scope_(scope), holes_(holes)
+    {
+    }
 
     std::optional<std::vector<std::byte>> build(const ast::PacketStatement &statement)
     {
@@ -277,6 +280,11 @@ private:
             for (const auto &argument : ast.arguments)
                 if (argument.name && argument.name->text == what.name) {
                     const auto value = a_.value(argument.value, scope_);
+                    if (holes_ != nullptr && value && !a_.is_constant(*value)) {
+                        holes_->insert_or_assign({layers_.size() - 1, field}, start);
+                        layer.set[field] = true;
+                        continue;
+                    }
                     if (!value || !store(layer, field, *value, scope_[argument.value].span))
                         return false;
                 }
@@ -570,14 +578,16 @@ private:
 
     Analyzer &a_;
     const Scope &scope_;
+    Analyzer::Holes *holes_;
     std::vector<LayerState> layers_;
     std::vector<std::byte> bytes_;
 };
 
-std::optional<std::vector<std::byte>> Analyzer::packet(const ast::PacketStatement &statement, const Scope &scope)
+std::optional<std::vector<std::byte>> Analyzer::packet(const ast::PacketStatement &statement, const Scope &scope,
+                                                       Holes *holes)
 {
     if (!statement.hex)
-        return PacketBuilder(*this, scope).build(statement);
+        return PacketBuilder(*this, scope, holes).build(statement);
     std::vector<std::byte> out;
     std::string digits = *statement.hex;
     std::erase_if(digits, [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; });

@@ -42,24 +42,22 @@ bool Analyzer::encap_fields(const ast::Encap &node, const Scope &scope, Encap &o
             return false;
         ast::Layer fixed{.name = layer.name, .arguments = {}};
         for (std::size_t i = 0; i < given.size(); ++i) {
-            const bool constant = constant_of(given[i].second) ||
-                                  std::holds_alternative<BytesConstant>(unit_.exprs[given[i].second].node);
-            const Field &field = unit_.headers[*header].fields[given[i].first];
-            if (!constant && field.floating()) {
-                diagnostics_.report(
-                    Kind::bad_rewrite, unit_.exprs[given[i].second].span,
-                    fmt::format("'{}' has no fixed place in its header: only a constant can be put there", field.name));
-                return false;
-            }
-            if (constant)
+            const bool constant = is_constant(given[i].second);
+            const bool floating = unit_.headers[*header].fields[given[i].first].floating();
+            if (constant || floating) // room is left for it, where it says what it needs of other fields
                 fixed.arguments.push_back(layer.arguments[i]);
-            else
+            if (!constant)
                 out.fields.push_back({start, *header, given[i].first, given[i].second});
         }
         built.layers.push_back(std::move(fixed));
-        const auto so_far = packet(built, scope);
+        Holes holes;
+        const auto so_far = packet(built, scope, &holes);
         if (!so_far)
             return false;
+        for (Encap::Field &field : out.fields)
+            if (const auto hole = holes.find({built.layers.size() - 1, field.field});
+                field.start == start && hole != holes.end())
+                field.at = static_cast<std::uint32_t>(hole->second);
         const auto end = static_cast<std::uint32_t>(so_far->size());
         for (std::size_t field = 0; field < unit_.headers[*header].fields.size(); ++field) {
             const auto given_default = defaults_.find({header->value, field});
@@ -83,7 +81,8 @@ bool Analyzer::encap_fields(const ast::Encap &node, const Scope &scope, Encap &o
         }
         start = end;
     }
-    const auto bytes = packet(built, scope);
+    Holes filled_in;
+    const auto bytes = packet(built, scope, &filled_in);
     if (!bytes)
         return false;
     out.bytes = *bytes;

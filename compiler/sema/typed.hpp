@@ -368,7 +368,8 @@ struct Encap {
         std::uint32_t start = 0; // of its header, in bytes of the new headers
         HeaderId header;
         std::size_t field = 0;
-        ExprId value; // none: a length, which grows by the bytes that are carried
+        ExprId value;         // none: a length, which grows by the bytes that are carried
+        std::uint32_t at = 0; // of a field with a computed place: where it is here, in bytes from its header's start
     };
     std::vector<Field> fields;
     struct Sum {

@@ -1,11 +1,12 @@
 #include "runtime/cli/doctor_command.hpp"
 
+#include "runtime/cli/as_json.hpp"
+#include "runtime/cli/doctor_report.hpp"
 #include "runtime/cli/source.hpp"
 #include "runtime/doctor.hpp"
 #include "runtime/error.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <string_view>
@@ -16,7 +17,6 @@ namespace xdpf::cli {
 namespace {
 
 using runtime::Finding;
-using runtime::Level;
 
 std::string title_of(std::string_view group, const DoctorOptions &options)
 {
@@ -36,53 +36,6 @@ std::string_view group_of(const Finding &finding)
     return std::string_view(finding.id).substr(0, finding.id.find('.'));
 }
 
-std::string level_text(Level level, bool colour)
-{
-    std::string word = fmt::format("{:<8}", name_of(level));
-    if (!colour)
-        return word;
-    const char *code = level == Level::problem   ? "1;31"
-                       : level == Level::warning ? "1;33"
-                       : level == Level::note    ? "36"
-                                                 : "32";
-    return fmt::format("\x1b[{}m{}\x1b[0m", code, word);
-}
-
-void print_finding(const Finding &finding, bool colour)
-{
-    fmt::print("  {} {}\n", level_text(finding.level, colour), runtime::printable(finding.what));
-    if (finding.level == Level::note && !finding.why.empty())
-        fmt::print("  {:<8} {}\n", "", runtime::printable(finding.why));
-}
-
-void print_why(const Finding &finding)
-{
-    if (!finding.why.empty())
-        fmt::print("  {:<8} {}\n", "", runtime::printable(finding.why));
-    if (!finding.remedy.empty())
-        fmt::print("  {:<8} try: {}\n", "", runtime::printable(finding.remedy));
-}
-
-std::string counted(std::size_t number, std::string_view what)
-{
-    return number == 0 ? fmt::format("no {}s", what) : fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
-}
-
-// Problems first.
-void print_summary(const std::vector<Finding> &findings, bool colour)
-{
-    const auto count = [&](Level level) {
-        return static_cast<std::size_t>(std::ranges::count(findings, level, &Finding::level));
-    };
-    fmt::print("\n{}, {}\n", counted(count(Level::problem), "problem"), counted(count(Level::warning), "warning"));
-    for (const Level level : {Level::problem, Level::warning})
-        for (const Finding &finding : findings)
-            if (finding.level == level) {
-                fmt::print("  {} {}\n", level_text(level, colour), runtime::printable(finding.what));
-                print_why(finding);
-            }
-}
-
 void print_text(const std::vector<Finding> &findings, const DoctorOptions &options)
 {
     const bool colour = colour_on(STDOUT_FILENO);
@@ -99,18 +52,13 @@ void print_text(const std::vector<Finding> &findings, const DoctorOptions &optio
 
 void print_json(const std::vector<Finding> &findings, const DoctorOptions &options, bool healthy)
 {
-    using Json = nlohmann::ordered_json;
     Json list = Json::array();
     for (const Finding &finding : findings)
-        list.push_back({{"id", finding.id},
-                        {"level", name_of(finding.level)},
-                        {"what", finding.what},
-                        {"why", finding.why},
-                        {"remedy", finding.remedy}});
+        list.push_back(as_json(finding));
     Json object{{"interface", nullptr}, {"healthy", healthy}, {"findings", std::move(list)}};
     if (!options.interface.empty())
         object["interface"] = options.interface;
-    fmt::print("{}\n", object.dump(-1, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}", on_one_line(object));
 }
 
 } // namespace
@@ -123,7 +71,7 @@ int doctor(const DoctorOptions &options)
     add(runtime::check_sockets());
     add(runtime::check_rights());
     add(options.interface.empty() ? runtime::list_interfaces() : runtime::check_interface(options.interface));
-    const bool healthy = std::ranges::find(findings, Level::problem, &Finding::level) == findings.end();
+    const bool healthy = is_healthy(findings);
     if (options.json)
         print_json(findings, options, healthy);
     else

@@ -119,6 +119,20 @@ Bytes in_gre_with_key(const Bytes &bytes)
     headers.ipv4(47, network->size + 12).number(0x3000, 2).number(network->type, 2).number(77, 4).number(9, 4);
     return tunnelled(bytes, *network, headers.bytes(), 0x0800);
 }
+// The key is the packet's length as it came, and stands in front of the sequence number.
+Bytes in_gre_with_length(const Bytes &bytes)
+{
+    const auto network = network_of(bytes, true);
+    if (!network)
+        return bytes;
+    Builder headers;
+    headers.ipv4(47, network->size + 12)
+        .number(0x3000, 2)
+        .number(network->type, 2)
+        .number(bytes.size(), 4)
+        .number(9, 4);
+    return tunnelled(bytes, *network, headers.bytes(), 0x0800);
+}
 Bytes in_mpls(const Bytes &bytes)
 {
     const auto network = network_of(bytes, true);
@@ -151,6 +165,7 @@ const std::vector<Tunnel> &tunnels()
         {"sit", "ipv6(hop_limit = 9) / sit", in_ip6},
         {"gre", "ipv4(src = 192.0.2.1, dst = 192.0.2.2) / gre", in_gre},
         {"gre", "ipv4(src = 192.0.2.1, dst = 192.0.2.2) / gre(key = 77, sequence = 9)", in_gre_with_key},
+        {"gre", "ipv4(src = 192.0.2.1, dst = 192.0.2.2) / gre(sequence = 9, key = packet.length)", in_gre_with_length},
         {"mpls", "mpls(label = 77)", in_mpls},
         {"vxlan", "ethernet / ipv4(src = 192.0.2.1, dst = 192.0.2.2) / udp / vxlan(vni = 7)", in_vxlan},
     };
