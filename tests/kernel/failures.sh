@@ -186,9 +186,11 @@ case_locked_memory() {
     [[ $remedy == *cap_ipc_lock* ]] || fail "'$remedy'"
 }
 case_open_files() {
-    local files
+    local files few
+    # Without what whoever runs this has open.
+    few='for fd in $(ls /proc/$$/fd); do ((fd < 3)) || eval "exec $fd>&-"; done; ulimit -n $0; exec "$@"'
     for files in {6..11}; do # wherever it runs out of them
-        ends 1 bash -c 'ulimit -n $0; exec "$@"' "$files" ip netns exec "$near" "${run[@]}" "${xsk[@]}" -i veth0
+        ends 1 ip netns exec "$near" bash -c "$few" "$files" "${run[@]}" "${xsk[@]}" -i veth0
         says "cannot " EMFILE "$files files, maps and sockets open, which is all"
     done
     ends 0 bash -c "$remedy"'; exec "$@"' _ ip netns exec "$near" "${run[@]}" "${xsk[@]}" -i veth0
