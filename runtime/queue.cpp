@@ -224,7 +224,7 @@ Result<Queue> Queue::bind(const Interface &interface, std::uint32_t queue, const
 }
 
 Result<Queue> Queue::open(const Interface &interface, std::uint32_t queue, const QueueOptions &options,
-                          std::shared_ptr<Umem> memory, std::uint32_t frames)
+                          const std::shared_ptr<Umem> &memory, std::uint32_t frames)
 {
     const auto give_up = std::chrono::steady_clock::now() + busy_patience;
     while (true) {

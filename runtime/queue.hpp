@@ -119,7 +119,7 @@ public:
     // waited for, up to a second. With `memory` the socket uses that UMEM together with its other queues, on the same
     // or another interface (kernel 5.10), and `frames` of it receive (0: all that are free).
     [[nodiscard]] static Result<Queue> open(const Interface &interface, std::uint32_t queue,
-                                            const QueueOptions &options, std::shared_ptr<Umem> memory = nullptr,
+                                            const QueueOptions &options, const std::shared_ptr<Umem> &memory = nullptr,
                                             std::uint32_t frames = 0);
     Queue(Queue &&) noexcept;
     Queue &operator=(Queue &&) noexcept;

@@ -114,7 +114,7 @@ int not_compiled(const Compilation &compilation, const RunOptions &options)
 class Reloader {
 public:
     Reloader(const SourceOptions &source, const RunOptions &options, std::span<Session> sessions,
-             std::shared_ptr<const Compilation> compilation)
+             const std::shared_ptr<const Compilation> &compilation)
         : source_(source), options_(options), sessions_(sessions), compilations_(sessions.size(), compilation)
     {
     }

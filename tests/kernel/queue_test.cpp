@@ -70,10 +70,10 @@ QueueOptions sending(std::uint32_t frames = 256)
     return options;
 }
 
-Queue open_queue(const char *interface, const QueueOptions &options, std::shared_ptr<Umem> memory = nullptr,
+Queue open_queue(const char *interface, const QueueOptions &options, const std::shared_ptr<Umem> &memory = nullptr,
                  std::uint32_t frames = 0)
 {
-    Result<Queue> queue = Queue::open(interface_named(interface), 0, options, std::move(memory), frames);
+    Result<Queue> queue = Queue::open(interface_named(interface), 0, options, memory, frames);
     REQUIRE_MESSAGE(queue.has_value(), to_string(queue.error()));
     return std::move(*queue);
 }
