@@ -30,6 +30,8 @@ public:
 
     void run()
     {
+        if (module_.programs.size() != unit_.programs.size())
+            return; // lowering ended at a program that is too large, and said so
         for (std::size_t from = 0; from < module_.programs.size(); ++from)
             each_instruction(module_.programs[from], ir::Op::tail_call,
                              [&](const ir::Inst &inst) { check(from, inst.imm, inst.span); });
