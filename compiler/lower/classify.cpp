@@ -15,7 +15,63 @@ constexpr std::size_t most_code_entries = 4000; // of the tree: some 15,000 inst
 constexpr std::size_t widest_in_code = 16;      // of its leaves
 constexpr std::size_t most_boxes = 64;          // of one rule whose sets have several intervals each
 constexpr std::uint32_t widest = 32;            // bits of a dimension
-constexpr std::size_t most_dimensions = 8;
+constexpr std::size_t most_dimensions = 16;     // addresses of IPv6 are four each
+
+std::vector<std::uint32_t> part_bits(const sema::Field &field)
+{
+    std::vector<std::uint32_t> out;
+    for (auto left = field.bits; left > 0; left -= out.back())
+        out.push_back(std::min(left, widest));
+    return out;
+}
+
+using Numbers = std::vector<classify::Range>; // by part of a field
+
+// False where nothing is left.
+bool narrow(classify::Rule &rule, std::size_t first_dimension, const Numbers &to)
+{
+    for (std::size_t i = 0; i < to.size(); ++i) {
+        classify::Range &range = rule.ranges[first_dimension + i];
+        range.first = std::max(range.first, to[i].first);
+        range.last = std::min(range.last, to[i].last);
+        if (range.first > range.last)
+            return false;
+    }
+    return true;
+}
+
+// The boxes that an interval of a field's numbers is in the space of its parts, which have these bits.
+void split(sema::u128 first, sema::u128 last, std::span<const std::uint32_t> bits, const Numbers &before,
+           std::vector<Numbers> &out)
+{
+    if (bits.empty()) {
+        out.push_back(before);
+        return;
+    }
+    std::uint32_t below = 0;
+    for (const auto more : bits.subspan(1))
+        below += more;
+    const sema::u128 mask = (sema::u128{1} << below) - 1;
+    auto from = static_cast<std::uint64_t>(first >> below);
+    auto to = static_cast<std::uint64_t>(last >> below);
+    const auto put = [&](std::uint64_t begin, std::uint64_t end, sema::u128 rest_first, sema::u128 rest_last) {
+        Numbers numbers = before;
+        numbers.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
+        split(rest_first, rest_last, bits.subspan(1), numbers, out);
+    };
+    if (from == to)
+        return put(from, to, first & mask, last & mask);
+    if ((first & mask) != 0) {
+        put(from, from, first & mask, mask);
+        ++from;
+    }
+    if ((last & mask) != mask) {
+        put(to, to, 0, last & mask);
+        --to;
+    }
+    if (from <= to)
+        put(from, to, 0, mask);
+}
 
 } // namespace
 
@@ -24,7 +80,7 @@ void RunWriter::write()
     find_rules();
     const bool tabled = run_.table != nullptr && find_table_fields();
     if (!find_boxes())
-        return in_a_row("one of them is no box of numbers of up to 32 bits, or there are more than 8 fields");
+        return in_a_row("one of them is too many boxes of numbers, or they ask for too many fields");
     if (!tabled && set_.rules.size() <= few)
         return in_a_row(fmt::format("up to {} rules are fastest so", few));
     if (tabled)
@@ -43,19 +99,14 @@ bool RunWriter::find_table_fields()
     for (const auto &[header, number] : run_.table->fields) {
         if (known_[e_.facts_.find({Fact::Kind::present, header.header, header.index})] != Truth::yes)
             continue;
-        const sema::Field &field = e_.unit_.headers[header.header].fields[number];
-        if (field.bits > widest || field.floating() || fields_.size() == most_dimensions) {
+        if (!dimension_of({header, number})) {
             forget_fields();
             return false;
         }
-        dimensions_.try_emplace({header, number}, fields_.size());
-        table_fields_.push_back({field.type, field.bits, sema::FieldValue{header, number}, node_.span});
-        fields_.push_back({});
-        set_.largest.push_back(static_cast<std::uint32_t>((std::uint64_t{1} << field.bits) - 1));
     }
     set_.otherwise = action_of(otherwise_);
     (void)action_of(run_.xsk);
-    return !fields_.empty();
+    return !parts_.empty();
 }
 
 void RunWriter::note(RunForm form)
@@ -76,7 +127,7 @@ void RunWriter::note(const classify::Tree &tree, RunForm::Kind kind, std::string
 {
     note({.kind = kind,
           .rules = rules_.size(),
-          .fields = fields_.size(),
+          .fields = dimensions_.size(),
           .depth = tree.depth,
           .widest = tree.widest,
           .entries = tree.entries,
@@ -95,7 +146,8 @@ const ir::Edge &RunWriter::edge_to(NodeId target)
 void RunWriter::find_rules()
 {
     for (const RunRule &rule : run_.rules) {
-        if (std::ranges::any_of(rule.presents, [&](FactId fact) { return known_[fact] != Truth::yes; }))
+        if (std::ranges::any_of(rule.presents, [&](FactId fact) { return known_[fact] != Truth::yes; }) ||
+            std::ranges::any_of(rule.absents, [&](FactId fact) { return known_[fact] == Truth::yes; }))
             continue;
         if (rule.tests.empty() && run_.table == nullptr) { // a table's code does not depend on its rules
             otherwise_ = rule.target;
@@ -105,22 +157,24 @@ void RunWriter::find_rules()
     }
 }
 
-const sema::InSet &RunWriter::set_of(sema::PredId test) const
+// The first dimension of the field; nothing where it cannot be one.
+std::optional<std::size_t> RunWriter::dimension_of(const sema::FieldValue &of)
 {
-    return std::get<sema::InSet>(e_.unit_.preds[test].node);
-}
-
-// The dimension of the field that is tested; nothing where it cannot be one.
-std::optional<std::size_t> RunWriter::dimension_of(sema::PredId test)
-{
-    const auto &expr = e_.unit_.exprs[set_of(test).value];
-    const auto &of = std::get<sema::FieldValue>(expr.node);
-    const auto [at, is_new] = dimensions_.try_emplace({of.header, of.field}, fields_.size());
-    if (is_new) {
-        if (expr.bits > widest || fields_.size() == most_dimensions)
-            return std::nullopt;
-        fields_.push_back(set_of(test).value);
-        set_.largest.push_back(static_cast<std::uint32_t>((std::uint64_t{1} << expr.bits) - 1));
+    const auto [at, is_new] = dimensions_.try_emplace({of.header, of.field}, parts_.size());
+    if (!is_new)
+        return at->second;
+    const sema::Field &field = e_.unit_.headers[of.header.header].fields[of.field];
+    if (field.floating() || (field.bits > widest && field.little_endian) ||
+        parts_.size() + part_bits(field).size() > most_dimensions)
+        return std::nullopt;
+    auto begin = field.bit_offset;
+    for (const auto bits : part_bits(field)) {
+        Part part{of.header, field};
+        part.field.bit_offset = begin;
+        part.field.bits = bits;
+        set_.largest.push_back(static_cast<std::uint32_t>((std::uint64_t{1} << bits) - 1));
+        parts_.push_back(std::move(part));
+        begin += bits;
     }
     return at->second;
 }
@@ -128,8 +182,8 @@ std::optional<std::size_t> RunWriter::dimension_of(sema::PredId test)
 bool RunWriter::find_boxes()
 {
     for (const RunRule *rule : rules_)
-        for (const sema::PredId test : rule->tests)
-            if (!dimension_of(test))
+        for (const RunTest &test : rule->tests)
+            if (!dimension_of(test.field))
                 return false;
     set_.otherwise = action_of(otherwise_);
     return std::ranges::all_of(rules_, [&](const RunRule *rule) { return add_boxes(*rule); });
@@ -138,8 +192,7 @@ bool RunWriter::find_boxes()
 void RunWriter::forget_fields()
 {
     dimensions_.clear();
-    fields_.clear();
-    table_fields_.clear();
+    parts_.clear();
     set_.largest.clear();
 }
 
@@ -158,20 +211,17 @@ bool RunWriter::add_boxes(const RunRule &rule)
     for (const auto largest : set_.largest)
         box.ranges.push_back({0, largest});
     std::vector<classify::Rule> boxes{box};
-    for (const sema::PredId test : rule.tests) {
-        const auto &intervals = set_of(test).intervals;
-        const auto dimension = *dimension_of(test);
+    for (const RunTest &test : rule.tests) {
+        const auto first = *dimension_of(test.field);
+        const auto bits = part_bits(e_.unit_.headers[test.field.header.header].fields[test.field.field]);
+        std::vector<Numbers> wanted;
+        for (const auto &[from, to] : test.intervals)
+            split(from, to, bits, {}, wanted);
         std::vector<classify::Rule> narrowed;
         for (const auto &one : boxes)
-            for (const sema::Interval &interval : intervals) {
-                classify::Range range = one.ranges[dimension];
-                range.first = std::max(range.first, static_cast<std::uint32_t>(interval.first));
-                range.last = std::min(range.last, static_cast<std::uint32_t>(interval.last));
-                if (range.first > range.last)
-                    continue;
-                narrowed.push_back(one);
-                narrowed.back().ranges[dimension] = range;
-            }
+            for (const Numbers &numbers : wanted)
+                if (auto both = classify::Rule(one); narrow(both, first, numbers))
+                    narrowed.push_back(std::move(both));
         boxes = std::move(narrowed);
         if (boxes.size() > most_boxes)
             return false;
@@ -193,7 +243,9 @@ void RunWriter::in_a_row(std::string why)
         for (std::size_t i = 0; i < rule->tests.size(); ++i) {
             const bool last = i + 1 == rule->tests.size();
             const auto then = last ? ir::BlockId() : e_.new_block();
-            e_.test(rule->tests[i], {.known = &known_}, last ? edge_to(rule->target) : e_.to(then), e_.to(next));
+            const auto &yes = last ? edge_to(rule->target) : e_.to(then);
+            const RunTest &test = rule->tests[i];
+            e_.test(test.pred, {.known = &known_}, test.negated ? e_.to(next) : yes, test.negated ? yes : e_.to(next));
             if (!last)
                 e_.start(then);
         }
@@ -202,24 +254,17 @@ void RunWriter::in_a_row(std::string why)
     e_.jump(edge_to(otherwise_));
 }
 
-void RunWriter::load_fields(const ir::Edge &absent)
+void RunWriter::load_fields()
 {
-    if (!table_fields_.empty()) {
-        for (const sema::Expr &expr : table_fields_) {
-            const auto &of = std::get<sema::FieldValue>(expr.node);
-            const sema::Header &header = e_.unit_.headers[of.header.header];
-            values_.push_back(e_.field(header, header.fields[of.field], e_.start_of(of.header, {.known = &known_})));
-        }
-        return;
-    }
-    for (const sema::ExprId field : fields_)
-        values_.push_back(e_.value(field, {.known = &known_}, absent));
+    for (const Part &part : parts_)
+        values_.push_back(
+            e_.field(e_.unit_.headers[part.header.header], part.field, e_.start_of(part.header, {.known = &known_})));
 }
 
 void RunWriter::write_tree(const classify::Tree &tree)
 {
     note(tree, RunForm::Kind::tree, "few enough for code, and too many for a row");
-    load_fields(edge_to(otherwise_));
+    load_fields();
     std::vector<ir::BlockId> nodes;
     std::vector<ir::BlockId> leaves;
     for (std::size_t i = 0; i < tree.nodes.size(); ++i)
@@ -246,7 +291,7 @@ void RunWriter::write_leaf(const classify::Leaf &leaf)
     for (const classify::Candidate &candidate : leaf.candidates) {
         const classify::Rule &rule = set_.rules[candidate.rule];
         std::vector<std::size_t> open;
-        for (std::size_t d = 0; d < fields_.size(); ++d)
+        for (std::size_t d = 0; d < parts_.size(); ++d)
             if ((candidate.open >> d & 1) != 0)
                 open.push_back(d);
         // What fewest packets pass comes first.

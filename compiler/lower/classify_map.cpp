@@ -112,7 +112,7 @@ void RunWriter::write_tables(std::string why)
     most_nodes_ = replaceable ? nodes_of_any_table : static_cast<std::uint32_t>(tree.depth + 1);
     most_candidates_ = replaceable ? candidates_of_any_table : static_cast<std::uint32_t>(tree.widest + 1);
     e_.tables_.replaceable = e_.tables_.replaceable || replaceable;
-    load_fields(edge_to(otherwise_));
+    load_fields();
     std::vector<std::uint32_t> codes;
     for (std::uint32_t action = 0; action < actions_.size(); ++action)
         codes.push_back(code_of(action));

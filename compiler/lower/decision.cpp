@@ -1,4 +1,5 @@
 #include "compiler/lower/decision.hpp"
+#include "compiler/lower/alternatives.hpp"
 
 #include <algorithm>
 #include <map>
@@ -91,46 +92,15 @@ private:
         return at->second;
     }
 
-    // A conjunction of tests that a run can hold, and an action that decides.
+    // A predicate that a run can hold, and an action that decides.
     bool is_plain(const sema::Rule &rule) const
     {
         const auto *action = std::get_if<sema::Action>(&rule.body);
-        return action != nullptr && action->decision && rule.predicate && is_plain(*rule.predicate) &&
+        return action != nullptr && action->decision && rule.predicate &&
+               has_alternatives(unit_, facts_, *rule.predicate) &&
                std::ranges::none_of(action->steps,
                                     [](const sema::Step &step) { return std::holds_alternative<sema::If>(step.node); });
     }
-    bool is_plain(sema::PredId id) const
-    {
-        const auto &node = unit_.preds[id].node;
-        if (const auto *both = std::get_if<sema::And>(&node))
-            return is_plain(both->left) && is_plain(both->right);
-        if (const auto *has = std::get_if<sema::Present>(&node))
-            return !facts_.is_item(has->header.header);
-        const auto *set = std::get_if<sema::InSet>(&node);
-        const auto *of = set != nullptr ? std::get_if<sema::FieldValue>(&unit_.exprs[set->value].node) : nullptr;
-        return of != nullptr && !set->intervals.empty() &&
-               !unit_.headers[of->header.header].fields[of->field].floating() && !facts_.is_item(of->header.header);
-    }
-
-    void collect(sema::PredId id, RunRule &out)
-    {
-        const auto &node = unit_.preds[id].node;
-        FactId present;
-        if (const auto *both = std::get_if<sema::And>(&node)) {
-            collect(both->left, out);
-            return collect(both->right, out);
-        }
-        if (const auto *has = std::get_if<sema::Present>(&node)) {
-            present = facts_.present(has->header);
-        } else {
-            out.tests.push_back(id);
-            present =
-                facts_.present(std::get<sema::FieldValue>(unit_.exprs[std::get<sema::InSet>(node).value].node).header);
-        }
-        if (std::ranges::find(out.presents, present) == out.presents.end())
-            out.presents.push_back(present);
-    }
-
     // Rules out of a file.
     NodeId table(const sema::Rule &rule, NodeId otherwise)
     {
@@ -157,17 +127,20 @@ private:
             for (const sema::HeaderRef header : from->headers)
                 look_at(facts_.present(header));
         for (const sema::Rule &rule : list) {
-            RunRule &out = made.rules.emplace_back();
-            out.head = rule.head;
-            collect(*rule.predicate, out);
             in_run_ = true;
-            out.target = action(std::get<sema::Action>(rule.body), rule.head, otherwise);
+            const NodeId target = action(std::get<sema::Action>(rule.body), rule.head, otherwise);
             in_run_ = false;
-            if (const FactId target(out.target.value); !targets.contains(target)) {
-                targets.insert(target);
-                made.targets.push_back(out.target);
+            if (const FactId as_fact(target.value); !targets.contains(as_fact)) {
+                targets.insert(as_fact);
+                made.targets.push_back(target);
             }
-            std::ranges::for_each(out.presents, look_at);
+            for (RunRule &one : alternatives_of(unit_, facts_, *rule.predicate)) {
+                one.target = target;
+                one.head = rule.head;
+                std::ranges::for_each(one.presents, look_at);
+                std::ranges::for_each(one.absents, look_at);
+                made.rules.push_back(std::move(one));
+            }
         }
         if (from != nullptr) {
             graph.made.push_back({.redirect = from->xskmap, .span = list.front().head});

@@ -25,11 +25,20 @@ struct Node {
     Asked asked; // by the node itself
 };
 
-// A rule that is a conjunction of tests of single fields, each against a set of numbers.
+// A field and the numbers that it may be, as a predicate of the source says it, or its negation.
+struct RunTest {
+    sema::PredId pred; // sema::InSet
+    bool negated = false;
+    sema::FieldValue field;
+    std::vector<sema::Interval> intervals; // sorted
+};
+
+// A rule that is a conjunction of such tests, or one of the alternatives of a rule: those stand side by side.
 struct RunRule {
-    std::vector<sema::PredId> tests; // sema::InSet
-    std::vector<FactId> presents;    // headers that it asks for, those of its tests included
-    NodeId target;                   // what it says
+    std::vector<RunTest> tests;
+    std::vector<FactId> presents; // headers that it asks for, those of its tests included
+    std::vector<FactId> absents;  // headers that the packet must not have
+    NodeId target;                // what it says
     Span head;
 };
 

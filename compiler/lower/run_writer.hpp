@@ -23,15 +23,14 @@ public:
 private:
     const ir::Edge &edge_to(NodeId target);
     void find_rules();
-    [[nodiscard]] const sema::InSet &set_of(sema::PredId test) const;
-    std::optional<std::size_t> dimension_of(sema::PredId test);
+    std::optional<std::size_t> dimension_of(const sema::FieldValue &of);
     bool find_boxes();
     std::uint32_t action_of(NodeId target);
     bool add_boxes(const RunRule &rule);
     void in_a_row(std::string why);
     void note(RunForm form);
     void note(const classify::Tree &tree, RunForm::Kind kind, std::string why);
-    void load_fields(const ir::Edge &absent);
+    void load_fields();
     bool find_table_fields();
     void forget_fields();
     void write_tree(const classify::Tree &tree);
@@ -66,11 +65,15 @@ private:
     const Run &run_;
     const Knowledge &known_;
     NodeId otherwise_;
-    std::vector<const RunRule *> rules_; // that this packet can match
-    std::map<std::pair<sema::HeaderRef, std::size_t>, std::size_t> dimensions_;
-    std::vector<sema::ExprId> fields_;     // by dimension
-    std::vector<sema::Expr> table_fields_; // the same, of a table
-    std::vector<ir::ValueId> values_;      // by dimension
+    // A dimension: a field, or 32 bits of one that is wider, the uppermost first.
+    struct Part {
+        sema::HeaderRef header;
+        sema::Field field;
+    };
+    std::vector<const RunRule *> rules_;                                        // that this packet can match
+    std::map<std::pair<sema::HeaderRef, std::size_t>, std::size_t> dimensions_; // of each field the first
+    std::vector<Part> parts_;                                                   // by dimension
+    std::vector<ir::ValueId> values_;                                           // by dimension
     classify::RuleSet set_;
     std::vector<NodeId> actions_; // by classify::Rule::action
     std::map<NodeId, ir::Edge> edges_;
