@@ -1,5 +1,6 @@
 // `xdpf build --explain`.
 #include "compiler/rule_tables.hpp"
+#include "compiler/sema/literals.hpp"
 #include "compiler/state.hpp"
 
 #include <fmt/format.h>
@@ -54,11 +55,12 @@ std::string Compilation::explain_forms() const
             if (form.program != program.name || form.rules == 0)
                 continue;
             any = true;
-            out += fmt::format("  {} rule{} for packets with {}: {}\n", form.rules, form.rules == 1 ? "" : "s",
+            out += fmt::format("  {} for packets with {}: {}\n", sema::counted(form.rules, "rule"),
                                form.headers.empty() ? "none of the headers" : form.headers, text_of(form.kind));
             if (form.kind != RunForm::Kind::row)
-                out += fmt::format("    over {} fields, up to {} comparisons, then up to {} rules; {} entries in all\n",
-                                   form.fields, form.depth, form.widest, form.entries);
+                out += fmt::format("    over {}, up to {}, then up to {}; {} entries in all\n",
+                                   sema::counted(form.fields, "field"), sema::counted(form.depth, "comparison"),
+                                   sema::counted(form.widest, "rule"), form.entries);
             out += fmt::format("    because {}\n", form.why);
         }
         if (!any)

@@ -77,6 +77,12 @@ void split(sema::u128 first, sema::u128 last, std::span<const std::uint32_t> bit
 
 void RunWriter::write()
 {
+    write_run();
+    write_counts();
+}
+
+void RunWriter::write_run()
+{
     find_rules();
     const bool tabled = run_.table != nullptr && find_table_fields();
     if (!find_boxes())
@@ -105,7 +111,7 @@ bool RunWriter::find_table_fields()
         }
     }
     set_.otherwise = action_of(otherwise_);
-    (void)action_of(run_.xsk);
+    (void)action_of({run_.xsk, {}});
     return !parts_.empty();
 }
 
@@ -123,10 +129,19 @@ void RunWriter::note(RunForm form)
     e_.options_.forms->push_back(std::move(form));
 }
 
+// The alternatives of a rule stand side by side.
+std::size_t RunWriter::written_rules() const
+{
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < rules_.size(); ++i)
+        count += i == 0 || rules_[i]->head != rules_[i - 1]->head ? 1 : 0;
+    return count;
+}
+
 void RunWriter::note(const classify::Tree &tree, RunForm::Kind kind, std::string why)
 {
     note({.kind = kind,
-          .rules = rules_.size(),
+          .rules = written_rules(),
           .fields = dimensions_.size(),
           .depth = tree.depth,
           .widest = tree.widest,
@@ -134,12 +149,51 @@ void RunWriter::note(const classify::Tree &tree, RunForm::Kind kind, std::string
           .why = std::move(why)});
 }
 
-const ir::Edge &RunWriter::edge_to(NodeId target)
+const ir::Edge &RunWriter::edge_to(const Outcome &outcome)
 {
-    const auto [at, is_new] = edges_.try_emplace(target);
-    if (is_new)
-        at->second = e_.go(target, known_);
+    const auto [at, is_new] = edges_.try_emplace(outcome);
+    if (!is_new)
+        return at->second;
+    if (outcome.counted) {
+        at->second = e_.to(e_.new_block());
+        to_count_.emplace_back(at->second.target, outcome);
+    } else {
+        at->second = e_.go(outcome.target, known_);
+    }
     return at->second;
+}
+
+void RunWriter::count(ir::ValueId index)
+{
+    const auto slot = e_.slot_of(Emitter::SlotUse::key, 4);
+    e_.store(slot, 0, 4, ir::Order::little, index);
+    const auto entry = e_.lookup(e_.source_.counters, slot);
+    const auto found = e_.new_block();
+    const auto counted = e_.new_block();
+    e_.branch(ir::Cond::ne, entry, 0, e_.to(found), e_.to(counted)); // there is an entry for each rule
+    e_.start(found);
+    e_.count_up(e_.unit_.maps[e_.source_.counters], entry);
+    e_.jump(e_.to(counted));
+    e_.start(counted);
+}
+
+// Rules that go on with the same node are counted by the same code.
+void RunWriter::write_counts()
+{
+    std::map<NodeId, ir::BlockId> counting;
+    for (const auto &[block, outcome] : to_count_) {
+        const auto [at, is_new] = counting.try_emplace(outcome.target);
+        if (is_new) {
+            at->second = e_.new_block();
+            const auto index = e_.program_.add_value(ir::ValueKind::number, UINT32_MAX);
+            e_.program_.blocks[at->second].params.push_back(index);
+            e_.start(at->second);
+            count(index);
+            e_.jump(e_.go(outcome.target, known_));
+        }
+        e_.start(block);
+        e_.jump({at->second, {e_.constant(*outcome.counted)}});
+    }
 }
 
 // Those that this packet can match; behind one that it matches for sure no other is looked at.
@@ -150,7 +204,7 @@ void RunWriter::find_rules()
             std::ranges::any_of(rule.absents, [&](FactId fact) { return known_[fact] == Truth::yes; }))
             continue;
         if (rule.tests.empty() && run_.table == nullptr) { // a table's code does not depend on its rules
-            otherwise_ = rule.target;
+            otherwise_ = outcome_of(rule);
             break;
         }
         rules_.push_back(&rule);
@@ -196,18 +250,22 @@ void RunWriter::forget_fields()
     set_.largest.clear();
 }
 
-std::uint32_t RunWriter::action_of(NodeId target)
+std::uint32_t RunWriter::action_of(const Outcome &outcome)
 {
-    const auto found = std::ranges::find(actions_, target);
-    if (found == actions_.end())
-        actions_.push_back(target);
-    return static_cast<std::uint32_t>(std::ranges::find(actions_, target) - actions_.begin());
+    const auto [at, is_new] = numbers_.try_emplace(outcome, static_cast<std::uint32_t>(actions_.size()));
+    if (is_new) {
+        actions_.push_back(outcome);
+        if (target_numbers_.try_emplace(outcome.target, targets_.size()).second)
+            targets_.push_back(outcome.target);
+        counting_ = counting_ || outcome.counted;
+    }
+    return at->second;
 }
 
 // A box for each combination of the intervals of its sets.
 bool RunWriter::add_boxes(const RunRule &rule)
 {
-    classify::Rule box{{}, action_of(rule.target)};
+    classify::Rule box{{}, action_of(outcome_of(rule))};
     for (const auto largest : set_.largest)
         box.ranges.push_back({0, largest});
     std::vector<classify::Rule> boxes{box};
@@ -234,16 +292,16 @@ bool RunWriter::add_boxes(const RunRule &rule)
 // so that no two of its states are alike.
 void RunWriter::in_a_row(std::string why)
 {
-    note({.kind = RunForm::Kind::row, .rules = rules_.size(), .why = std::move(why)});
+    note({.kind = RunForm::Kind::row, .rules = written_rules(), .why = std::move(why)});
     for (const RunRule *rule : rules_) {
         e_.span_ = rule->head;
         if (rule->tests.empty())
-            return e_.jump(edge_to(rule->target));
+            return e_.jump(edge_to(outcome_of(*rule)));
         const auto next = e_.new_block();
         for (std::size_t i = 0; i < rule->tests.size(); ++i) {
             const bool last = i + 1 == rule->tests.size();
             const auto then = last ? ir::BlockId() : e_.new_block();
-            const auto &yes = last ? edge_to(rule->target) : e_.to(then);
+            const auto &yes = last ? edge_to(outcome_of(*rule)) : e_.to(then);
             const RunTest &test = rule->tests[i];
             e_.test(test.pred, {.known = &known_}, test.negated ? e_.to(next) : yes, test.negated ? yes : e_.to(next));
             if (!last)

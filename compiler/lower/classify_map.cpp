@@ -2,7 +2,10 @@
 // of the walk stands a cache of flows, a map of its own for each CPU: what the tables said of a key is remembered
 // under the key itself, together with the generation of the rules that said it.
 //
-//   cache entry   u64 generation << 32 | class << 16 | action; then the words of the key
+//   cache entry   u64 generation << 32 | class << 22 | code; then the words of the key
+//
+// A code is an XDP verdict, or the number of a node that decides, from `first_jump` on. Where rules are counted, the
+// rule's place among the counters, plus one, stands above it.
 #include "compiler/lower/run_writer.hpp"
 #include "compiler/rule_tables.hpp"
 
@@ -16,7 +19,10 @@ namespace {
 constexpr std::uint64_t not_placed = UINT32_MAX >> 1; // the mask of pointers into the tables, until their size is known
 constexpr std::size_t most_table_entries = 700'000;   // of one tree
 constexpr std::uint32_t cached_flows = 8192;          // a power of two
-constexpr std::uint32_t first_jump = 8;               // actions from here on are no verdicts
+constexpr std::uint32_t first_jump = 8;               // codes from here on are no verdicts
+constexpr unsigned code_bits = 22;
+constexpr unsigned class_bits = 32 - code_bits;
+constexpr std::uint64_t code_mask = (1U << code_bits) - 1;
 
 ir::Inst &placed(ir::Inst &inst, std::uint32_t offset, std::uint8_t width)
 {
@@ -27,15 +33,28 @@ ir::Inst &placed(ir::Inst &inst, std::uint32_t offset, std::uint8_t width)
 
 } // namespace
 
-// What stands in the tables for an action: its verdict where it is nothing else.
-std::uint32_t RunWriter::code_of(std::uint32_t action) const
+// The verdict, where the node says nothing else.
+std::uint32_t RunWriter::jump_code(std::size_t target) const
 {
-    const Node &node = e_.graph_.nodes[actions_[action]];
+    const Node &node = e_.graph_.nodes[targets_[target]];
     if (node.kind == Node::Kind::decide && node.decision == nullptr)
         return XDP_PASS;
     const bool plain = node.kind == Node::Kind::decide && !node.decision->redirect.valid() && !node.decision->go_to &&
                        !node.decision->assembly;
-    return plain ? node.decision->verdict : first_jump + action;
+    return plain ? node.decision->verdict : first_jump + static_cast<std::uint32_t>(target);
+}
+
+unsigned RunWriter::counter_shift() const
+{
+    return static_cast<unsigned>(std::bit_width(first_jump + targets_.size()));
+}
+
+// What stands in the tables for an action.
+std::uint32_t RunWriter::code_of(std::uint32_t action) const
+{
+    const Outcome &outcome = actions_[action];
+    const auto jump = jump_code(target_numbers_.at(outcome.target));
+    return outcome.counted ? (*outcome.counted + 1) << counter_shift() | jump : jump;
 }
 
 ir::ValueId RunWriter::load_map(ir::ValueId pointer, std::uint32_t offset, std::uint8_t width)
@@ -108,14 +127,17 @@ void RunWriter::write_tables(std::string why)
                     fmt::format("{} rules of '{}' can match the same packet, and rules from a file are walked up to {}",
                                 tree.widest, run_.table->file, options.widest))
             .suggest("the same rules in the source: match … -> …");
+    std::vector<std::uint32_t> codes;
+    for (std::uint32_t action = 0; action < actions_.size(); ++action)
+        codes.push_back(code_of(action));
+    if (std::ranges::any_of(codes, [](std::uint32_t code) { return code > code_mask; }) ||
+        e_.tables_.size() >> class_bits != 0)
+        return in_a_row("there are more of them than tables can count");
     note(tree, RunForm::Kind::tables, std::move(why));
     most_nodes_ = replaceable ? nodes_of_any_table : static_cast<std::uint32_t>(tree.depth + 1);
     most_candidates_ = replaceable ? candidates_of_any_table : static_cast<std::uint32_t>(tree.widest + 1);
     e_.tables_.replaceable = e_.tables_.replaceable || replaceable;
     load_fields();
-    std::vector<std::uint32_t> codes;
-    for (std::uint32_t action = 0; action < actions_.size(); ++action)
-        codes.push_back(code_of(action));
     class_ = e_.tables_.add(e_, {tree, set_, std::move(codes)});
     decide_ = e_.new_block();
     const auto code = e_.program_.add_value(ir::ValueKind::number);
@@ -142,8 +164,8 @@ ir::BlockId RunWriter::ask_cache(ir::ValueId entry)
 {
     const auto said = load_map(entry, 0, 8);
     const auto generation = e_.binary(ir::Op::bit_and, head_, ~std::uint64_t{UINT32_MAX});
-    tag_ = e_.binary(ir::Op::bit_or, generation, std::uint64_t{class_} << 16);
-    auto differs = e_.binary(ir::Op::shr, e_.binary(ir::Op::bit_xor, said, tag_), 16);
+    tag_ = e_.binary(ir::Op::bit_or, generation, std::uint64_t{class_} << code_bits);
+    auto differs = e_.binary(ir::Op::shr, e_.binary(ir::Op::bit_xor, said, tag_), code_bits);
     for (std::size_t i = 0; i < words_.size(); ++i)
         differs =
             e_.binary(ir::Op::bit_or, differs,
@@ -152,7 +174,7 @@ ir::BlockId RunWriter::ask_cache(ir::ValueId entry)
     const auto other = e_.new_block();
     e_.branch(ir::Cond::eq, differs, 0, e_.to(same), e_.to(other));
     e_.start(same);
-    e_.jump({decide_, {e_.binary(ir::Op::bit_and, said, UINT16_MAX, UINT16_MAX)}});
+    e_.jump({decide_, {e_.binary(ir::Op::bit_and, said, code_mask, code_mask)}});
     return other;
 }
 
@@ -267,11 +289,41 @@ void RunWriter::remember(ir::ValueId entry, ir::ValueId code)
 
 void RunWriter::dispatch(ir::ValueId code)
 {
-    for (std::uint32_t action = 0; action < actions_.size(); ++action) {
-        if (code_of(action) < first_jump)
-            continue;
+    if (counting_) {
+        const auto index = e_.binary(ir::Op::shr, code, counter_shift(), code_mask >> counter_shift());
+        code = e_.binary(ir::Op::bit_and, code, (1U << counter_shift()) - 1, (1U << counter_shift()) - 1);
+        const auto counted = e_.new_block();
+        const auto behind = e_.new_block();
+        e_.branch(ir::Cond::ne, index, 0, e_.to(counted), e_.to(behind));
+        e_.start(counted);
+        count(e_.binary(ir::Op::sub, index, 1, code_mask));
+        e_.jump(e_.to(behind));
+        e_.start(behind);
+    }
+    std::vector<std::uint32_t> codes;
+    for (std::size_t i = 0; i < targets_.size(); ++i)
+        if (jump_code(i) >= first_jump)
+            codes.push_back(jump_code(i));
+    dispatch(code, codes);
+}
+
+// One of these, in ascending order, or a verdict.
+void RunWriter::dispatch(ir::ValueId code, std::span<const std::uint32_t> codes)
+{
+    constexpr std::size_t few = 4;
+    if (codes.size() > few) {
+        const auto half = codes.size() / 2;
+        const auto below = e_.new_block();
+        const auto from = e_.new_block();
+        e_.branch(ir::Cond::lt, code, codes[half], e_.to(below), e_.to(from));
+        e_.start(below);
+        dispatch(code, codes.first(half));
+        e_.start(from);
+        return dispatch(code, codes.subspan(half));
+    }
+    for (const auto one : codes) {
         const auto next = e_.new_block();
-        e_.branch(ir::Cond::eq, code, code_of(action), edge_to(actions_[action]), e_.to(next));
+        e_.branch(ir::Cond::eq, code, one, edge_to({targets_[one - first_jump], {}}), e_.to(next));
         e_.start(next);
     }
     auto &end = e_.program_.blocks[e_.block_].end;

@@ -15,7 +15,10 @@ constexpr std::size_t shortest_run = 12; // fewer rules share more with each oth
 // Built from the end: each part knows where it goes on before it is made.
 class Builder {
 public:
-    Builder(const sema::Unit &unit, Facts &facts, bool runs) : unit_(unit), facts_(facts), runs_(runs) {}
+    Builder(const sema::Unit &unit, MapId counters, Facts &facts, bool runs)
+        : unit_(unit), counters_(counters), facts_(facts), runs_(runs)
+    {
+    }
 
     NodeId rules(const std::vector<sema::Rule> &list, NodeId otherwise)
     {
@@ -110,6 +113,17 @@ private:
         return run(list, otherwise, &*rule.table);
     }
 
+    // The entry of the rule counters, where counting there is all that is done before the decision.
+    std::optional<std::uint32_t> counted_only(const sema::Action &action) const
+    {
+        if (action.steps.size() != 1)
+            return std::nullopt;
+        const auto *count = std::get_if<sema::Count>(&action.steps[0].node);
+        if (count == nullptr || !counters_.valid() || count->map != counters_)
+            return std::nullopt;
+        return static_cast<std::uint32_t>(std::get<sema::Constant>(unit_.exprs[count->key.at(0)].node).value);
+    }
+
     NodeId run(std::span<const sema::Rule> list, NodeId otherwise, const sema::RuleTable *from = nullptr)
     {
         Node node{.kind = Node::Kind::run, .no = otherwise, .run = graph.runs.size(), .span = list.front().head};
@@ -127,8 +141,10 @@ private:
             for (const sema::HeaderRef header : from->headers)
                 look_at(facts_.present(header));
         for (const sema::Rule &rule : list) {
+            const auto &does = std::get<sema::Action>(rule.body);
+            const auto counted = counted_only(does);
             in_run_ = true;
-            const NodeId target = action(std::get<sema::Action>(rule.body), rule.head, otherwise);
+            const NodeId target = counted ? shared(*does.decision, rule.head) : action(does, rule.head, otherwise);
             in_run_ = false;
             if (const FactId as_fact(target.value); !targets.contains(as_fact)) {
                 targets.insert(as_fact);
@@ -136,6 +152,7 @@ private:
             }
             for (RunRule &one : alternatives_of(unit_, facts_, *rule.predicate)) {
                 one.target = target;
+                one.counted = counted;
                 one.head = rule.head;
                 std::ranges::for_each(one.presents, look_at);
                 std::ranges::for_each(one.absents, look_at);
@@ -197,6 +214,7 @@ private:
     }
 
     const sema::Unit &unit_;
+    MapId counters_;
     Facts &facts_;
     bool runs_;
     bool in_run_ = false; // equal decisions are one, whichever rule makes them
@@ -207,7 +225,7 @@ private:
 
 DecisionGraph build_decisions(const sema::Unit &unit, const sema::Program &program, Facts &facts, bool runs)
 {
-    Builder builder(unit, facts, runs);
+    Builder builder(unit, program.counters, facts, runs);
     // A place of no length, which is no rule's: a program without a name of its own has the span of its first rule.
     const Span nowhere{program.span.file, program.span.begin, program.span.begin};
     const NodeId nothing_matched = builder.add({.kind = Node::Kind::decide, .span = nowhere});

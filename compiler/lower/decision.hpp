@@ -36,9 +36,10 @@ struct RunTest {
 // A rule that is a conjunction of such tests, or one of the alternatives of a rule: those stand side by side.
 struct RunRule {
     std::vector<RunTest> tests;
-    std::vector<FactId> presents; // headers that it asks for, those of its tests included
-    std::vector<FactId> absents;  // headers that the packet must not have
-    NodeId target;                // what it says
+    std::vector<FactId> presents;         // headers that it asks for, those of its tests included
+    std::vector<FactId> absents;          // headers that the packet must not have
+    NodeId target;                        // what it says
+    std::optional<std::uint32_t> counted; // in this entry of the program's rule counters, before the target
     Span head;
 };
 

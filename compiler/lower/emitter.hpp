@@ -83,6 +83,7 @@ public:
     std::uint32_t add(Emitter &e, Contents contents);
     MapId cache_for(Emitter &e, std::size_t words);
     void finish(ir::Program &program, std::vector<MapSpec> &maps, std::uint32_t bytes);
+    [[nodiscard]] std::size_t size() const { return contents_.size(); }
 
     MapId map;
     std::size_t overflow = 0; // bytes of tables for which there is no room

@@ -12,8 +12,8 @@ namespace xdpf::lowering {
 class RunWriter {
 public:
     RunWriter(Emitter &emitter, NodeId id, const Knowledge &known)
-        : e_(emitter), node_(emitter.graph_.nodes[id]), run_(emitter.graph_.runs[node_.run]), known_(known),
-          otherwise_(node_.no)
+        : e_(emitter), node_(emitter.graph_.nodes[id]), run_(emitter.graph_.runs[node_.run]),
+          known_(known), otherwise_{node_.no, {}}
     {
     }
 
@@ -21,14 +21,25 @@ public:
     void write();
 
 private:
-    const ir::Edge &edge_to(NodeId target);
+    // What a rule comes to: it may be counted, then the decision goes on with a node.
+    struct Outcome {
+        NodeId target;
+        std::optional<std::uint32_t> counted;
+        auto operator<=>(const Outcome &) const = default;
+    };
+    static Outcome outcome_of(const RunRule &rule) { return {rule.target, rule.counted}; }
+    const ir::Edge &edge_to(const Outcome &outcome);
+    void count(ir::ValueId index);
+    void write_counts();
+    void write_run();
     void find_rules();
     std::optional<std::size_t> dimension_of(const sema::FieldValue &of);
     bool find_boxes();
-    std::uint32_t action_of(NodeId target);
+    std::uint32_t action_of(const Outcome &outcome);
     bool add_boxes(const RunRule &rule);
     void in_a_row(std::string why);
     void note(RunForm form);
+    [[nodiscard]] std::size_t written_rules() const;
     void note(const classify::Tree &tree, RunForm::Kind kind, std::string why);
     void load_fields();
     bool find_table_fields();
@@ -44,7 +55,9 @@ private:
         std::uint32_t rounds = 0;
     };
     void write_tables(std::string why);
+    [[nodiscard]] std::uint32_t jump_code(std::size_t target) const;
     [[nodiscard]] std::uint32_t code_of(std::uint32_t action) const;
+    [[nodiscard]] unsigned counter_shift() const;
     ir::ValueId load_map(ir::ValueId pointer, std::uint32_t offset, std::uint8_t width);
     ir::ValueId element(ir::ValueId base, ir::ValueId at, std::uint64_t mask);
     ir::ValueId table(ir::ValueId at);
@@ -59,12 +72,13 @@ private:
     ir::ValueId outside(ir::ValueId rule);
     void remember(ir::ValueId entry, ir::ValueId code);
     void dispatch(ir::ValueId code);
+    void dispatch(ir::ValueId code, std::span<const std::uint32_t> codes);
 
     Emitter &e_;
     const Node &node_;
     const Run &run_;
     const Knowledge &known_;
-    NodeId otherwise_;
+    Outcome otherwise_;
     // A dimension: a field, or 32 bits of one that is wider, the uppermost first.
     struct Part {
         sema::HeaderRef header;
@@ -75,9 +89,14 @@ private:
     std::vector<Part> parts_;                                                   // by dimension
     std::vector<ir::ValueId> values_;                                           // by dimension
     classify::RuleSet set_;
-    std::vector<NodeId> actions_; // by classify::Rule::action
-    std::map<NodeId, ir::Edge> edges_;
-    std::vector<ir::ValueId> words_; // of the key
+    std::vector<Outcome> actions_; // by classify::Rule::action
+    std::map<Outcome, std::uint32_t> numbers_;
+    std::vector<NodeId> targets_; // of the actions, each once
+    std::map<NodeId, std::size_t> target_numbers_;
+    bool counting_ = false; // some of the actions are counted
+    std::map<Outcome, ir::Edge> edges_;
+    std::vector<std::pair<ir::BlockId, Outcome>> to_count_; // blocks that are still to be written
+    std::vector<ir::ValueId> words_;                        // of the key
     std::uint32_t class_ = 0;
     std::uint32_t most_nodes_ = 0;      // on one way
     std::uint32_t most_candidates_ = 0; // in one leaf

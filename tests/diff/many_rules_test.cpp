@@ -213,7 +213,12 @@ TEST_CASE("rules that do more than decide")
     for (int i = 0; i < 40; ++i)
         source += rule(random, fmt::format("{{ seen[{}] += 1; {} }}", i % 4, i % 3 == 0 ? "drop" : "pass"));
     check({source, {}}, frames(random, 400));
-    check({list(random, 80), {}, 0, true}, frames(random, 400)); // each rule counted
+    for (const std::size_t rules : {14U, 80U, 1500U}) // each rule counted
+        check({list(random, rules), {}, 0, true}, frames(random, 400));
+    source = "defmap seen : array<u32 -> u64>[4]\n"; // nodes of their own behind the tables
+    for (unsigned i = 0; i < 900; ++i)
+        source += rule(random, i % 40 == 0 ? fmt::format("{{ seen[{}] += 1; drop }}", i % 4) : "tx");
+    check({source, {}}, frames(random, 400));
 }
 
 TEST_CASE("rules of which many match the same packet")
