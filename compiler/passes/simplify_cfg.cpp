@@ -161,6 +161,11 @@ void join_blocks(Program &program)
 void remove_unreachable(Program &program)
 {
     const auto reachable = reachable_blocks(program);
+    bool all = true;
+    for (std::size_t i = 0; i < program.blocks.size() && all; ++i)
+        all = reachable.contains(BlockId(i));
+    if (all)
+        return;
     IdVector<BlockId, BlockId> moved;
     moved.resize(program.blocks.size());
     IdVector<BlockId, Block> kept;

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <sstream>
 
 namespace xdpf::sema {
@@ -42,6 +44,29 @@ const stdlib::Module *stdlib_module(std::string_view name)
     return found == all.end() ? nullptr : &*found;
 }
 
+// The library is part of the compiler, so what a module of it is parsed into depends only on the number that the file
+// gets, which is nearly always the same. A process parses each once.
+std::optional<ast::File> parse_library(const Sources &sources, FileId id, Diagnostics &diagnostics)
+{
+    constexpr std::size_t most = 128;
+    static std::mutex mutex;
+    static std::map<std::pair<std::string, FileId>, std::shared_ptr<const ast::File>> parsed;
+    const std::pair key{std::string(sources.name(id)), id};
+    {
+        const std::lock_guard lock(mutex);
+        if (const auto found = parsed.find(key); found != parsed.end())
+            return *found->second;
+    }
+    auto ast = parse(sources, id, diagnostics);
+    if (ast) {
+        auto kept = std::make_shared<const ast::File>(*ast);
+        const std::lock_guard lock(mutex);
+        if (parsed.size() < most)
+            parsed.emplace(key, std::move(kept));
+    }
+    return ast;
+}
+
 class Loader {
 public:
     Loader(Sources &sources, Diagnostics &diagnostics) : sources_(sources), diagnostics_(diagnostics) {}
@@ -53,7 +78,8 @@ public:
         state_[key] = State::open;
         open_.push_back({key, path});
         const FileId id = sources_.add(source.path, std::move(source.text));
-        auto ast = parse(sources_, id, diagnostics_);
+        auto ast = path.starts_with(stdlib_prefix) ? parse_library(sources_, id, diagnostics_)
+                                                   : parse(sources_, id, diagnostics_);
         if (is_main)
             import_prelude();
         if (ast) {
