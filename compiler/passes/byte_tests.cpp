@@ -10,6 +10,8 @@ using namespace ir;
 
 std::optional<Masked> masked(const Bytes &bytes)
 {
+    if (bytes.count() == 1)
+        return Masked{0xff, static_cast<std::uint8_t>(bytes._Find_first())};
     unsigned all = 0xff;
     unsigned any = 0;
     for (unsigned i = 0; i < bytes.size(); ++i)
@@ -83,6 +85,14 @@ std::optional<std::uint64_t> ByteTests::computed(ValueId value, const Inst *load
     return a ? std::optional(evaluate(inst->op, *a, definition(inst->b)->imm)) : std::nullopt;
 }
 
+ValueId ByteTests::pointer(const Terminator &end) const
+{
+    if (end.kind != Terminator::Kind::branch || end.b.valid())
+        return {};
+    const Source of = source(end.a);
+    return of.load != nullptr ? of.load->a : ValueId();
+}
+
 std::optional<ByteTest> ByteTests::read(const Terminator &end, std::size_t pass) const
 {
     if (end.kind != Terminator::Kind::branch || end.b.valid())
@@ -94,6 +104,10 @@ std::optional<ByteTest> ByteTests::read(const Terminator &end, std::size_t pass)
     const Cond cond = pass == 0 ? end.cond : inverse(end.cond);
     if (of.load->width == 1) {
         Bytes &bytes = out.bytes[of.load->imm];
+        if (cond == Cond::eq && end.a == of.load->result && end.imm <= 0xff) {
+            bytes.set(end.imm);
+            return out;
+        }
         for (unsigned i = 0; i < bytes.size(); ++i)
             bytes[i] = evaluate(cond, *computed(end.a, of.load, i), end.imm);
         return out;
@@ -117,6 +131,10 @@ std::optional<ByteTest> ByteTests::read(const Terminator &end, std::size_t pass)
         if (byte_mask == 0)
             continue;
         Bytes &bytes = out.bytes[of.load->imm + i];
+        if (byte_mask == 0xff) {
+            bytes.set(value >> 8 * i & 0xff);
+            continue;
+        }
         for (unsigned number = 0; number < bytes.size(); ++number)
             bytes[number] = (number & byte_mask) == (value >> 8 * i & 0xff);
     }

@@ -40,6 +40,8 @@ public:
 
     // What must be so for edges[pass] to be taken, and no other way; nothing where that cannot be said in this form.
     [[nodiscard]] std::optional<ByteTest> read(const ir::Terminator &end, std::size_t pass) const;
+    // Of the load that a branch's value comes from; none where it comes from elsewhere.
+    [[nodiscard]] ir::ValueId pointer(const ir::Terminator &end) const;
 
 private:
     struct Source { // a load, and what is computed of it

@@ -122,9 +122,7 @@ private:
 
     ValueId pointer_of(const Terminator &end) const
     {
-        const auto test = read(end, 0);
-        const auto other = test ? test : read(end, 1);
-        return other ? other->pointer : ValueId();
+        return end.a.valid() && uses_[end.a] == 1 ? tests_.pointer(end) : ValueId();
     }
 
     // Of a value that is used elsewhere the verifier may need to know what the test shows.
