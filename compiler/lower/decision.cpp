@@ -10,7 +10,7 @@ namespace xdpf::lowering {
 namespace {
 
 constexpr std::size_t many = 8;
-constexpr std::size_t shortest_run = 12; // fewer rules share more with each other as single tests
+constexpr std::size_t shortest_run = 8; // fewer rules share more with each other as single tests
 
 // Built from the end: each part knows where it goes on before it is made.
 class Builder {
