@@ -13,6 +13,7 @@ std::string_view text_of(RunForm::Kind kind)
     switch (kind) {
     case RunForm::Kind::row: return "tested one after the other";
     case RunForm::Kind::tree: return "a tree of comparisons, in code";
+    case RunForm::Kind::points: return "a hash table in a map";
     case RunForm::Kind::tables: return "a tree in a map, behind a cache of flows";
     }
     return {};
@@ -57,7 +58,9 @@ std::string Compilation::explain_forms() const
             any = true;
             out += fmt::format("  {} for packets with {}: {}\n", sema::counted(form.rules, "rule"),
                                form.headers.empty() ? "none of the headers" : form.headers, text_of(form.kind));
-            if (form.kind != RunForm::Kind::row)
+            if (form.kind == RunForm::Kind::points)
+                out += fmt::format("    over {}, each compared with one number\n", sema::counted(form.fields, "field"));
+            else if (form.kind != RunForm::Kind::row)
                 out += fmt::format("    over {}, up to {}, then up to {}; {} entries in all\n",
                                    sema::counted(form.fields, "field"), sema::counted(form.depth, "comparison"),
                                    sema::counted(form.widest, "rule"), form.entries);

@@ -76,4 +76,13 @@ void TableWriter::add(std::size_t tree, const Tree &from, const RuleSet &set, st
     this->set(4 * tree, place(from.root));
 }
 
+void TableWriter::add(std::size_t tree, std::span<const std::byte> bytes)
+{
+    constexpr std::size_t cache_line = 64;
+    while (bytes_.size() % cache_line != 0)
+        put(0, 4);
+    this->set(4 * tree, here());
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+}
+
 } // namespace xdpf::classify

@@ -77,13 +77,34 @@ void split(sema::u128 first, sema::u128 last, std::span<const std::uint32_t> bit
 
 void RunWriter::write()
 {
-    write_run();
+    find_rules();
+    if (run_.table == nullptr)
+        write_parts();
+    else
+        write_run();
     write_counts();
+}
+
+// Stretches of rules that each compare the same fields with one number become a hash table of their own.
+void RunWriter::write_parts()
+{
+    const auto parts = split_points(rules_);
+    const Outcome behind_all = otherwise_;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const bool last = i + 1 == parts.size();
+        rules_ = parts[i].rules;
+        next_ = last ? ir::BlockId() : e_.new_block();
+        otherwise_ = last ? behind_all : Outcome{};
+        forget_fields();
+        if (!parts[i].points || !write_points())
+            write_run();
+        if (!last)
+            e_.start(next_);
+    }
 }
 
 void RunWriter::write_run()
 {
-    find_rules();
     const bool tabled = run_.table != nullptr && find_table_fields();
     if (!find_boxes())
         return in_a_row("one of them is too many boxes of numbers, or they ask for too many fields");
@@ -151,6 +172,8 @@ void RunWriter::note(const classify::Tree &tree, RunForm::Kind kind, std::string
 
 const ir::Edge &RunWriter::edge_to(const Outcome &outcome)
 {
+    if (!outcome.target.valid())
+        return behind_ = e_.to(next_);
     const auto [at, is_new] = edges_.try_emplace(outcome);
     if (!is_new)
         return at->second;
@@ -247,7 +270,13 @@ void RunWriter::forget_fields()
 {
     dimensions_.clear();
     parts_.clear();
-    set_.largest.clear();
+    values_.clear();
+    actions_.clear();
+    numbers_.clear();
+    targets_.clear();
+    target_numbers_.clear();
+    counting_ = false;
+    set_ = {};
 }
 
 std::uint32_t RunWriter::action_of(const Outcome &outcome)

@@ -36,6 +36,8 @@ ir::Inst &placed(ir::Inst &inst, std::uint32_t offset, std::uint8_t width)
 // The verdict, where the node says nothing else.
 std::uint32_t RunWriter::jump_code(std::size_t target) const
 {
+    if (!targets_[target].valid())
+        return first_jump + static_cast<std::uint32_t>(target);
     const Node &node = e_.graph_.nodes[targets_[target]];
     if (node.kind == Node::Kind::decide && node.decision == nullptr)
         return XDP_PASS;
@@ -55,6 +57,25 @@ std::uint32_t RunWriter::code_of(std::uint32_t action) const
     const Outcome &outcome = actions_[action];
     const auto jump = jump_code(target_numbers_.at(outcome.target));
     return outcome.counted ? (*outcome.counted + 1) << counter_shift() | jump : jump;
+}
+
+std::optional<std::vector<std::uint32_t>> RunWriter::codes_of_actions() const
+{
+    std::vector<std::uint32_t> codes;
+    for (std::uint32_t action = 0; action < actions_.size(); ++action)
+        codes.push_back(code_of(action));
+    const bool fit = std::ranges::all_of(codes, [](std::uint32_t code) { return code <= code_mask; }) &&
+                     e_.tables_.size() >> class_bits == 0;
+    return fit ? std::optional(std::move(codes)) : std::nullopt;
+}
+
+// The block that takes the code; what it goes on with is written later.
+ir::ValueId RunWriter::start_decision()
+{
+    decide_ = e_.new_block();
+    const auto code = e_.program_.add_value(ir::ValueKind::number);
+    e_.program_.blocks[decide_].params.push_back(code);
+    return code;
 }
 
 ir::ValueId RunWriter::load_map(ir::ValueId pointer, std::uint32_t offset, std::uint8_t width)
@@ -127,22 +148,16 @@ void RunWriter::write_tables(std::string why)
                     fmt::format("{} rules of '{}' can match the same packet, and rules from a file are walked up to {}",
                                 tree.widest, run_.table->file, options.widest))
             .suggest("the same rules in the source: match … -> …");
-    std::vector<std::uint32_t> codes;
-    for (std::uint32_t action = 0; action < actions_.size(); ++action)
-        codes.push_back(code_of(action));
-    if (std::ranges::any_of(codes, [](std::uint32_t code) { return code > code_mask; }) ||
-        e_.tables_.size() >> class_bits != 0)
+    auto codes = codes_of_actions();
+    if (!codes)
         return in_a_row("there are more of them than tables can count");
     note(tree, RunForm::Kind::tables, std::move(why));
     most_nodes_ = replaceable ? nodes_of_any_table : static_cast<std::uint32_t>(tree.depth + 1);
     most_candidates_ = replaceable ? candidates_of_any_table : static_cast<std::uint32_t>(tree.widest + 1);
     e_.tables_.replaceable = e_.tables_.replaceable || replaceable;
     load_fields();
-    class_ = e_.tables_.add(e_, {tree, set_, std::move(codes)});
-    decide_ = e_.new_block();
-    const auto code = e_.program_.add_value(ir::ValueKind::number);
-    e_.program_.blocks[decide_].params.push_back(code);
-
+    class_ = e_.tables_.add(e_, {tree, set_, std::move(*codes), {}});
+    const auto code = start_decision();
     make_key();
     head_ = load_map(table({}), 0, 8);
     const auto entry = e_.lookup(e_.tables_.cache_for(e_, words_.size()), cache_slot());
@@ -378,7 +393,10 @@ void ProgramTables::finish(ir::Program &program, std::vector<MapSpec> &maps, std
         return;
     classify::TableWriter writer(contents_.size());
     for (std::size_t i = 0; i < contents_.size(); ++i)
-        writer.add(i, contents_[i].tree, contents_[i].set, contents_[i].codes);
+        if (contents_[i].points.empty())
+            writer.add(i, contents_[i].tree, contents_[i].set, contents_[i].codes);
+        else
+            writer.add(i, contents_[i].points);
     const auto set = std::move(writer).take();
     const std::uint32_t sets = replaceable ? 2 : 1;
     constexpr std::size_t least_room = 32'000; // for some hundred rules where there are few now

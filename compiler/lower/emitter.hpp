@@ -8,6 +8,7 @@
 #pragma once
 
 #include "compiler/base/diagnostic.hpp"
+#include "compiler/classify/points.hpp"
 #include "compiler/classify/tables.hpp"
 #include "compiler/lower/decision.hpp"
 #include "compiler/lower/knowledge.hpp"
@@ -58,7 +59,7 @@ struct Window {
     std::uint8_t width;
     std::uint32_t shift;
 };
-inline constexpr std::uint64_t golden = 0x9e3779b97f4a7c15; // spreads numbers by multiplication (Knuth, 6.4)
+using classify::golden;
 
 // The largest number of so many bits.
 [[nodiscard]] constexpr std::uint64_t most_of(std::uint32_t bits)
@@ -78,6 +79,7 @@ public:
         classify::Tree tree;
         classify::RuleSet set;
         std::vector<std::uint32_t> codes; // by action
+        std::vector<std::byte> points;    // a hash table in place of the tree
     };
     // The number by which code finds the tree.
     std::uint32_t add(Emitter &e, Contents contents);

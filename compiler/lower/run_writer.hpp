@@ -2,12 +2,21 @@
 //
 //   classify.cpp      which rules are left, as boxes; tests in a row; a tree of comparisons
 //   classify_map.cpp  tables in a map
+//   classify_points.cpp  a hash table in a map
 #pragma once
 
 #include "compiler/classify/tree.hpp"
 #include "compiler/lower/emitter.hpp"
 
 namespace xdpf::lowering {
+
+// Rules that stand in a row. Of points each has the same fields, and compares each with one number.
+struct RunPart {
+    std::vector<const RunRule *> rules;
+    bool points = false;
+};
+
+[[nodiscard]] std::vector<RunPart> split_points(const std::vector<const RunRule *> &rules);
 
 class RunWriter {
 public:
@@ -31,7 +40,10 @@ private:
     const ir::Edge &edge_to(const Outcome &outcome);
     void count(ir::ValueId index);
     void write_counts();
+    void write_parts();
     void write_run();
+    bool write_points();
+    ir::BlockId ask_bucket(ir::ValueId bucket);
     void find_rules();
     std::optional<std::size_t> dimension_of(const sema::FieldValue &of);
     bool find_boxes();
@@ -58,6 +70,8 @@ private:
     [[nodiscard]] std::uint32_t jump_code(std::size_t target) const;
     [[nodiscard]] std::uint32_t code_of(std::uint32_t action) const;
     [[nodiscard]] unsigned counter_shift() const;
+    [[nodiscard]] std::optional<std::vector<std::uint32_t>> codes_of_actions() const;
+    ir::ValueId start_decision();
     ir::ValueId load_map(ir::ValueId pointer, std::uint32_t offset, std::uint8_t width);
     ir::ValueId element(ir::ValueId base, ir::ValueId at, std::uint64_t mask);
     ir::ValueId table(ir::ValueId at);
@@ -78,7 +92,9 @@ private:
     const Node &node_;
     const Run &run_;
     const Knowledge &known_;
-    Outcome otherwise_;
+    Outcome otherwise_; // without a target: what comes next is another part of the rules
+    ir::BlockId next_;  // where that part begins
+    ir::Edge behind_;   // to there
     // A dimension: a field, or 32 bits of one that is wider, the uppermost first.
     struct Part {
         sema::HeaderRef header;

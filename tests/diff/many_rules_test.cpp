@@ -206,6 +206,33 @@ TEST_CASE("rules of wide fields, alternatives and negations say the same in ever
     }
 }
 
+TEST_CASE("rules that compare the same fields with one number each")
+{
+    Random random(number_from_environment("XDPF_DIFF_SEED", 1));
+    const auto point = [&](unsigned shape) {
+        switch (shape) {
+        case 0: return fmt::format("ipv4.src == {}", address(random));
+        case 1: return fmt::format("udp.dport == {} and ipv4.dst == {}", port(random), address(random));
+        case 2: return fmt::format("ipv6.src == {} and ipv6.dst == {}", address6(random), address6(random));
+        case 3: return fmt::format("ethernet.dst == {} and ip.src == {}", mac(random), address6(random));
+        default:
+            return fmt::format("ipv4.src == {} and ipv4.dst == {} and tcp.sport == {} and tcp.dport == {}",
+                               address(random), address(random), 1500, port(random));
+        }
+    };
+    for (unsigned shape = 0; shape < 5; ++shape)
+        for (const std::size_t rules : {33U, 300U}) {
+            std::string source = list(random, 5);
+            for (std::size_t i = 0; i < rules; ++i) // some say something else of the same numbers
+                source +=
+                    fmt::format("match {} -> {}\n", point(shape), random.pick(std::array{"pass", "drop", "tx", "xsk"}));
+            source += wide_list(random, 20);
+            for (std::size_t i = 0; i < 40; ++i)
+                source += fmt::format("match {} -> tx\n", point((shape + 1) % 5));
+            check({source, {}, 0, rules == 33}, wide_frames(random, 900));
+        }
+}
+
 TEST_CASE("rules that do more than decide")
 {
     Random random(7);
