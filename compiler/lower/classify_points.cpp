@@ -9,7 +9,7 @@
 namespace xdpf::lowering {
 namespace {
 
-constexpr std::size_t fewest_points = 32; // fewer are no faster than as a tree
+constexpr std::size_t fewest_points = 24; // fewer are no faster than as a tree
 constexpr std::size_t most_tables = 4;    // of one run: each costs what a lookup takes
 
 // The fields that a rule compares with one number each; nothing where it does something else.
