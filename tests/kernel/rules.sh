@@ -74,6 +74,11 @@ send 4000 17
 rules '1,*,*,upd,*,4000,xsk'
 replace && fail "a mistake in the file was not noticed"
 grep -q "did you mean 'udp'" "$scratch/replaced" || fail "no help: $(cat "$scratch/replaced")"
+json() { ip netns exec "$near" "$xdpf" "$@" --json 2>/dev/null | python3 -c 'import json, sys; said = json.load(sys.stdin)
+print(said["error"]["stage"], said["error"]["message"], len(said["diagnostics"]))'; }
+for command in "rules replace" attach run; do
+    [[ $(json $command "$scratch/acl.xdpf" -i veth0) == "cannot compile 1 error 1" ]] || fail "$command: JSON of a mistake"
+done
 printf 'match udp.dport == 7 -> drop\nmatch from "acl.csv"\n' >"$scratch/acl.xdpf"
 rules '1,*,*,udp,*,4000,drop'
 replace && fail "another program's rules were taken"
