@@ -158,7 +158,7 @@ void check_verifier(std::vector<Finding> &out)
 }
 
 // The verdict of a program for a packet of zeros, or -errno.
-int run_once(const Fd &program, std::uint32_t flags = 0)
+int verdict_of_run(const Fd &program, std::uint32_t flags = 0)
 {
     std::array<std::byte, 64> packet{};
     LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = packet.data(), .data_size_in = packet.size(), .repeat = 1);
@@ -179,7 +179,7 @@ bool broadcasts()
                                               {BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map},
                                               {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
     const Fd loaded = load_xdp(program);
-    return loaded && run_once(loaded) == XDP_REDIRECT;
+    return loaded && verdict_of_run(loaded) == XDP_REDIRECT;
 }
 
 bool makes_live_frames()
@@ -187,7 +187,7 @@ bool makes_live_frames()
     constexpr std::array<bpf_insn, 2> drop = {
         {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_DROP}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
     const Fd program = load_xdp(drop);
-    return program && run_once(program, live_frames) >= 0;
+    return program && verdict_of_run(program, live_frames) >= 0;
 }
 
 void check_runs(std::vector<Finding> &out)
