@@ -84,8 +84,10 @@ AttachedProgram find_attached(const Interface &interface)
     const Fd fd(bpf_prog_get_fd_by_id(found.id));
     bpf_prog_info info{};
     std::uint32_t size = sizeof info;
-    if (fd && bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0)
-        found.name = info.name;
+    found.seen = fd && bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0;
+    if (!found.seen)
+        return found;
+    found.name = info.name;
     found.link_id = link_of(found.id, interface.index);
     const auto entry = registered_program(found.id);
     found.pinned = entry && !entry->pins.empty() && entry->link_id == found.link_id;
@@ -96,10 +98,11 @@ AttachedProgram find_attached(const Interface &interface)
 
 std::string describe(const AttachedProgram &program)
 {
-    // Without rights its name is not to be had.
+    if (!program.seen)
+        return fmt::format("an XDP program (id {}, {} mode) is attached there; whose it is, only CAP_SYS_ADMIN sees",
+                           program.id, program.mode);
     std::string text =
-        fmt::format("XDP program {}(id {}, {} mode) is attached there",
-                    program.name.empty() ? "" : fmt::format("'{}' ", program.name), program.id, program.mode);
+        fmt::format("XDP program '{}' (id {}, {} mode) is attached there", program.name, program.id, program.mode);
     if (program.pid != 0)
         text += fmt::format(" by process {} ({})", program.pid, program.process);
     else if (program.pinned)
@@ -111,6 +114,8 @@ std::string describe(const AttachedProgram &program)
 
 std::string how_to_remove(const AttachedProgram &program, const Interface &interface)
 {
+    if (!program.seen)
+        return fmt::format("sudo xdpf status -i {}   (whose it is)", interface.name);
     if (program.pid != 0)
         return fmt::format("kill {}   (ends the process that attached it)", program.pid);
     if (program.pinned)

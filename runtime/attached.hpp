@@ -16,6 +16,7 @@ struct AttachedProgram {
     int pid = 0;               // of a process that holds the link; 0: none found
     std::string process;       // its name
     bool pinned = false;       // by xdpf attach: it needs no process
+    bool seen = false;         // without CAP_SYS_ADMIN: only its id and mode are known
 };
 
 // The first program on the interface, in any mode. The search for the link's owner reads /proc: for errors only.

@@ -209,7 +209,9 @@ std::vector<Finding> list_interfaces()
                        fmt::format("{}: {}, {}{}{}, {} queue{}, MTU {}{}", interface.name, driver_text(interface),
                                    state, native, features && features->zero_copy ? " with zero-copy" : "",
                                    interface.receive_queues, interface.receive_queues == 1 ? "" : "s", interface.mtu,
-                                   there.id != 0 ? fmt::format(", '{}' attached", there.name) : std::string()),
+                                   there.id == 0 ? ""
+                                   : there.seen  ? fmt::format(", '{}' attached", there.name)
+                                                 : ", a program attached"),
                        "", ""});
     }
     return out;

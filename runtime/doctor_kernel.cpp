@@ -25,6 +25,7 @@ namespace {
 
 using namespace doctor;
 
+constexpr std::uint32_t live_frames = 1U << 1; // BPF_F_TEST_XDP_LIVE_FRAMES, <linux/bpf.h> since kernel 5.18
 constexpr const char *vmlinux_btf = "/sys/kernel/btf/vmlinux";
 
 Finding kernel_version()
@@ -156,6 +157,54 @@ void check_verifier(std::vector<Finding> &out)
                        "filters that say `frags`, for an MTU above a page, cannot be loaded", newer_kernel});
 }
 
+// The verdict of a program for a packet of zeros, or -errno.
+int verdict_of_run(const Fd &program, std::uint32_t flags = 0)
+{
+    std::array<std::byte, 64> packet{};
+    LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = packet.data(), .data_size_in = packet.size(), .repeat = 1);
+    run.flags = flags;
+    const int result = bpf_prog_test_run_opts(program.get(), &run);
+    return result < 0 ? result : static_cast<int>(run.retval);
+}
+
+// Before 5.14 the kernel's function answers "aborted" to the flag.
+bool broadcasts()
+{
+    const LibraryLog quiet;
+    const Fd map(bpf_map_create(BPF_MAP_TYPE_DEVMAP, "xdpf_probe", 4, 4, 1, nullptr));
+    const std::array<bpf_insn, 6> program = {{{BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, map.get()},
+                                              {},
+                                              {BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 0},
+                                              {BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, BPF_F_BROADCAST},
+                                              {BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map},
+                                              {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
+    const Fd loaded = load_xdp(program);
+    return loaded && verdict_of_run(loaded) == XDP_REDIRECT;
+}
+
+bool makes_live_frames()
+{
+    constexpr std::array<bpf_insn, 2> drop = {
+        {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_DROP}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
+    const Fd program = load_xdp(drop);
+    return program && verdict_of_run(program, live_frames) >= 0;
+}
+
+void check_runs(std::vector<Finding> &out)
+{
+    if (broadcasts())
+        out.push_back({"kernel.broadcast", Level::ok, "a packet may be redirected to many interfaces (m[*])", "", ""});
+    else
+        out.push_back({"kernel.broadcast", Level::note, "a packet cannot be redirected to many interfaces (m[*])",
+                       "the kernel drops packets that filters redirect so", newer_kernel});
+    if (makes_live_frames())
+        out.push_back(
+            {"kernel.live_frames", Level::ok, "the kernel makes packets by itself (xdpf send --live)", "", ""});
+    else
+        out.push_back({"kernel.live_frames", Level::note, "the kernel makes no packets by itself (live frames)",
+                       "xdpf send --live is refused; without --live it sends through a socket", newer_kernel});
+}
+
 Finding attach_by_link(const Fd &program)
 {
     const std::string why = "xdpf attaches in no other way: the kernel then detaches when the process ends";
@@ -249,6 +298,7 @@ std::vector<Finding> check_kernel()
     check_maps(out);
     check_helpers(out);
     check_verifier(out);
+    check_runs(out);
     out.push_back(attach_by_link(program));
     check_dispatcher(out);
     check_types(out);

@@ -81,7 +81,7 @@ Finding bpf_file_system()
     if (!mounted)
         return {"rights.bpffs", Level::warning, fmt::format("no BPF file system is mounted at {}", path), why,
                 fmt::format("mount -t bpf bpf {}", path)};
-    if (access(path, W_OK | X_OK) != 0)
+    if (eaccess(path, W_OK | X_OK) != 0)
         return {"rights.bpffs", Level::note, fmt::format("{} is not ours to write to", path), why,
                 "sudo xdpf doctor   (with sudo)"};
     return {"rights.bpffs", Level::ok, fmt::format("a BPF file system is mounted at {} and writable", path), "", ""};
@@ -89,7 +89,7 @@ Finding bpf_file_system()
 
 Finding lock_folder()
 {
-    if (access("/run", W_OK | X_OK) == 0)
+    if (eaccess("/run", W_OK | X_OK) == 0)
         return {"rights.run", Level::ok, "/run is writable", "", ""};
     return {"rights.run", Level::note, "/run is not ours to write to",
             "`xdpf rules replace` keeps its lock there, so that two of them do not meet",

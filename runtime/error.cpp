@@ -113,7 +113,10 @@ Error system_error(std::string stage, std::string call, int code)
     error.code = code;
     const char *text = strerrordesc_np(code);
     error.message = text != nullptr ? text : "unknown error";
-    if (code == EPERM || code == EACCES) {
+    if (code == EPERM && error.call.find("GET_FD_BY_ID") != std::string::npos && !has_capability(CAP_SYS_ADMIN)) {
+        error.cause = "what other processes loaded is only for CAP_SYS_ADMIN";
+        error.remedy = "sudo xdpf …";
+    } else if (code == EPERM || code == EACCES) {
         const std::string missing = missing_capabilities();
         if (!missing.empty()) {
             error.cause = fmt::format("this process lacks {}", missing);

@@ -67,7 +67,7 @@ Result<void> Loader::prepare_pin(MapId id)
         return std::unexpected(std::move(error));
     }
     const std::string path = fmt::format("{}/{}", pin_folder, spec.name);
-    if (access(path.c_str(), F_OK) != 0)
+    if (eaccess(path.c_str(), F_OK) != 0)
         return {};
     loaded_.kept_.push_back(id); // it holds what earlier runs left
     if (place_at(spec.kind) == ProgramImage::Place::devmap)

@@ -102,7 +102,7 @@ LinkState state_of_link(const Registered &entry)
         return LinkState::gone;
     if (info.xdp.ifindex == 0)
         return LinkState::detached;
-    const bool other = info.prog_id != entry.program_id && access(file_of(info.prog_id).c_str(), F_OK) == 0;
+    const bool other = info.prog_id != entry.program_id && eaccess(file_of(info.prog_id).c_str(), F_OK) == 0;
     return other ? LinkState::replaced : LinkState::attached;
 }
 
@@ -272,7 +272,7 @@ std::optional<Registered> registered_program(std::uint32_t program_id)
 
 bool is_at_work(const Registered &entry)
 {
-    return access(file_of(entry).c_str(), F_OK) == 0 && what_was_left(entry).empty();
+    return eaccess(file_of(entry).c_str(), F_OK) == 0 && what_was_left(entry).empty();
 }
 
 Result<Registry> registered(Leftovers leftovers)

@@ -64,12 +64,17 @@ private:
 };
 
 // Held while rules are replaced, so that two who do it at once do it one after the other.
-Result<Fd> lock_for(std::uint32_t map)
+Result<Fd> take_lock()
 {
-    Fd lock(open(fmt::format("/run/xdpf-rules-{}.lock", map).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (lock.get() < 0 || flock(lock.get(), LOCK_EX) != 0)
-        return std::unexpected(failed_call("flock", errno));
-    return lock;
+    Fd lock(open("/run/xdpf-rules.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (lock && flock(lock.get(), LOCK_EX) == 0)
+        return lock;
+    Error error = failed_call(lock ? "flock" : "open(/run/xdpf-rules.lock)", errno);
+    if (error.code == EACCES) {
+        error.cause = "its lock is for the user that programs are put to work by, as a rule root";
+        error.remedy = "sudo xdpf …";
+    }
+    return std::unexpected(std::move(error));
 }
 
 } // namespace
@@ -124,7 +129,7 @@ Result<std::uint32_t> RuleTables::replace(const Image &image)
     const MapSpec *const spec = rule_tables::find(image);
     if (spec == nullptr)
         return std::unexpected(not_replaced("the source has no rules in a map", {}, "match from \"acl.csv\""));
-    const Result<Fd> lock = lock_for(id_);
+    const Result<Fd> lock = take_lock();
     if (!lock)
         return std::unexpected(lock.error());
     const Mapped value(map_.get(), size_);

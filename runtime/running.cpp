@@ -15,10 +15,7 @@ Error no_map(const Registered &entry, std::size_t map, int code)
 {
     Error error = system_error(fmt::format("cannot open map '{}' of '{}'", entry.image.maps[map].name, entry.program()),
                                "bpf(BPF_MAP_GET_FD_BY_ID)", code);
-    if (code == EPERM) {
-        error.cause = "maps of other processes are only for CAP_SYS_ADMIN";
-        error.remedy = "sudo xdpf …";
-    } else if (code == ENOENT) {
+    if (code == ENOENT) {
         error.cause = "the program ended a moment ago";
         error.remedy = "xdpf status";
     }

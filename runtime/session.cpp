@@ -54,7 +54,7 @@ void say_who_has_it(Error &error, const Interface &interface)
     if (there.id == 0)
         return;
     error.cause += fmt::format("; {}", describe(there));
-    if (there.pid != 0)
+    if (there.pid != 0 || !there.seen)
         error.remedy = fmt::format("{}, or other --queues", how_to_remove(there, interface));
 }
 

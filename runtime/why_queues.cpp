@@ -116,7 +116,7 @@ struct Losses {
     std::uint64_t taken = 0;
     std::uint64_t waiting = 0;
     std::uint64_t free = 0;
-    std::vector<std::string> queues; // that lost some, or where packets wait
+    std::vector<std::string> queues; // that lost some which would have fitted, or where packets wait
     [[nodiscard]] std::uint64_t all() const { return no_frame + ring_full + other; }
 };
 
@@ -131,11 +131,12 @@ Losses losses_of(const Watched &watched)
         const std::uint64_t dropped = after->counters.rx_dropped - before->counters.rx_dropped;
         const std::uint64_t empty = after->counters.fill_ring_empty - before->counters.fill_ring_empty;
         const std::uint64_t full = after->counters.rx_ring_full - before->counters.rx_ring_full;
-        out.no_frame += std::min(dropped, empty);
-        out.other += dropped - std::min(dropped, empty);
+        const std::uint64_t no_frame = std::min(dropped, empty);
+        out.no_frame += no_frame;
+        out.other += dropped - no_frame;
         out.ring_full += full;
         out.taken += static_cast<std::uint32_t>(after->taken - before->taken);
-        if (dropped + full != 0 || (after->waiting() != 0 && after->taken == before->taken)) {
+        if (no_frame + full != 0 || (after->waiting() != 0 && after->taken == before->taken)) {
             out.queues.push_back(fmt::format("{}", watched.sockets[i].registered().queue));
             out.waiting += after->waiting();
             out.free += after->free;

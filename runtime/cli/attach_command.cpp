@@ -3,6 +3,7 @@
 #include "compiler/report.hpp"
 #include "runtime/cli/as_json.hpp"
 #include "runtime/cli/origin.hpp"
+#include "runtime/cli/run_summary.hpp"
 #include "runtime/pinned.hpp"
 
 #include <fmt/format.h>
@@ -63,9 +64,7 @@ int attach(const AttachOptions &options)
         report(compilation, options.source);
     if (!compilation.ok()) {
         if (options.json)
-            fmt::print("{}", on_one_line({{"diagnostics",
-                                           Json::parse(to_json(compilation.diagnostics(), compilation.sources()))},
-                                          {"error", {{"stage", "cannot compile"}}}}));
+            fmt::print("{}", failure_json(not_compiled(compilation), compilation));
         return exit_failure;
     }
     const PinnedOptions how = pinned_options(options, compilation);

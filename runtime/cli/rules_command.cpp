@@ -1,26 +1,18 @@
 #include "runtime/cli/rules_command.hpp"
 
+#include "runtime/cli/as_json.hpp"
+#include "runtime/cli/run_summary.hpp"
 #include "runtime/rule_tables.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace xdpf::cli {
-namespace {
-
-int failed(const runtime::Error &error)
-{
-    fmt::print(stderr, "{}\n", to_string(error));
-    return exit_failure;
-}
-
-} // namespace
 
 int replace_rules(RulesOptions options)
 {
     auto tables = runtime::RuleTables::of_interface(options.interface);
     if (!tables)
-        return failed(tables.error());
+        return report_failure(tables.error(), options.json);
     options.source.table_bytes = tables->size();
     options.source.verdict_counters = true; // as `xdpf run` does, unless it was told not to
     Compilation compilation = compile_source(options.source);
@@ -29,19 +21,23 @@ int replace_rules(RulesOptions options)
             options.source.verdict_counters = false;
             compilation = compile_source(options.source);
         }
-    report(compilation, options.source);
-    if (!compilation.ok())
+    if (!options.json || options.source.format == Format::text)
+        report(compilation, options.source);
+    if (!compilation.ok()) {
+        if (options.json)
+            fmt::print("{}", failure_json(not_compiled(compilation), compilation));
         return exit_failure;
+    }
     const auto generation = tables->replace(compilation.image());
     if (!generation)
-        return failed(generation.error());
+        return report_failure(generation.error(), options.json);
     const std::size_t rules = compilation.image().programs.front().rules.size();
     if (options.json)
-        fmt::print("{}\n", nlohmann::json{{"interface", options.interface},
-                                          {"rules", rules},
-                                          {"generation", *generation},
-                                          {"map_id", tables->map_id()}}
-                               .dump());
+        fmt::print("{}", on_one_line({{"interface", options.interface},
+                                      {"rules", rules},
+                                      {"generation", *generation},
+                                      {"map_id", tables->map_id()},
+                                      {"error", nullptr}}));
     else
         fmt::print("{}: {} rules in force, generation {}\n", options.interface, rules, *generation);
     return exit_ok;

@@ -99,14 +99,10 @@ int fail(const Error &error, const Compilation &compilation, const RunOptions &o
 }
 
 // With --json the diagnostics are a part of the one object.
-int not_compiled(const Compilation &compilation, const RunOptions &options)
+int end_uncompiled(const Compilation &compilation, const RunOptions &options)
 {
-    Error error;
-    error.stage = "cannot compile";
-    error.message = fmt::format("{} error{}", compilation.diagnostics().errors(),
-                                compilation.diagnostics().errors() == 1 ? "" : "s");
     if (options.json)
-        fmt::print("{}", failure_json(error, compilation));
+        fmt::print("{}", failure_json(not_compiled(compilation), compilation));
     return exit_failure;
 }
 
@@ -225,7 +221,7 @@ int run(const SourceOptions &source, const RunOptions &given)
     if (!options.json || source.format == Format::text)
         report(compilation, source);
     if (!compilation.ok())
-        return not_compiled(compilation, options);
+        return end_uncompiled(compilation, options);
     Result<std::vector<Session>> sessions = open_sessions(compilation, source, options);
     if (!sessions)
         return fail(placed(sessions.error(), compilation.sources()), compilation, options);

@@ -154,6 +154,12 @@ Json summary_json(const Summary &summary, const Session &session, const Findings
             {"error", as_json(summary.ended_by)}};
 }
 
+Error not_compiled(const Compilation &compilation)
+{
+    const std::size_t errors = compilation.diagnostics().errors();
+    return {.stage = "cannot compile", .message = fmt::format("{} error{}", errors, errors == 1 ? "" : "s")};
+}
+
 std::string failure_json(const Error &error, const Compilation &compilation)
 {
     return on_one_line({{"diagnostics", diagnostics_json(compilation)}, {"error", as_json(error)}});

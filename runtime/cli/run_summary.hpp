@@ -31,6 +31,8 @@ struct Findings {
 // With the compilation's diagnostics in it.
 [[nodiscard]] Json summary_json(const runtime::Summary &summary, const runtime::Session &session,
                                 const Findings &findings, const Compilation &compilation);
+// What the next one is told of a source with errors.
+[[nodiscard]] runtime::Error not_compiled(const Compilation &compilation);
 // A line with the same of a session that did not come about.
 [[nodiscard]] std::string failure_json(const runtime::Error &error, const Compilation &compilation);
 

@@ -107,6 +107,9 @@ std::string program_line(const InterfaceStatus &status)
     const AttachedProgram &there = status.program;
     if (there.id == 0)
         return fmt::format("{}: no program is attached\n", status.name);
+    if (!there.seen)
+        return fmt::format("{}: a program (id {}, {} mode); the rest is only for CAP_SYS_ADMIN\n", status.name,
+                           there.id, there.mode);
     std::string out = fmt::format("{}: '{}' (id {}, {} mode)", status.name, there.name, there.id, there.mode);
     if (there.pinned)
         out += ", by xdpf attach";

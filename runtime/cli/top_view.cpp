@@ -159,9 +159,12 @@ std::vector<Line> top_lines(const Observation &now, const Observation &before, s
     std::vector<Line> lines{
         {fmt::format("xdpf top  {:%H:%M:%S}, every {} s, {} program{} at work",
                      fmt::localtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())),
-                     static_cast<double>(interval.count()) / 1000, count == 0 ? "no" : std::to_string(count),
+                     static_cast<double>(interval.count()) / 1000,
+                     count != 0           ? std::to_string(count)
+                     : now.errors.empty() ? "no"
+                                          : "no visible",
                      count == 1 ? "" : "s")}};
-    if (count == 0)
+    if (count == 0 && now.errors.empty())
         lines.push_back({"  xdpf run FILE -i INTERFACE, or xdpf attach FILE -i INTERFACE, puts one to work"});
     for (const Observed &program : now.programs) {
         const Pace pace(program, before);

@@ -84,7 +84,7 @@ helps() {
 
 doctor "$xdpf" doctor --json
 ((status == 0)) || fail "this system is not well"
-for id in kernel.version kernel.bpf kernel.jit kernel.maps kernel.helpers kernel.loops kernel.link sockets.af_xdp \
+for id in kernel.version kernel.bpf kernel.jit kernel.maps kernel.helpers kernel.loops kernel.broadcast kernel.live_frames kernel.link sockets.af_xdp \
     sockets.bind sockets.need_wakeup rights.capabilities rights.locked_memory interfaces.lo; do
     level "$id" ok
 done

@@ -138,7 +138,7 @@ echo "ok: sockets.slow"
 # Somebody empties its slot; its process puts the socket back, and cannot while it is stopped.
 program=$(in_near "$xdpf" status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["interfaces"][0]["program"]["id"])')
 for id in $(bpftool prog show id "$program" --json | python3 -c 'import json, sys; print(*json.load(sys.stdin)["map_ids"])'); do
-    bpftool map show id "$id" | head -n 1 | grep -q xskmap && map_id=$id
+    [[ $(bpftool map show id "$id") != *xskmap* ]] || map_id=$id
 done
 kill -STOP "$runner"
 bpftool map delete id "$map_id" key 0 0 0 0
@@ -150,6 +150,20 @@ remedy sockets.empty_slot_0
 eventually_absent sockets.empty_slot_0
 end_run
 quiet
+
+# Packets do not fit into frames, which is not the reader's fault.
+for namespace in "$near" "$far"; do ip -n "$namespace" link set dev veth0 mtu 3000; done
+launch attached "$xdpf" run -e 'match udp -> xsk' -i veth0 --frame-size 2048
+udp="${udp/payload(30)/payload(2500)}"
+traffic
+why
+found sockets.too_long warning packets
+absent sockets.not_reading
+end_run
+quiet
+udp="${udp/payload(2500)/payload(30)}"
+for namespace in "$near" "$far"; do ip -n "$namespace" link set dev veth0 mtu 1500; done
+echo "ok: sockets.too_long"
 
 # It reads nothing, since nobody reads what it writes.
 mkfifo "$scratch/pipe"

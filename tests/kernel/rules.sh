@@ -68,13 +68,17 @@ rules '1,*,*,udp,*,4000|4001,xsk'
 replace --json || fail "the rules were not replaced again"
 python3 -c "import json, sys; said = json.load(open(sys.argv[1])); assert said['generation'] == 4 and said['rules'] == 1, said" \
     "$scratch/replaced" || fail "another answer"
-map=$(python3 -c "import json, sys; print(json.load(open(sys.argv[1]))['map_id'])" "$scratch/replaced")
 send 4000 17
 
 # What is refused leaves the rules in force.
 rules '1,*,*,upd,*,4000,xsk'
 replace && fail "a mistake in the file was not noticed"
 grep -q "did you mean 'udp'" "$scratch/replaced" || fail "no help: $(cat "$scratch/replaced")"
+json() { ip netns exec "$near" "$xdpf" "$@" --json 2>/dev/null | python3 -c 'import json, sys; said = json.load(sys.stdin)
+print(said["error"]["stage"], said["error"]["message"], len(said["diagnostics"]))'; }
+for command in "rules replace" attach run; do
+    [[ $(json $command "$scratch/acl.xdpf" -i veth0) == "cannot compile 1 error 1" ]] || fail "$command: JSON of a mistake"
+done
 printf 'match udp.dport == 7 -> drop\nmatch from "acl.csv"\n' >"$scratch/acl.xdpf"
 rules '1,*,*,udp,*,4000,drop'
 replace && fail "another program's rules were taken"
@@ -89,5 +93,4 @@ python3 -c "import json, sys; said = json.load(open(sys.argv[1])); assert said['
     fail "other packets arrived"
 replace && fail "rules of nothing were replaced"
 grep -q "no program is attached to 'veth0'" "$scratch/replaced" || fail "no reason: $(cat "$scratch/replaced")"
-rm -f "/run/xdpf-rules-$map.lock"
 echo "ok"
