@@ -18,7 +18,6 @@ namespace {
 using namespace doctor;
 
 // Younger than the headers of some distributions: <linux/if_xdp.h> and <asm-generic/socket.h>, kernel 6.18.
-constexpr int level_xdp = 283;
 constexpr std::uint16_t use_sg = 1U << 4;             // XDP_USE_SG, 6.6
 constexpr std::uint32_t tx_metadata_length = 1U << 2; // XDP_UMEM_TX_METADATA_LEN, 6.11
 constexpr int max_tx_skb_budget = 9;                  // XDP_MAX_TX_SKB_BUDGET, 6.17
@@ -45,7 +44,7 @@ public:
     }
 
     [[nodiscard]] int get() const { return fd_.get(); }
-    int set(int option, const void *value, std::size_t size, int level = level_xdp)
+    int set(int option, const void *value, std::size_t size, int level = SOL_XDP)
     {
         return setsockopt(fd_.get(), level, option, value, static_cast<socklen_t>(size)) == 0 ? 0 : errno;
     }
@@ -108,7 +107,7 @@ int need_wakeup()
     TrialSocket socket;
     xdp_mmap_offsets offsets{};
     socklen_t size = sizeof offsets;
-    if (getsockopt(socket.get(), level_xdp, XDP_MMAP_OFFSETS, &offsets, &size) != 0)
+    if (getsockopt(socket.get(), SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &size) != 0)
         return errno;
     return size == sizeof offsets ? 0 : EOPNOTSUPP;
 }

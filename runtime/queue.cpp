@@ -173,7 +173,7 @@ void Queue::State::negotiate(const QueueOptions &options)
         scratch.resize(std::size_t{Batch::capacity} * umem->options().frame_size);
     // One sendto() then sends all there is; kernels before 6.17 take 32 packets a call.
     if (options.tx_size != 0)
-        (void)xsk::set(fd, 283 /* SOL_XDP */, xsk::max_tx_skb_budget, "setsockopt(XDP_MAX_TX_SKB_BUDGET)",
+        (void)xsk::set(fd, SOL_XDP, xsk::max_tx_skb_budget, "setsockopt(XDP_MAX_TX_SKB_BUDGET)",
                        static_cast<int>(options.tx_size));
 }
 

@@ -66,6 +66,17 @@ xsk::Outcome<SocketView> look(int fd, std::uint32_t queue)
 
 } // namespace
 
+Result<Fd> borrow_socket(const Registered &entry, int number)
+{
+    const Fd process = open_process(entry.pid);
+    if (!process)
+        return std::unexpected(cannot_look(entry, "pidfd_open", errno));
+    Fd copy = copy_of(process, number);
+    if (!copy)
+        return std::unexpected(cannot_look(entry, "pidfd_getfd", errno));
+    return copy;
+}
+
 Result<std::vector<SocketView>> look_at_sockets(const Registered &entry)
 {
     std::vector<SocketView> out;

@@ -27,6 +27,9 @@ struct SocketView {
     std::optional<std::uint32_t> tx_outstanding; // put into the TX ring and not done with; none: as `sent`
 };
 
+// A second descriptor of one of the sockets. Errors: as below; the process or the socket is gone (ESRCH, EBADF).
+[[nodiscard]] Result<Fd> borrow_socket(const Registered &entry, int number);
+
 // In order of the registration. Empty: there are none, or its process is gone. A socket that was closed meanwhile is
 // left out. Errors: who may not trace the process (CAP_SYS_PTRACE, ptrace(2)), kernels before 5.6.
 [[nodiscard]] Result<std::vector<SocketView>> look_at_sockets(const Registered &entry);

@@ -2,6 +2,7 @@
 
 #include "runtime/doctor_parts.hpp"
 #include "runtime/library_log.hpp"
+#include "runtime/socket_view.hpp"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -13,32 +14,9 @@
 #include <fstream>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 namespace xdpf::runtime::why {
 namespace {
-
-constexpr int level_xdp = 283; // SOL_XDP
-
-// pidfd_open (5.3) and pidfd_getfd (5.6), which the C library does not have.
-Result<Fd> descriptor_of(int pid, int number)
-{
-    const auto failed = [&](const char *call) {
-        Error error = system_error(fmt::format("cannot look at the sockets of process {}", pid), call, errno);
-        if (errno == EPERM) {
-            error.cause = "only who may trace the process may: CAP_SYS_PTRACE";
-            error.remedy = "sudo xdpf …";
-        }
-        return std::unexpected(std::move(error));
-    };
-    const Fd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-    if (!process)
-        return failed("pidfd_open");
-    Fd got(static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), number, 0)));
-    if (!got)
-        return failed("pidfd_getfd");
-    return got;
-}
 
 std::array<bpf_insn, 10> looking_program(int map, std::uint32_t slot)
 {
@@ -60,7 +38,7 @@ std::optional<SocketView::Head> SocketView::map_head(int fd, bool fill)
 {
     xdp_mmap_offsets offsets{};
     socklen_t size = sizeof offsets;
-    if (getsockopt(fd, level_xdp, XDP_MMAP_OFFSETS, &offsets, &size) != 0)
+    if (getsockopt(fd, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &size) != 0)
         return std::nullopt;
     const xdp_ring_offset &place = fill ? offsets.fr : offsets.rx;
     const std::size_t bytes = place.desc; // the kernel rounds up to a page
@@ -79,7 +57,7 @@ std::optional<SocketView::Head> SocketView::map_head(int fd, bool fill)
 
 Result<SocketView> SocketView::open(const Registered &entry, const RegisteredSocket &socket)
 {
-    Result<Fd> fd = descriptor_of(entry.pid, socket.fd);
+    Result<Fd> fd = borrow_socket(entry, socket.fd);
     if (!fd)
         return std::unexpected(std::move(fd.error()));
     std::optional<Head> rx = map_head(fd->get(), false);
@@ -106,9 +84,7 @@ Result<SocketState> SocketView::look() const
         return word == nullptr ? 0 : __atomic_load_n(word, __ATOMIC_ACQUIRE);
     };
     SocketState out;
-    out.counters = {counters->rx_dropped,       counters->rx_invalid_descs,
-                    counters->rx_ring_full,     counters->rx_fill_ring_empty_descs,
-                    counters->tx_invalid_descs, counters->tx_ring_empty_descs};
+    out.counters = queue_statistics(*counters);
     out.taken = read(rx_.consumer); // first: it never passes the producer
     out.arrived = read(rx_.producer);
     const std::uint32_t used = read(fill_.consumer);

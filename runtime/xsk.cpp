@@ -4,10 +4,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
-
 namespace xdpf::runtime::xsk {
 namespace {
 
