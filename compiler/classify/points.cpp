@@ -16,9 +16,9 @@ constexpr unsigned most_growth = 4;     // to sixteen times of what should do
 
 using Bucket = std::array<std::uint32_t, bucket_places>; // points
 
-class Builder {
+class Buckets {
 public:
-    Builder(std::span<const Point> points, std::uint64_t seed, unsigned bits)
+    Buckets(std::span<const Point> points, std::uint64_t seed, unsigned bits)
         : points_(points), seed_(seed), bits_(bits), buckets_(std::size_t{1} << bits)
     {
         for (Bucket &bucket : buckets_)
@@ -123,8 +123,8 @@ std::optional<PointTable> build_points(std::span<const Point> points)
     for (auto bits = fewest; bits < fewest + most_growth; ++bits)
         for (std::uint64_t attempt = 0; attempt < tries; ++attempt) {
             const auto seed = golden + 2 * attempt * 0x632be59bd9b4e019;
-            if (Builder builder(all, seed, bits); builder.put_all())
-                return PointTable{seed, bits, builder.bytes(words)};
+            if (Buckets buckets(all, seed, bits); buckets.put_all())
+                return PointTable{seed, bits, buckets.bytes(words)};
         }
     return std::nullopt;
 }
