@@ -53,7 +53,7 @@ struct QueueStatistics {
 // What user space did with a socket.
 struct SendCounts {
     std::uint64_t sent = 0;      // packets put into the TX ring
-    std::uint64_t completed = 0; // of these, what the kernel is done with
+    std::uint64_t completed = 0; // what the kernel is done with; sockets on one queue find each other's
     std::uint64_t kicks = 0;     // sendto() calls
 };
 
@@ -117,7 +117,8 @@ class Queue {
 public:
     // Binds. A queue whose previous socket was closed a moment ago is still busy, and its memory still locked; that is
     // waited for, up to a second. With `memory` the socket uses that UMEM together with its other queues, on the same
-    // or another interface (kernel 5.10), and `frames` of it receive (0: all that are free).
+    // or another interface (kernel 5.10), and `frames` of it receive (0: all that are free). Several sockets on one
+    // queue share these frames, as the first of them said, which is to live as long as the others.
     [[nodiscard]] static Result<Queue> open(const Interface &interface, std::uint32_t queue,
                                             const QueueOptions &options, const std::shared_ptr<Umem> &memory = nullptr,
                                             std::uint32_t frames = 0);
@@ -140,7 +141,7 @@ public:
     // Lets the kernel send what is in the ring, and takes finished frames back. Does nothing where nothing is to be
     // done. Errors: the interface is down or gone.
     [[nodiscard]] Result<void> flush();
-    [[nodiscard]] std::uint32_t unsent() const; // packets that are not completed
+    [[nodiscard]] std::uint32_t unsent() const; // packets that are not completed, of all sockets on this queue
     [[nodiscard]] const SendCounts &sent() const;
 
     [[nodiscard]] std::uint32_t waiting() const; // how many packets are there

@@ -20,12 +20,21 @@
 
 namespace xdpf::runtime {
 
+// A socket on a queue of the interface, in a slot of the program's XSKMAPs.
+struct SocketPlace {
+    std::uint32_t queue = 0;
+    std::uint32_t slot = 0;
+};
+
 struct SessionOptions {
     std::string interface;
     std::string program; // its name; empty: the image's first
     Mode mode = Mode::automatic;
     bool dispatcher = false;           // share the interface through libxdp's dispatcher
     std::vector<std::uint32_t> queues; // empty: all the interface has
+    // In place of `queues`, which have a socket each, in the slot of their number: sockets wherever the program sends
+    // packets. Several on one queue share its frames. Session::queues() has them in this order. They are not published.
+    std::vector<SocketPlace> sockets;
     // Of each socket. Frame sizes that are 0 fit the MTU; packets of several frames come where the program has `frags`.
     QueueOptions socket;
     // UMEMs to use in place of new ones, in order of the queues, and again from the first where there are fewer; and
@@ -115,6 +124,7 @@ public:
 private:
     Session() = default;
     [[nodiscard]] Result<void> bind_queues(const SessionOptions &options);
+    [[nodiscard]] Result<Queue> bind_queue(const SessionOptions &options, std::uint32_t queue) const;
     [[nodiscard]] Result<void> fill_maps();
     [[nodiscard]] Result<void> check();
     [[nodiscard]] Result<void> restore_sockets();
@@ -140,6 +150,7 @@ private:
     Loaded program_;
     std::optional<RecordReader> records_;
     std::vector<Queue> queues_;
+    std::vector<std::uint32_t> slots_;     // of each queue, in XSKMAPs
     std::optional<Attachment> attachment_; // after the sockets: detached first
     std::optional<Registration> registration_;
     Fd stop_;
