@@ -27,11 +27,11 @@ struct BusyPoll {
 
 struct QueueOptions {
     CopyMode copy = CopyMode::automatic; // automatic: zero-copy where the driver has it
-    UmemOptions umem;                    // frame_size must be set
+    UmemOptions umem{};                  // frame_size must be set
     std::uint32_t tx_size = 0;           // entries of the TX ring, a power of two; 0: nothing is sent
     bool need_wakeup = true;             // the kernel says when it wants to be woken (XDP_USE_NEED_WAKEUP)
     bool multi_buffer = false;           // packets of several frames (XDP_USE_SG, kernel 6.6)
-    std::optional<BusyPoll> busy_poll;
+    std::optional<BusyPoll> busy_poll{};
 };
 
 // The kernel's counters of a socket, getsockopt(XDP_STATISTICS), since it was bound (struct xdp_statistics).

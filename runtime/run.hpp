@@ -15,8 +15,8 @@
 namespace xdpf::runtime {
 
 struct RunLimits {
-    std::optional<std::uint64_t> packets; // stop after exactly that many
-    std::optional<std::chrono::milliseconds> duration;
+    std::optional<std::uint64_t> packets{}; // stop after exactly that many
+    std::optional<std::chrono::milliseconds> duration{};
     bool detach = false; // at the end, before the last packets are taken; the sockets stay open
 };
 
@@ -36,7 +36,7 @@ struct RunPlan {
     std::chrono::microseconds gather{0};
     bool busy_poll = false; // the sockets have QueueOptions::busy_poll: spinning drives the driver
     // A thread on each of these processors; the queues are dealt out to them in order. Empty: one thread, anywhere.
-    std::vector<unsigned> cpus;
+    std::vector<unsigned> cpus{};
 };
 
 struct QueueCount {
@@ -73,13 +73,13 @@ struct Summary {
 
 struct RunCallbacks {
     // Each batch, on the thread that received it; `session` is an index. An error ends the loop.
-    std::function<Result<void>(std::size_t session, Queue &queue, Batch &batch)> batch; // optional
-    std::function<void(std::uint32_t queue, std::span<std::byte> packet)> packet;       // optional, in place of `batch`
-    std::function<void(const Record &)> record;                                         // optional
+    std::function<Result<void>(std::size_t session, Queue &queue, Batch &batch)> batch{}; // optional
+    std::function<void(std::uint32_t queue, std::span<std::byte> packet)> packet{}; // optional, in place of `batch`
+    std::function<void(const Record &)> record{};                                   // optional
     // Every `tick_every`, with the counts so far; also while nothing arrives.
-    std::function<void(std::chrono::duration<double> elapsed, std::span<const QueueCount> counts)> tick;
+    std::function<void(std::chrono::duration<double> elapsed, std::span<const QueueCount> counts)> tick{};
     std::chrono::milliseconds tick_every{500};
-    std::function<void(std::size_t session, Session::Wake news)> link; // down, up or renamed
+    std::function<void(std::size_t session, Session::Wake news)> link{}; // down, up or renamed
 };
 
 // Runs until a limit or a Session::stop(), or until an interface goes away or somebody else detaches a program
