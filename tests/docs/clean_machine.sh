@@ -81,7 +81,7 @@ there sh -c 'cd /tmp && gcc -Wall -Werror receive.c -o receive $(pkg-config --cf
     g++ -Wall -Wextra -Werror reply.cpp -o reply $(pkg-config --cflags --libs xdpf-compiler xdpf-runtime)' >"$scratch/log" 2>&1 ||
     fail "programs are not built"
 for program in receive reply; do
-    there "/tmp/$program" no-such-interface >"$scratch/log" 2>&1 && fail "$program"
+    there "/tmp/$program" nowhere0 >"$scratch/log" 2>&1 && fail "$program"
     grep -q 'no interface of that name' "$scratch/log" || fail "$program"
 done
 there sh -c 'echo ffffffffffff02000000000188b5 | /tmp/match "match ethernet.type == 0x88b5 -> drop"' | grep -q '^drop: match' ||

@@ -98,7 +98,7 @@ serve() {
 # ask NAMESPACE: a Python program from standard input, which must end well; $scratch is its folder.
 ask() {
     { cat "$scratch/tools.py"; cat; } >"$scratch/ask.py"
-    (cd "$scratch" && inside "$1" timeout 60 python3 ask.py 2>ask.err) || fail "see above"
+    (cd "$scratch" && inside "$1" timeout 120 python3 ask.py 2>ask.err) || fail "see above"
 }
 finish() {
     local pid name
