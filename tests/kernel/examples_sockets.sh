@@ -6,8 +6,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib_veth.sh"
 
 # run_example NAME ARGUMENTS…: at work on veth0 in $near, with a summary in JSON when it ends.
 run_example() { launch attached "$xdpf" run "examples/$1.xdpf" -i veth0 --json "${@:2}"; }
-# ended WHAT: ends it by Ctrl-C, unless it has ended at its limit.
+count_of() { ip netns exec "$1" cat "/sys/class/net/veth0/statistics/$2"; }
+# ended WHAT: ends it by Ctrl-C when all that was sent has come, unless it has ended at its limit.
 ended() {
+    for _ in {1..250}; do
+        (($(count_of "$near" rx_packets) >= $(count_of "$far" tx_packets))) && break
+        sleep 0.02
+    done
     kill -INT "$runner" 2>/dev/null || true
     wait "$runner" || fail "$1: status $?"
 }
