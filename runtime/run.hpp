@@ -83,8 +83,7 @@ struct RunCallbacks {
 };
 
 // Runs until a limit or a Session::stop(), or until an interface goes away or somebody else detaches a program
-// (Summary::ended_by). A summary for each session. Sessions that share memory are served by the same thread where their
-// queues have the same place in the order.
+// (Summary::ended_by). A summary for each session. Queues that share memory are served by the same thread.
 [[nodiscard]] std::vector<Summary> run(std::span<Session> sessions, const RunLimits &limits, const RunPlan &plan,
                                        const RunCallbacks &callbacks);
 [[nodiscard]] Summary run(Session &session, const RunLimits &limits, const RunCallbacks &callbacks = {});

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <mutex>
 #include <poll.h>
 #include <thread>
 
@@ -284,6 +285,35 @@ TEST_CASE("sockets on one queue share its frames, and get what is for their slot
             CHECK(sent == 1500);
             CHECK(completed == 1500);
         });
+}
+
+TEST_CASE("sockets that share memory have one thread, however many there are")
+{
+    XDPF_NEEDS_ROOT();
+    with_veth(1, [] {
+        SessionOptions options{.interface = "xdpfrt0", .sockets = {{0, 0}, {0, 1}, {0, 2}}};
+        options.socket.umem.frames = 1024;
+        std::vector<Session> sessions;
+        sessions.push_back(open_session("defmap m : xskmap[4]  match udp -> xsk m[udp.payload[0] % 3]", options));
+        std::uint32_t taken = 0;
+        std::mutex mutex;
+        std::vector<std::thread::id> seen;
+        const RunCallbacks callbacks{.batch = [&](std::size_t, Queue &, Batch &batch) -> Result<void> {
+            const std::scoped_lock lock(mutex);
+            seen.push_back(std::this_thread::get_id());
+            taken += batch.size();
+            return {};
+        }};
+        std::thread runner([&] {
+            (void)run(sessions, {.packets = 300, .duration = 10s}, {.cpus = {0, 1}}, callbacks);
+        });
+        Sender sender("xdpfrt1");
+        for (std::uint32_t number = 0; number < 300; ++number)
+            sender.send(udp_frame(number));
+        runner.join();
+        CHECK(taken == 300);
+        CHECK(std::ranges::count(seen, seen.front()) == static_cast<std::ptrdiff_t>(seen.size()));
+    });
 }
 
 TEST_CASE("a socket that ends leaves its frames to the others on its queue")
