@@ -1,5 +1,6 @@
 #include "runtime/capture_writer.hpp"
 
+#include "compiler/version.hpp"
 #include "runtime/wall_clock.hpp"
 
 #include <fmt/format.h>

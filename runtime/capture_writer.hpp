@@ -13,18 +13,18 @@
 namespace xdpf::runtime {
 
 struct CaptureOptions {
-    std::string path;                     // "-": standard output, which does not go with rotation
-    std::uint32_t snap_length = 262'144;  // bytes that are kept of a packet
-    std::optional<std::uint64_t> packets; // done() behind so many
+    std::string path{};                     // "-": standard output, which does not go with rotation
+    std::uint32_t snap_length = 262'144;    // bytes that are kept of a packet
+    std::optional<std::uint64_t> packets{}; // done() behind so many
     // A packet goes into a new file where the file is larger than so many bytes, buffered ones with it: PATH, PATH1,
     // PATH2, … With `files` they are numbered from 0, with as many digits as the last one has, and begin anew behind
     // it.
-    std::optional<std::uint64_t> file_bytes;
+    std::optional<std::uint64_t> file_bytes{};
     // A packet goes into a new file so long after the file was begun. PATH is strftime()'s format, of local time;
     // without one in it, the file is overwritten. With `files` (and no `file_bytes`), done() where a further one would
     // begin; with `file_bytes` numbers stand behind the time, and `files` only says how many digits they have.
-    std::optional<std::chrono::seconds> file_time;
-    std::optional<std::uint32_t> files;
+    std::optional<std::chrono::seconds> file_time{};
+    std::optional<std::uint32_t> files{};
     bool packet_buffered = false; // every packet is in the file when write() returns
 };
 

@@ -14,6 +14,7 @@ namespace xdpf::runtime {
 // such: only the pseudo header is summed, RFC 768, RFC 9293) is completed. Of fragments only the addresses are swapped.
 // `packet` is what is changed, the packet's first bytes; `whole` is all of it (Batch::head and Batch::operator[]).
 void turn_around(std::span<std::byte> packet, std::span<std::byte> whole);
+inline void turn_around(std::span<std::byte> packet) { turn_around(packet, packet); } // of one frame
 
 // Sends each packet back to where it came from, by the queue it came from.
 class Echo {

@@ -19,7 +19,7 @@ struct bpf_program;
 namespace xdpf::runtime {
 
 struct LoadOptions {
-    std::string program;       // its name; empty: the first that an interface can have
+    std::string program{};     // its name; empty: the first that an interface can have
     bool verifier_log = false; // keep the verifier's log of a success, too
     int offload_to = 0;        // index of an interface whose card is to run the program; 0: the kernel runs it
     // Only open the object: libxdp's dispatcher loads it while attaching, as an extension program. Map and program
@@ -27,13 +27,13 @@ struct LoadOptions {
     bool for_dispatcher = false;
     int interface = 0; // index of the one it is for: programs that read receive metadata are bound to it
     // By name: 53, 10.0.0.1, as in the source. The others keep what the source says.
-    std::map<std::string, std::string> parameters;
+    std::map<std::string, std::string> parameters{};
     // Name of a devmap or cpumap -> name of the program at its entries; "" for none. A source that has one program for
     // such maps needs nothing said.
-    std::map<std::string, std::string> entry_programs;
+    std::map<std::string, std::string> entry_programs{};
     // Name of a map -> descriptor of one of the same kind, sizes and flags that takes its place, with what it holds:
     // the contents of the source are not put in. Duplicated; the caller's stays open.
-    std::map<std::string, int> reuse_maps;
+    std::map<std::string, int> reuse_maps{};
     // Touches nothing outside: pinned maps are its own, and devmaps and cpumaps stay empty.
     bool isolated = false;
 };

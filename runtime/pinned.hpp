@@ -11,13 +11,14 @@
 namespace xdpf::runtime {
 
 struct PinnedOptions {
-    std::string interface;
-    std::string program; // its name; empty: the image's first
+    std::string interface {
+    };
+    std::string program{}; // its name; empty: the image's first
     Mode mode = Mode::automatic;
     bool verifier_log = false;
-    std::map<std::string, std::string> parameters;     // as LoadOptions
-    std::map<std::string, std::string> entry_programs; // as LoadOptions
-    Origin origin;
+    std::map<std::string, std::string> parameters{};     // as LoadOptions
+    std::map<std::string, std::string> entry_programs{}; // as LoadOptions
+    Origin origin{};
 };
 
 struct Pinned {

@@ -35,18 +35,14 @@ struct Queue::State {
     std::shared_ptr<Umem> umem;
     Fd own; // none: the socket is the UMEM's
     int fd = -1;
-    xsk::Producer fill;
-    xsk::Consumer completion;
+    std::shared_ptr<FrameRings> rings;
     xsk::Consumer rx;
     xsk::Producer tx;
     std::uint32_t index = 0;
     bool zero_copy = false;
     bool multi_buffer = false;
-    std::uint32_t target = 0;      // so many frames receive
-    std::uint32_t held = 0;        // so many do: in the fill ring, in the RX ring, in batches
-    std::uint32_t put = 0;         // into the TX ring, not shown to the kernel yet
-    std::uint32_t outstanding = 0; // shown, not completed
-    std::uint32_t batches = 0;     // alive
+    std::uint32_t put = 0;     // into the TX ring, not shown to the kernel yet
+    std::uint32_t batches = 0; // alive
     SendCounts counts;
     std::vector<std::byte> scratch; // of multi_buffer: packets in one piece
     std::array<std::span<std::byte>, Batch::capacity> pieces;
@@ -55,27 +51,44 @@ struct Queue::State {
     State() = default;
     State(const State &) = delete;
     State &operator=(const State &) = delete;
-    ~State() { assert(batches == 0); }
+    ~State()
+    {
+        assert(batches == 0);
+        if (rings != nullptr && std::erase(rings->sockets, fd) != 0 && !rings->sockets.empty())
+            leave_frames();
+    }
+
+    // To the sockets that go on with the rings: what nobody will receive here.
+    void leave_frames()
+    {
+        std::uint32_t at = 0;
+        const std::uint32_t left = xsk_ring_cons__peek(&rx.ring, rx.ring.size, &at);
+        for (std::uint32_t i = 0; i < left; ++i)
+            umem->give(umem->frame_of(xsk_ring_cons__rx_desc(&rx.ring, at + i)->addr));
+        xsk_ring_cons__release(&rx.ring, left);
+        rings->held -= left;
+    }
 
     // Drivers that ran out of frames sleep until they are told of new ones.
     void wake_driver()
     {
-        if (xsk_ring_prod__needs_wakeup(&fill.ring))
+        if (xsk_ring_prod__needs_wakeup(&rings->fill.ring))
             (void)recvfrom(fd, nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
     }
 
     // Frames that came back to the UMEM go on receiving.
     void top_up()
     {
-        const auto wanted = std::min<std::size_t>(target - held, umem->free_frames());
+        const auto wanted = std::min<std::size_t>(rings->target - rings->held, umem->free_frames());
         std::uint32_t at = 0;
+        xsk_ring_prod &fill = rings->fill.ring;
         const std::uint32_t got =
-            wanted == 0 ? 0 : xsk_ring_prod__reserve(&fill.ring, static_cast<std::uint32_t>(wanted), &at);
+            wanted == 0 ? 0 : xsk_ring_prod__reserve(&fill, static_cast<std::uint32_t>(wanted), &at);
         for (std::uint32_t i = 0; i < got; ++i)
-            *xsk_ring_prod__fill_addr(&fill.ring, at + i) = umem->take();
+            *xsk_ring_prod__fill_addr(&fill, at + i) = umem->take();
         if (got != 0)
-            xsk_ring_prod__submit(&fill.ring, got);
-        held += got;
+            xsk_ring_prod__submit(&fill, got);
+        rings->held += got;
     }
 
     // All or nothing.
@@ -94,13 +107,14 @@ struct Queue::State {
     void complete()
     {
         std::uint32_t at = 0;
-        const std::uint32_t done = xsk_ring_cons__peek(&completion.ring, outstanding, &at);
+        xsk_ring_cons &completion = rings->completion.ring;
+        const std::uint32_t done = xsk_ring_cons__peek(&completion, rings->outstanding, &at);
         if (done == 0)
             return;
         for (std::uint32_t i = 0; i < done; ++i)
-            umem->give(umem->frame_of(*xsk_ring_cons__comp_addr(&completion.ring, at + i)));
-        xsk_ring_cons__release(&completion.ring, done);
-        outstanding -= done;
+            umem->give(umem->frame_of(*xsk_ring_cons__comp_addr(&completion, at + i)));
+        xsk_ring_cons__release(&completion, done);
+        rings->outstanding -= done;
         counts.completed += done;
     }
     // What the kernel has not taken out of the TX ring.
@@ -109,7 +123,7 @@ struct Queue::State {
         return __atomic_load_n(tx.ring.consumer, __ATOMIC_ACQUIRE) != *tx.ring.producer;
     }
 
-    xsk::Outcome<void> make_rings(const QueueOptions &options);
+    xsk::Outcome<void> make_rings(const QueueOptions &options, std::uint32_t frames);
     void negotiate(const QueueOptions &options);
 };
 
@@ -146,20 +160,26 @@ xsk::Outcome<void> set_busy_poll(int fd, const BusyPoll &busy)
 
 // The RX ring has room for every frame, so that a burst is lost only when no frame is left; the completion ring for
 // everything that the TX ring holds.
-xsk::Outcome<void> Queue::State::make_rings(const QueueOptions &options)
+xsk::Outcome<void> Queue::State::make_rings(const QueueOptions &options, std::uint32_t frames)
 {
-    const std::uint32_t frames = std::bit_ceil(std::max(target, 1U));
     const auto take = [](auto &into, auto made) -> xsk::Outcome<void> {
         if (!made)
             return std::unexpected(made.error());
         into = std::move(*made);
         return {};
     };
-    auto made = take(fill, xsk::fill_ring(fd, frames));
+    xsk::Outcome<void> made;
+    const bool alone = rings == nullptr; // the kernel takes no others where the queue has some
+    if (alone) {
+        rings = std::make_shared<FrameRings>();
+        const auto free = static_cast<std::uint32_t>(umem->free_frames());
+        rings->target = frames == 0 ? free : std::min(frames, free);
+        made = take(rings->fill, xsk::fill_ring(fd, std::bit_ceil(std::max(rings->target, 1U))));
+    }
+    if (made && alone)
+        made = take(rings->completion, xsk::completion_ring(fd, options.tx_size != 0 ? options.tx_size : 64));
     if (made)
-        made = take(completion, xsk::completion_ring(fd, options.tx_size != 0 ? options.tx_size : 64));
-    if (made)
-        made = take(rx, xsk::rx_ring(fd, frames));
+        made = take(rx, xsk::rx_ring(fd, std::bit_ceil(std::max(rings->target, 1U))));
     if (made && options.tx_size != 0)
         made = take(tx, xsk::tx_ring(fd, options.tx_size));
     return made;
@@ -206,18 +226,24 @@ Result<Queue> Queue::bind(const Interface &interface, std::uint32_t queue, const
         state->own = std::move(*socket);
     }
     state->fd = first ? state->umem->fd() : state->own.get();
-    const auto free = static_cast<std::uint32_t>(state->umem->free_frames());
-    state->target = frames == 0 ? free : std::min(frames, free);
-    if (auto made = state->make_rings(options); !made)
+    state->rings = state->umem->rings(interface.index, queue);
+    const int shared = state->rings != nullptr ? state->rings->sockets.front() : first ? -1 : state->umem->fd();
+    const bool alone = state->rings == nullptr;
+    if (auto made = state->make_rings(options, frames); !made)
         return failed(made.error());
     if (options.busy_poll)
         if (auto set = set_busy_poll(state->fd, *options.busy_poll); !set)
             return failed(set.error());
     state->top_up();
-    const auto bound =
-        xsk::bind_socket(state->fd, interface.index, queue, bind_flags(options), first ? -1 : state->umem->fd());
+    const auto bound = xsk::bind_socket(state->fd, interface.index, queue, bind_flags(options), shared);
     if (!bound)
         return failed(bound.error());
+    state->rings->sockets.push_back(state->fd);
+    if (alone) {
+        state->rings->interface = interface.index;
+        state->rings->queue = queue;
+        state->umem->keep(state->rings);
+    }
     state->umem->set_has_queue();
     state->negotiate(options);
     return Queue(std::move(state));
@@ -302,10 +328,10 @@ Result<void> Queue::flush()
     State &state = *state_;
     if (state.put != 0) {
         xsk_ring_prod__submit(&state.tx.ring, state.put);
-        state.outstanding += state.put;
+        state.rings->outstanding += state.put;
         state.counts.sent += std::exchange(state.put, 0);
     }
-    if (state.outstanding == 0)
+    if (state.rings->outstanding == 0)
         return {};
     state.complete();
     while (xsk_ring_prod__needs_wakeup(&state.tx.ring) && state.tx_waits()) {
@@ -322,7 +348,7 @@ Result<void> Queue::flush()
     return {};
 }
 
-std::uint32_t Queue::unsent() const { return state_->put + state_->outstanding; }
+std::uint32_t Queue::unsent() const { return state_->put + state_->rings->outstanding; }
 const SendCounts &Queue::sent() const { return state_->counts; }
 
 std::uint32_t Queue::waiting() const
@@ -354,7 +380,7 @@ Result<QueueStatistics> Queue::statistics() const
 
 Batch::Batch(Queue::State &queue, std::uint32_t max) : queue_(queue), umem_(queue.umem.get())
 {
-    if (queue.held != queue.target)
+    if (queue.rings->held != queue.rings->target)
         queue.top_up();
     std::uint32_t at = 0;
     xsk_ring_cons &rx = queue.rx.ring;
@@ -380,8 +406,8 @@ Batch::~Batch()
     if (back == 0)
         return;
     std::uint32_t at = 0;
-    xsk_ring_prod &fill = queue_.fill.ring;
-    // The ring has room for every frame that this queue holds, so that giving back cannot fail.
+    xsk_ring_prod &fill = queue_.rings->fill.ring;
+    // The ring has room for every frame that receives here, so that giving back cannot fail.
     [[maybe_unused]] const std::uint32_t reserved = xsk_ring_prod__reserve(&fill, back, &at);
     assert(reserved == back);
     for (std::uint32_t i = 0; i < frames_; ++i)
@@ -440,7 +466,7 @@ bool Batch::send(std::uint32_t i, Queue &by)
     if ((gone_ & bits_of(frames)) != 0 || !by.state_->put_tx(frames))
         return false;
     gone_ |= bits_of(frames);
-    queue_.held -= static_cast<std::uint32_t>(frames.size());
+    queue_.rings->held -= static_cast<std::uint32_t>(frames.size());
     return true;
 }
 
@@ -450,7 +476,7 @@ std::optional<Frame> Batch::take(std::uint32_t i)
     if (frames.size() != 1 || (gone_ & bits_of(frames)) != 0)
         return std::nullopt;
     gone_ |= bits_of(frames);
-    --queue_.held;
+    --queue_.rings->held;
     const xdp_desc &frame = frames.front();
     const auto start = static_cast<std::uint32_t>(umem_->at(frame.addr) - umem_->at(umem_->frame_of(frame.addr)));
     return Frame(*umem_, frame.addr, frame.len, umem_->options().frame_size - start);

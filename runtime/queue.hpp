@@ -27,11 +27,11 @@ struct BusyPoll {
 
 struct QueueOptions {
     CopyMode copy = CopyMode::automatic; // automatic: zero-copy where the driver has it
-    UmemOptions umem;                    // frame_size must be set
+    UmemOptions umem{};                  // frame_size must be set
     std::uint32_t tx_size = 0;           // entries of the TX ring, a power of two; 0: nothing is sent
     bool need_wakeup = true;             // the kernel says when it wants to be woken (XDP_USE_NEED_WAKEUP)
     bool multi_buffer = false;           // packets of several frames (XDP_USE_SG, kernel 6.6)
-    std::optional<BusyPoll> busy_poll;
+    std::optional<BusyPoll> busy_poll{};
 };
 
 // The kernel's counters of a socket, getsockopt(XDP_STATISTICS), since it was bound (struct xdp_statistics).
@@ -53,7 +53,7 @@ struct QueueStatistics {
 // What user space did with a socket.
 struct SendCounts {
     std::uint64_t sent = 0;      // packets put into the TX ring
-    std::uint64_t completed = 0; // of these, what the kernel is done with
+    std::uint64_t completed = 0; // what the kernel is done with; sockets on one queue find each other's
     std::uint64_t kicks = 0;     // sendto() calls
 };
 
@@ -117,7 +117,8 @@ class Queue {
 public:
     // Binds. A queue whose previous socket was closed a moment ago is still busy, and its memory still locked; that is
     // waited for, up to a second. With `memory` the socket uses that UMEM together with its other queues, on the same
-    // or another interface (kernel 5.10), and `frames` of it receive (0: all that are free).
+    // or another interface (kernel 5.10), and `frames` of it receive (0: all that are free). Several sockets on one
+    // queue share these frames, as the first of them said, which is to live as long as the others.
     [[nodiscard]] static Result<Queue> open(const Interface &interface, std::uint32_t queue,
                                             const QueueOptions &options, const std::shared_ptr<Umem> &memory = nullptr,
                                             std::uint32_t frames = 0);
@@ -140,7 +141,7 @@ public:
     // Lets the kernel send what is in the ring, and takes finished frames back. Does nothing where nothing is to be
     // done. Errors: the interface is down or gone.
     [[nodiscard]] Result<void> flush();
-    [[nodiscard]] std::uint32_t unsent() const; // packets that are not completed
+    [[nodiscard]] std::uint32_t unsent() const; // packets that are not completed, of all sockets on this queue
     [[nodiscard]] const SendCounts &sent() const;
 
     [[nodiscard]] std::uint32_t waiting() const; // how many packets are there

@@ -3,6 +3,7 @@
 #include "runtime/receiver.hpp"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <poll.h>
 #include <utility>
@@ -193,9 +194,10 @@ private:
     Clock::time_point next_tick_;
 };
 
-// Queues of the same place in their sessions go to the same thread.
+// Queues that share memory go to the same thread; others by their place in their session.
 void Run::deal_out()
 {
+    std::map<const Umem *, std::size_t> threads;
     alone_ = plan_.cpus.empty() && plan_.waiting == Waiting::block;
     std::vector<std::vector<Lane *>> shares(std::max<std::size_t>(plan_.cpus.size(), 1));
     for (std::size_t session = 0; session < sessions_.size(); ++session) {
@@ -204,7 +206,9 @@ void Run::deal_out()
             auto &lane = *lanes_.emplace_back(std::make_unique<Lane>());
             lane.session = session;
             lane.queue = &queue;
-            shares[place++ % shares.size()].push_back(&lane);
+            const auto [thread, fresh] = threads.try_emplace(queue.memory().get(), place % shares.size());
+            place += fresh ? 1 : 0;
+            shares[thread->second].push_back(&lane);
         }
     }
     for (std::vector<Lane *> &share : shares)

@@ -15,8 +15,8 @@
 namespace xdpf::runtime {
 
 struct RunLimits {
-    std::optional<std::uint64_t> packets; // stop after exactly that many
-    std::optional<std::chrono::milliseconds> duration;
+    std::optional<std::uint64_t> packets{}; // stop after exactly that many
+    std::optional<std::chrono::milliseconds> duration{};
     bool detach = false; // at the end, before the last packets are taken; the sockets stay open
 };
 
@@ -36,7 +36,7 @@ struct RunPlan {
     std::chrono::microseconds gather{0};
     bool busy_poll = false; // the sockets have QueueOptions::busy_poll: spinning drives the driver
     // A thread on each of these processors; the queues are dealt out to them in order. Empty: one thread, anywhere.
-    std::vector<unsigned> cpus;
+    std::vector<unsigned> cpus{};
 };
 
 struct QueueCount {
@@ -73,18 +73,17 @@ struct Summary {
 
 struct RunCallbacks {
     // Each batch, on the thread that received it; `session` is an index. An error ends the loop.
-    std::function<Result<void>(std::size_t session, Queue &queue, Batch &batch)> batch; // optional
-    std::function<void(std::uint32_t queue, std::span<std::byte> packet)> packet;       // optional, in place of `batch`
-    std::function<void(const Record &)> record;                                         // optional
+    std::function<Result<void>(std::size_t session, Queue &queue, Batch &batch)> batch{}; // optional
+    std::function<void(std::uint32_t queue, std::span<std::byte> packet)> packet{}; // optional, in place of `batch`
+    std::function<void(const Record &)> record{};                                   // optional
     // Every `tick_every`, with the counts so far; also while nothing arrives.
-    std::function<void(std::chrono::duration<double> elapsed, std::span<const QueueCount> counts)> tick;
+    std::function<void(std::chrono::duration<double> elapsed, std::span<const QueueCount> counts)> tick{};
     std::chrono::milliseconds tick_every{500};
-    std::function<void(std::size_t session, Session::Wake news)> link; // down, up or renamed
+    std::function<void(std::size_t session, Session::Wake news)> link{}; // down, up or renamed
 };
 
 // Runs until a limit or a Session::stop(), or until an interface goes away or somebody else detaches a program
-// (Summary::ended_by). A summary for each session. Sessions that share memory are served by the same thread where their
-// queues have the same place in the order.
+// (Summary::ended_by). A summary for each session. Queues that share memory are served by the same thread.
 [[nodiscard]] std::vector<Summary> run(std::span<Session> sessions, const RunLimits &limits, const RunPlan &plan,
                                        const RunCallbacks &callbacks);
 [[nodiscard]] Summary run(Session &session, const RunLimits &limits, const RunCallbacks &callbacks = {});

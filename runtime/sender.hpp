@@ -21,17 +21,18 @@ struct OutgoingPacket {
 };
 
 struct SendOptions {
-    std::string interface;
+    std::string interface {
+    };
     std::uint32_t queue = 0;
-    std::optional<std::uint64_t> count;                // packets; none: each once, with `duration` until then
-    std::optional<std::chrono::milliseconds> duration; // the list begins anew as often as that takes
-    double rate = 0;                                   // packets a second; 0: as fast as it goes
-    std::uint32_t burst = 64;                          // packets that go at once
-    bool timed = false;                                // as far apart as OutgoingPacket::since_last says, not by `rate`
+    std::optional<std::uint64_t> count{};                // packets; none: each once, with `duration` until then
+    std::optional<std::chrono::milliseconds> duration{}; // the list begins anew as often as that takes
+    double rate = 0;                                     // packets a second; 0: as fast as it goes
+    std::uint32_t burst = 64;                            // packets that go at once
+    bool timed = false; // as far apart as OutgoingPacket::since_last says, not by `rate`
     // The kernel makes the frames, all copies of one packet before the next one's. They leave by the driver's
     // ndo_xdp_xmit, which veth has only if its peer receives by NAPI (an XDP program or GRO there).
     bool live_frames = false;
-    QueueOptions socket;
+    QueueOptions socket{};
 };
 
 struct SendSummary {

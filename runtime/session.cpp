@@ -23,19 +23,10 @@ enum : std::uint32_t { has_packet = 1, has_record = 2, link_changed = 4, stopped
 // Behind the MTU: an Ethernet header and two VLAN tags.
 constexpr std::uint32_t link_header = 14 + 8;
 
-Result<std::vector<std::uint32_t>> chosen_queues(const Interface &interface, std::vector<std::uint32_t> wanted)
+Error no_such_queue(const Interface &interface, std::uint32_t queue)
 {
-    if (wanted.empty()) {
-        wanted.resize(interface.receive_queues);
-        std::iota(wanted.begin(), wanted.end(), 0U);
-        return wanted;
-    }
-    std::ranges::sort(wanted);
-    wanted.erase(std::ranges::unique(wanted).begin(), wanted.end());
-    if (wanted.back() < interface.receive_queues)
-        return wanted;
     Error error;
-    error.stage = fmt::format("cannot use queue {} of '{}'", wanted.back(), interface.name);
+    error.stage = fmt::format("cannot use queue {} of '{}'", queue, interface.name);
     error.call = "bind(AF_XDP)"; // it would say no more than EINVAL
     error.code = EINVAL;
     error.message = interface.receive_queues == 1
@@ -44,7 +35,27 @@ Result<std::vector<std::uint32_t>> chosen_queues(const Interface &interface, std
     error.cause = fmt::format("{} receive queue{} active (ethtool's channels)", interface.receive_queues,
                               interface.receive_queues == 1 ? " is" : "s are");
     error.remedy = fmt::format("ethtool -l {}   (or --queues=all)", interface.name);
-    return std::unexpected(std::move(error));
+    return error;
+}
+
+Result<std::vector<SocketPlace>> chosen_sockets(const Interface &interface, const SessionOptions &options)
+{
+    std::vector<SocketPlace> sockets = options.sockets;
+    if (sockets.empty()) {
+        std::vector<std::uint32_t> queues = options.queues;
+        if (queues.empty()) {
+            queues.resize(interface.receive_queues);
+            std::iota(queues.begin(), queues.end(), 0U);
+        }
+        std::ranges::sort(queues);
+        queues.erase(std::ranges::unique(queues).begin(), queues.end());
+        for (const std::uint32_t queue : queues)
+            sockets.push_back({queue, queue});
+    }
+    const std::uint32_t last = std::ranges::max(sockets, {}, &SocketPlace::queue).queue;
+    if (last >= interface.receive_queues)
+        return std::unexpected(no_such_queue(interface, last));
+    return sockets;
 }
 
 // The socket that has a queue belongs, as a rule, to the process that attached a program there.
@@ -65,6 +76,20 @@ Error no_zero_copy_in_skb_mode(const Interface &interface, const std::string &wh
     error.message = "skb mode always copies";
     error.cause = why.empty() ? "its packets are the kernel's socket buffers already when the program sees them" : why;
     error.remedy = "the same command with --copy";
+    return error;
+}
+
+Error no_slot(const Interface &interface, const MapSpec &spec, std::uint32_t queue, std::uint32_t slot, int code)
+{
+    Error error = system_error(fmt::format("cannot put the socket of queue {} into '{}'", queue, spec.name),
+                               "bpf(BPF_MAP_UPDATE_ELEM)", code);
+    if (code != E2BIG)
+        return error;
+    error.cause = fmt::format("the map has {} entr{}, and queue {} wants entry {}", spec.max_entries,
+                              spec.max_entries == 1 ? "y" : "ies", queue, slot);
+    error.remedy = fmt::format("the same command with --queues {}   (or, in the source: defmap {} : xskmap[{}])",
+                               spec.max_entries == 1 ? "0" : fmt::format("0-{}", spec.max_entries - 1), spec.name,
+                               std::max(interface.receive_queues, slot + 1));
     return error;
 }
 
@@ -106,20 +131,29 @@ void Session::warn_of_link()
                                         interface_.name, interface_.name));
 }
 
+// With the memory that the options name; else with that of another socket on the same queue, or its own.
+Result<Queue> Session::bind_queue(const SessionOptions &options, std::uint32_t queue) const
+{
+    std::shared_ptr<Umem> memory;
+    if (!options.memory.empty())
+        memory = options.memory[queues_.size() % options.memory.size()];
+    else if (const auto there = std::ranges::find(queues_, queue, &Queue::index); there != queues_.end())
+        memory = there->memory();
+    return Queue::open(interface_, queue, options.socket, memory, options.frames_of_memory);
+}
+
 Result<void> Session::bind_queues(const SessionOptions &options)
 {
-    Result<std::vector<std::uint32_t>> wanted = chosen_queues(interface_, options.queues);
+    Result<std::vector<SocketPlace>> wanted = chosen_sockets(interface_, options);
     if (!wanted)
         return std::unexpected(std::move(wanted.error()));
     if (program_.used_maps(MapKind::xskmap).empty())
         return {};
     queues_.clear();
+    slots_.clear();
     queues_.reserve(wanted->size());
-    for (const std::uint32_t index : *wanted) {
-        const auto &memory = options.memory;
-        Result<Queue> queue =
-            Queue::open(interface_, index, options.socket,
-                        memory.empty() ? nullptr : memory[queues_.size() % memory.size()], options.frames_of_memory);
+    for (const auto &[index, slot] : *wanted) {
+        Result<Queue> queue = bind_queue(options, index);
         if (!queue) {
             say_who_has_it(queue.error(), interface_);
             if (queue.error().code == ENOBUFS)
@@ -127,6 +161,7 @@ Result<void> Session::bind_queues(const SessionOptions &options)
             return std::unexpected(std::move(queue.error()));
         }
         queues_.push_back(std::move(*queue));
+        slots_.push_back(slot);
         tell([&] { return describe(queues_.back()); });
     }
     return {};
@@ -136,23 +171,11 @@ Result<void> Session::fill_maps()
 {
     for (const MapId map : program_.used_maps(MapKind::xskmap)) {
         const MapSpec &spec = program_.maps()[map.value];
-        for (const Queue &queue : queues_) {
-            const std::uint32_t key = queue.index();
-            const int fd = queue.fd();
-            const int result = bpf_map_update_elem(program_.map_fd(map), &key, &fd, BPF_ANY);
-            if (result == 0)
-                continue;
-            Error error = system_error(fmt::format("cannot put the socket of queue {} into '{}'", key, spec.name),
-                                       "bpf(BPF_MAP_UPDATE_ELEM)", -result);
-            if (result == -E2BIG) {
-                error.cause = fmt::format("the map has {} entr{}, and queue {} wants entry {}", spec.max_entries,
-                                          spec.max_entries == 1 ? "y" : "ies", key, key);
-                error.remedy =
-                    fmt::format("the same command with --queues {}   (or, in the source: defmap {} : xskmap[{}])",
-                                spec.max_entries == 1 ? "0" : fmt::format("0-{}", spec.max_entries - 1), spec.name,
-                                interface_.receive_queues);
-            }
-            return std::unexpected(std::move(error));
+        for (std::size_t i = 0; i < queues_.size(); ++i) {
+            const int fd = queues_[i].fd();
+            const int result = bpf_map_update_elem(program_.map_fd(map), &slots_[i], &fd, BPF_ANY);
+            if (result != 0)
+                return std::unexpected(no_slot(interface_, spec, queues_[i].index(), slots_[i], -result));
         }
         tell([&] {
             return fmt::format("filled '{}': a socket in the slot of each queue, {} in all", spec.name, queues_.size());
@@ -226,7 +249,7 @@ Result<void> Session::listen(int fd, std::uint32_t tag)
 void Session::publish(const SessionOptions &options)
 {
     Registered entry = describe(program_, interface_, *attachment_, *options.publish);
-    for (const Queue &queue : queues_) {
+    for (const Queue &queue : options.sockets.empty() ? queues() : std::span<const Queue>()) {
         RegisteredSocket &socket = entry.sockets.emplace_back();
         socket.queue = queue.index();
         socket.fd = queue.fd();
@@ -331,15 +354,14 @@ Result<void> Session::check()
 Result<void> Session::restore_sockets()
 {
     for (const MapId map : program_.used_maps(MapKind::xskmap))
-        for (const Queue &queue : queues_) {
-            const std::uint32_t key = queue.index();
-            const int fd = queue.fd();
-            if (bpf_map_update_elem(program_.map_fd(map), &key, &fd, BPF_EXIST) != -ENOENT)
+        for (std::size_t i = 0; i < queues_.size(); ++i) {
+            const int fd = queues_[i].fd();
+            if (bpf_map_update_elem(program_.map_fd(map), &slots_[i], &fd, BPF_EXIST) != -ENOENT)
                 continue;
-            const int result = bpf_map_update_elem(program_.map_fd(map), &key, &fd, BPF_NOEXIST);
+            const int result = bpf_map_update_elem(program_.map_fd(map), &slots_[i], &fd, BPF_NOEXIST);
             if (result != 0)
-                return std::unexpected(system_error(fmt::format("cannot put the socket of queue {} back into '{}'", key,
-                                                                program_.maps()[map.value].name),
+                return std::unexpected(system_error(fmt::format("cannot put the socket of queue {} back into '{}'",
+                                                                queues_[i].index(), program_.maps()[map.value].name),
                                                     "bpf(BPF_MAP_UPDATE_ELEM)", -result));
             ++restored_;
         }

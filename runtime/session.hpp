@@ -20,23 +20,33 @@
 
 namespace xdpf::runtime {
 
+// A socket on a queue of the interface, in a slot of the program's XSKMAPs.
+struct SocketPlace {
+    std::uint32_t queue = 0;
+    std::uint32_t slot = 0;
+};
+
 struct SessionOptions {
-    std::string interface;
-    std::string program; // its name; empty: the image's first
+    std::string interface {
+    };
+    std::string program{}; // its name; empty: the image's first
     Mode mode = Mode::automatic;
-    bool dispatcher = false;           // share the interface through libxdp's dispatcher
-    std::vector<std::uint32_t> queues; // empty: all the interface has
+    bool dispatcher = false;             // share the interface through libxdp's dispatcher
+    std::vector<std::uint32_t> queues{}; // empty: all the interface has
+    // In place of `queues`, which have a socket each, in the slot of their number: sockets wherever the program sends
+    // packets. Several on one queue share its frames. Session::queues() has them in this order. They are not published.
+    std::vector<SocketPlace> sockets{};
     // Of each socket. Frame sizes that are 0 fit the MTU; packets of several frames come where the program has `frags`.
-    QueueOptions socket;
+    QueueOptions socket{};
     // UMEMs to use in place of new ones, in order of the queues, and again from the first where there are fewer; and
     // how many of their frames receive for each socket. Interfaces that packets are forwarded between share them.
-    std::vector<std::shared_ptr<Umem>> memory;
+    std::vector<std::shared_ptr<Umem>> memory{};
     std::uint32_t frames_of_memory = 0; // 0: all that are free
     bool verifier_log = false;
-    std::map<std::string, std::string> parameters;     // as LoadOptions
-    std::map<std::string, std::string> entry_programs; // as LoadOptions
-    std::optional<Origin> publish;                     // so that other processes can look at it: runtime/registry.hpp
-    std::function<void(const std::string &)> step;     // hears of each step that is done; optional
+    std::map<std::string, std::string> parameters{};     // as LoadOptions
+    std::map<std::string, std::string> entry_programs{}; // as LoadOptions
+    std::optional<Origin> publish{};                     // so that other processes can look at it: runtime/registry.hpp
+    std::function<void(const std::string &)> step{};     // hears of each step that is done; optional
 };
 
 class Session {
@@ -115,6 +125,7 @@ public:
 private:
     Session() = default;
     [[nodiscard]] Result<void> bind_queues(const SessionOptions &options);
+    [[nodiscard]] Result<Queue> bind_queue(const SessionOptions &options, std::uint32_t queue) const;
     [[nodiscard]] Result<void> fill_maps();
     [[nodiscard]] Result<void> check();
     [[nodiscard]] Result<void> restore_sockets();
@@ -140,6 +151,7 @@ private:
     Loaded program_;
     std::optional<RecordReader> records_;
     std::vector<Queue> queues_;
+    std::vector<std::uint32_t> slots_;     // of each queue, in XSKMAPs
     std::optional<Attachment> attachment_; // after the sockets: detached first
     std::optional<Registration> registration_;
     Fd stop_;

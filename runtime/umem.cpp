@@ -65,6 +65,15 @@ void explain_locked_memory(Error &error, const UmemOptions &options, std::size_t
                                how_to_give_capabilities(), needed + 1024);
 }
 
+std::shared_ptr<FrameRings> Umem::rings(int interface, std::uint32_t queue)
+{
+    std::erase_if(rings_, [](const auto &rings) { return rings.expired(); });
+    for (const auto &rings : rings_)
+        if (auto found = rings.lock(); found && found->interface == interface && found->queue == queue)
+            return found;
+    return nullptr;
+}
+
 xsk::Outcome<void> Umem::map(std::size_t size)
 {
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;

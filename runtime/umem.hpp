@@ -58,6 +58,19 @@ static_assert(sizeof(TxMetadata) == 24);
 // Of ENOBUFS: how much `sockets` of them lock together, how much may be locked, and what helps.
 void explain_locked_memory(Error &error, const UmemOptions &options, std::size_t sockets);
 
+// The rings in which frames go to the kernel and come back. The kernel has one of each for a UMEM on a queue, whatever
+// the number of sockets there.
+struct FrameRings {
+    xsk::Producer fill;
+    xsk::Consumer completion;
+    int interface = 0; // index
+    std::uint32_t queue = 0;
+    std::uint32_t target = 0;      // so many frames receive
+    std::uint32_t held = 0;        // so many do: in the fill ring, in RX rings, in batches
+    std::uint32_t outstanding = 0; // shown to the kernel for sending, not completed
+    std::vector<int> sockets;      // those that are bound
+};
+
 // Owns the memory and the socket that registers it. The frames that no ring and no user has are kept here. A UMEM and
 // all its queues belong to one thread at a time.
 class Umem {
@@ -75,6 +88,9 @@ public:
     [[nodiscard]] int fd() const { return fd_.get(); }
     [[nodiscard]] bool has_queue() const { return has_queue_; }
     void set_has_queue() { has_queue_ = true; }
+    // Those of a queue that sockets of this memory are bound to; nullptr: there are none.
+    [[nodiscard]] std::shared_ptr<FrameRings> rings(int interface, std::uint32_t queue);
+    void keep(const std::shared_ptr<FrameRings> &rings) { rings_.push_back(rings); }
 
     [[nodiscard]] std::byte *area() const { return area_.data(); }
     // What a descriptor's address means: in unaligned mode the upper 16 bits are an offset.
@@ -105,6 +121,7 @@ private:
     std::string no_huge_pages_;
     Fd fd_; // before area_ in its end: the kernel holds the pages as long as it needs them
     bool has_queue_ = false;
+    std::vector<std::weak_ptr<FrameRings>> rings_;
     std::vector<std::uint64_t> free_;
 };
 

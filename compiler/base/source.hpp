@@ -42,6 +42,7 @@ public:
     [[nodiscard]] std::string_view text(Span span) const;
     // The first byte's place. Past the end: the place behind the last character.
     [[nodiscard]] Location location(FileId file, std::uint32_t offset) const;
+    [[nodiscard]] Location location(Span span) const { return location(span.file, span.begin); } // of a valid one
     // A line without its line end. Lines count from 1; one that does not exist is empty.
     [[nodiscard]] std::string_view line(FileId file, std::uint32_t number) const;
     [[nodiscard]] std::size_t size() const { return files_.size(); }

@@ -17,6 +17,7 @@
 #include <array>
 #include <concepts>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 namespace xdpf::bpf {
@@ -106,7 +107,12 @@ struct Off16 {
 struct Imm32 {
     std::int32_t value;
     constexpr Imm32(std::integral auto number) : value(detail::fit<std::int32_t>("immediate", number)) {}
-    constexpr Imm32(xdp_action verdict) : value(static_cast<std::int32_t>(verdict)) {}
+    // The kernel's constants: XDP_PASS, IPPROTO_UDP.
+    constexpr Imm32(auto constant) requires std::is_enum_v<decltype(constant)> &&
+        std::convertible_to<decltype(constant), std::int32_t>
+        : value(detail::fit<std::int32_t>("immediate", static_cast<std::int64_t>(constant)))
+    {
+    }
 };
 
 // A place in memory: r1 + 16.

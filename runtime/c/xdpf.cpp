@@ -3,6 +3,7 @@
 #include "compiler/compile.hpp"
 #include "compiler/interpret.hpp"
 #include "compiler/report.hpp"
+#include "compiler/version.hpp"
 #include "runtime/maps.hpp"
 #include "runtime/session.hpp"
 

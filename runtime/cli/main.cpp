@@ -1,4 +1,5 @@
 // The `xdpf` command: its subcommands, and nothing of what they do.
+#include "compiler/version.hpp"
 #include "runtime/cli/command.hpp"
 #include "runtime/cli/shell_commands.hpp"
 #include "runtime/cli/source.hpp"

@@ -87,8 +87,8 @@ Error not_built()
     Error error;
     error.stage = "cannot serve metrics";
     error.message = fmt::format("{} is not there", metrics::module_name);
-    error.cause = "this xdpf was built without prometheus-cpp";
-    error.remedy = "apt-get install prometheus-cpp-dev, and build anew (-DXDPF_METRICS=ON)";
+    error.cause = "it is a package of its own, and this xdpf may have been built without prometheus-cpp";
+    error.remedy = "apt-get install xdpf-metrics   (or prometheus-cpp-dev, and build anew with -DXDPF_METRICS=ON)";
     return error;
 }
 

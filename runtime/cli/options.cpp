@@ -17,8 +17,8 @@ const Choices<runtime::Mode> modes{{"auto", runtime::Mode::automatic},
 void need_backend(Backend backend)
 {
     if (!has_backend(backend))
-        throw CLI::ValidationError(
-            "this xdpf was built without LLVM; install llvm-19-dev, then cmake -DXDPF_LLVM=ON, or use --backend=own");
+        throw CLI::ValidationError("the LLVM backend is not there; install the package xdpf-llvm, or llvm-19-dev and "
+                                   "build with -DXDPF_LLVM=ON, or use --backend=own");
 }
 
 void add_backend(CLI::App &command, SourceOptions &options)

@@ -8,7 +8,6 @@ build=$(dirname "$(dirname "$xdpf")")
 prefix=$scratch/prefix
 cmake --install "$build" --prefix "$prefix" >/dev/null
 description=$(find "$prefix" -name xdpf.pc)
-sed -i "s|^prefix=.*|prefix=$prefix|" "$description"
 PKG_CONFIG_PATH=$(dirname "$description")
 export PKG_CONFIG_PATH
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir xdpf)

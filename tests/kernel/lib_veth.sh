@@ -21,7 +21,7 @@ trap clean_up EXIT
 fail() { echo "FAILED: $*"; tail -n 40 "$scratch"/out "$scratch"/err 2>/dev/null || true; exit 1; }
 in_near() { ip netns exec "$near" "$@"; }
 in_far() { ip netns exec "$far" "$@"; }
-attached() { ip -n "$near" -d link show "${1:-veth0}" | grep -q 'prog/xdp'; }
+attached() { ip -n "$near" -d link show "${1:-veth0}" 2>/dev/null | grep -q 'prog/xdp'; }
 
 # launch PATTERN COMMAND...: in the background in $near as $runner, its output in $scratch/out and err, waited for until
 # the pattern stands in err.

@@ -1,6 +1,7 @@
 // AF_XDP sockets on veth pairs: what is sent arrives, whole and as it was, and every frame comes back.
 #include "compiler/compile.hpp"
 #include "runtime/consumers.hpp"
+#include "runtime/maps.hpp"
 #include "runtime/run.hpp"
 #include "tests/kernel/runtime_net.hpp"
 #include "tests/skip.hpp"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <mutex>
 #include <poll.h>
 #include <thread>
 
@@ -241,6 +243,115 @@ TEST_CASE("packets are forwarded between interfaces that share memory, both ways
         }
         CHECK(forward.not_sent() == 0);
         CHECK(sessions[0].queues()[0].memory()->free_frames() == 0); // all receive again
+    });
+}
+
+TEST_CASE("sockets on one queue share its frames, and get what is for their slots")
+{
+    XDPF_NEEDS_ROOT();
+    for (const Mode mode : {Mode::native, Mode::skb})
+        with_veth(1, [mode] {
+            SessionOptions options{.interface = "xdpfrt0", .mode = mode, .sockets = {{0, 7}, {0, 9}, {0, 8}}};
+            options.socket.tx_size = 64;
+            options.socket.umem.frames = 32;
+            Session session =
+                open_session("defmap sockets : xskmap[16]  match udp -> xsk sockets[7 + udp.payload[0] % 3]", options);
+            REQUIRE(session.queues().size() == 3);
+            Sender sender("xdpfrt1");
+            Listener listener("xdpfrt1");
+            constexpr std::array<std::uint32_t, 3> remainders{0, 2, 1}; // of the sockets' packets
+            std::uint32_t wrong = 0;
+            for (std::uint32_t number = 0; number < 1500; ++number) {
+                sender.send(udp_frame(number));
+                REQUIRE(session.wait(1s) == Session::Wake::packets);
+                for (std::size_t i = 0; i < 3; ++i) {
+                    Queue &queue = session.queues()[i];
+                    Batch batch = queue.receive();
+                    wrong += batch.empty() || (number & 0xff) % 3 == remainders[i] ? 0 : 1;
+                    for (std::uint32_t packet = 0; packet < batch.size(); ++packet)
+                        REQUIRE(batch.send(packet, queue));
+                    REQUIRE(queue.flush());
+                }
+                wrong += listener.next() == udp_frame(number) ? 0 : 1;
+            }
+            CHECK(wrong == 0);
+            std::uint64_t sent = 0;
+            std::uint64_t completed = 0;
+            for (Queue &queue : session.queues()) {
+                REQUIRE(queue.flush());
+                sent += queue.sent().sent;
+                completed += queue.sent().completed;
+            }
+            CHECK(sent == 1500);
+            CHECK(completed == 1500);
+        });
+}
+
+TEST_CASE("sockets that share memory have one thread, however many there are")
+{
+    XDPF_NEEDS_ROOT();
+    with_veth(1, [] {
+        SessionOptions options{.interface = "xdpfrt0", .sockets = {{0, 0}, {0, 1}, {0, 2}}};
+        options.socket.umem.frames = 1024;
+        std::vector<Session> sessions;
+        sessions.push_back(open_session("defmap m : xskmap[4]  match udp -> xsk m[udp.payload[0] % 3]", options));
+        std::uint32_t taken = 0;
+        std::mutex mutex;
+        std::vector<std::thread::id> seen;
+        const RunCallbacks callbacks{.batch = [&](std::size_t, Queue &, Batch &batch) -> Result<void> {
+            const std::scoped_lock lock(mutex);
+            seen.push_back(std::this_thread::get_id());
+            taken += batch.size();
+            return {};
+        }};
+        std::thread runner([&] {
+            (void)run(sessions, {.packets = 300, .duration = 10s}, {.cpus = {0, 1}}, callbacks);
+        });
+        Sender sender("xdpfrt1");
+        for (std::uint32_t number = 0; number < 300; ++number)
+            sender.send(udp_frame(number));
+        runner.join();
+        CHECK(taken == 300);
+        CHECK(std::ranges::count(seen, seen.front()) == static_cast<std::ptrdiff_t>(seen.size()));
+    });
+}
+
+TEST_CASE("a socket that ends leaves its frames to the others on its queue")
+{
+    XDPF_NEEDS_ROOT();
+    with_veth(1, [] {
+        const Compilation compiled = compile("defmap m : xskmap[4]  match udp -> xsk m[udp.payload[0] % 2]");
+        Result<Loaded> program = load(compiled.image());
+        REQUIRE(program);
+        Queue stays = open_queue("xdpfrt0", sending(16));
+        std::optional<Queue> ends = open_queue("xdpfrt0", sending(16), stays.memory());
+        for (std::uint32_t slot = 0; slot < 2; ++slot) {
+            const int fd = slot == 0 ? stays.fd() : ends->fd();
+            REQUIRE(
+                map_of(*program, "m")->update(std::as_bytes(std::span(&slot, 1)), std::as_bytes(std::span(&fd, 1))));
+        }
+        Result<Attachment> attachment = attach(*program, interface_named("xdpfrt0"), Mode::native);
+        REQUIRE(attachment);
+        Sender sender("xdpfrt1");
+        const auto send = [&](std::uint32_t count, std::uint32_t odd) {
+            for (std::uint32_t number = 0; number < count; ++number)
+                sender.send(udp_frame(2 * number + odd));
+        };
+        const auto arrives = [](const Queue &queue, std::uint32_t count) {
+            const auto give_up = std::chrono::steady_clock::now() + 2s;
+            while (queue.waiting() != count && std::chrono::steady_clock::now() < give_up)
+                std::this_thread::sleep_for(1ms);
+            return queue.waiting() == count;
+        };
+        send(10, 1);
+        CHECK(arrives(*ends, 10)); // of 16 frames
+        ends.reset();
+        send(16, 0);
+        CHECK(arrives(stays, 6));
+        CHECK(stays.receive().size() == 6);
+        CHECK(stays.receive().empty()); // the ten receive again
+        send(16, 0);
+        CHECK(arrives(stays, 16));
     });
 }
 
