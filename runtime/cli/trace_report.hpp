@@ -54,7 +54,7 @@ private:
 
     const TraceOptions &options_;
     const Compilation &compilation_;
-    const std::vector<RuleText> &rules_;
+    std::vector<RuleText> rules_;
     std::size_t program_;
     std::string main_file_;
     TraceTotals totals_;
