@@ -35,6 +35,8 @@ public:
 
     int run()
     {
+        if (!options_.file.empty())
+            show(load_file(state_, options_.file));
         if (state_.at_terminal)
             converse();
         else

@@ -13,8 +13,6 @@
 namespace xdpf::cli {
 namespace {
 
-constexpr std::string_view no_rule = "default -> pass, where no rule matches";
-
 // Rules of what was typed stand where they were typed, and not in the text that they are put together to. The default
 // of a session that has none stands nowhere.
 void place(const Session &session, RuleText &rule)
@@ -22,10 +20,8 @@ void place(const Session &session, RuleText &rule)
     const Image &image = session.compilation().image();
     const Span span = image.programs[rule.program].rules[rule.number - 1];
     const auto entered = session.entered(span);
-    if (!entered && span.file == FileId(0)) {
-        rule.file = "<shell>";
-        rule.text = no_rule;
-    }
+    if (!entered && span.file == FileId(0))
+        rule.number = 0;
     if (!entered)
         return;
     rule.file = entered->source;
@@ -39,7 +35,7 @@ std::string why(Explainer &explainer, const std::vector<RuleText> &rules, const 
                 std::span<const std::byte> packet)
 {
     const Explanation found = explainer.run(packet, {}, Detail::reasons);
-    const bool by_rule = found.rule && rules[*found.rule].text != no_rule;
+    const bool by_rule = found.rule && rules[*found.rule].number != 0;
     std::string out = fmt::format("{}, {}{}\n", verdict_text(image, found.result), by_rule ? "by " : "",
                                   by_rule ? rule_name(rules[*found.rule]) : "no rule matches");
     for (const RuleTried &tried : found.tried)

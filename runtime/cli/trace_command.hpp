@@ -24,7 +24,7 @@ struct TraceOptions {
     std::FILE *errors = stderr;
     // Optional: the capture is read as far as it says.
     std::function<bool()> ended{};
-    // Optional: where a rule stands, for a source that has no lines of its own.
+    // Optional: where a rule stands, for a source that has no lines of its own. The number 0 makes it none.
     std::function<void(RuleText &)> placed{};
 };
 

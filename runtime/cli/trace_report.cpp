@@ -64,11 +64,13 @@ void TraceReport::count(const TracedPacket &packet)
     ++totals_.verdicts[packet.verdict < totals_.verdicts.size() ? packet.verdict : 0]; // others abort, as in the kernel
     if (!packet.rule_known)
         ++totals_.unknown;
-    else if (packet.explanation.rule)
+    else if (is_rule(packet.explanation.rule))
         ++totals_.by_rule[*packet.explanation.rule];
     else
         ++totals_.unmatched;
 }
+
+bool TraceReport::is_rule(std::optional<std::size_t> rule) const { return rule && rules_[*rule].number != 0; }
 
 // ---- Text ----------------------------------------------------------------------------------------------------------
 
@@ -103,7 +105,7 @@ void TraceReport::text_line(const TracedPacket &packet)
                           packet.skipped);
     const auto &rule = packet.explanation.rule;
     const auto by = !packet.rule_known ? "the interpreter does not say so"
-                    : rule             ? fmt::format("{}: {}", place(*rule), rules_[*rule].text)
+                    : is_rule(rule)    ? fmt::format("{}: {}", place(*rule), rules_[*rule].text)
                                        : "no rule matched";
     fmt::print(options_.output, "{:>5}  {}  {:>5}  {:<5}  {}\n", packet.number, clock(packet.time), length,
                packet.verdict_text, by);
@@ -126,7 +128,7 @@ void TraceReport::text_totals() const
     for (std::size_t rule = 0; rule < rules_.size(); ++rule) {
         if (totals_.by_rule[rule] != 0)
             lines.emplace_back(totals_.by_rule[rule], fmt::format("{}: {}", place(rule), rules_[rule].text));
-        else if (rules_[rule].program == program_)
+        else if (rules_[rule].program == program_ && is_rule(rule))
             ++idle;
     }
     if (totals_.unmatched != 0)

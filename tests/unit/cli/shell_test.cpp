@@ -55,7 +55,7 @@ Piped pipe_in(std::string_view text)
     const auto errors = temporary();
     REQUIRE(std::fwrite(text.data(), 1, text.size(), input.get()) == text.size());
     std::rewind(input.get());
-    const int status = cli::shell({input.get(), output.get(), errors.get()});
+    const int status = cli::shell({"", input.get(), output.get(), errors.get()});
     return {status, contents(output.get()), contents(errors.get())};
 }
 
