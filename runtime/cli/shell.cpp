@@ -136,7 +136,7 @@ private:
 
     void show(const CommandResult &result)
     {
-        fmt::print(options_.output, "{}", state_.colour ? result.output : plain_text(result.output));
+        fmt::print(options_.output, "{}", result.has_colour ? result.output : plain_text(result.output));
         answer(result.answer);
         if (!result.error.empty())
             complain(fmt::format("error: {}\n", plain_text(result.error)));

@@ -2,6 +2,7 @@
 
 #include "runtime/cli/origin.hpp"
 #include "runtime/cli/run_summary.hpp"
+#include "runtime/cli/shell_colour.hpp"
 #include "runtime/run.hpp"
 
 #include <fmt/format.h>
@@ -28,6 +29,8 @@ using runtime::SessionOptions;
 using runtime::Summary;
 using runtime::system_error;
 using Parameters = std::map<std::string, std::string>;
+
+constexpr std::size_t most_records = 1000; // that are kept
 
 // What was said before of a parameter that is no longer declared is not about this program.
 Parameters declared(const Parameters &all, const Image &image)
@@ -91,6 +94,7 @@ ShellWork::Labels ShellWork::labels_of(const Session &session, const Compilation
             }
             if (label.rule && label.rule->source != "<shell>")
                 label.text = fmt::format("{}:{}: {}", label.rule->source, label.rule->line, label.rule->text);
+            label.text = plain_text(std::move(label.text));
             labels.emplace(std::pair(program, rule), std::move(label));
         }
     return labels;
@@ -203,7 +207,15 @@ void ShellWork::receive()
         packets_.fetch_add(1, std::memory_order_relaxed);
         bytes_.fetch_add(packet.size(), std::memory_order_relaxed);
     };
-    callbacks.record = [this](const Record &) { records_.fetch_add(1, std::memory_order_relaxed); };
+    callbacks.record = [this](const Record &record) {
+        records_.fetch_add(1, std::memory_order_relaxed);
+        const std::scoped_lock lock(mutex_);
+        new_records_.texts.push_back(to_text(record));
+        if (new_records_.texts.size() > most_records) {
+            new_records_.texts.pop_front();
+            ++new_records_.gone;
+        }
+    };
     callbacks.link = [this](std::size_t, runtime::Session::Wake news) {
         const std::scoped_lock lock(mutex_);
         news_.push_back(link_text(interface_, session_, news));
@@ -269,6 +281,12 @@ std::vector<std::string> ShellWork::take_news()
     std::vector<std::string> out(news_.begin(), news_.end());
     news_.clear();
     return out;
+}
+
+ShellWork::Records ShellWork::take_records()
+{
+    const std::scoped_lock lock(mutex_);
+    return std::exchange(new_records_, {});
 }
 
 std::optional<Error> ShellWork::take_end()

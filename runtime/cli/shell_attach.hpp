@@ -55,6 +55,12 @@ public:
     [[nodiscard]] std::uint64_t packets() const { return packets_; } // from the sockets
     [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
     [[nodiscard]] std::uint64_t records() const { return records_; }
+    // Those since the last call, and how many more there were than are kept.
+    struct Records {
+        std::deque<std::string> texts;
+        std::uint64_t gone = 0;
+    };
+    [[nodiscard]] Records take_records();
 
     // An eventfd, readable when there is news.
     [[nodiscard]] int news_fd() const { return news_fd_.get(); }
@@ -98,6 +104,7 @@ private:
     mutable std::mutex mutex_; // of what follows
     std::string interface_;
     std::deque<std::string> news_;
+    Records new_records_;
     std::optional<runtime::Error> end_;
     bool ended_ = false;
     std::thread thread_;

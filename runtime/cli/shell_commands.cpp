@@ -103,6 +103,7 @@ constexpr std::array commands{
     ShellCommand{"status", "", "what the program at work has decided and received", "", show_status},
     ShellCommand{"hits", "[watch [TIMES]]", "the packets that each rule met, once or every second until Ctrl-C",
                  ":hits\n:hits watch\n:hits watch 5                            (five times)\n", show_hits},
+    ShellCommand{"records", "", "what the program has emitted and sampled since the last time", "", show_records},
     ShellCommand{"quit", "", "leave; so does Ctrl-D", "", quit},
 };
 
@@ -144,7 +145,7 @@ CommandResult unknown(std::string_view name)
 CommandResult help(ShellState &state, const std::string &argument)
 {
     if (argument.empty()) {
-        CommandResult result{.output = state.source(introduction)};
+        CommandResult result{.output = state.source(introduction), .has_colour = true};
         for (const auto &command : commands)
             result.output += fmt::format("  {:<30}{}\n", usage_of(command), command.help);
         return result;

@@ -39,6 +39,7 @@ namespace xdpf::cli {
 [[nodiscard]] CommandResult attach_session(ShellState &state, const std::string &argument);
 [[nodiscard]] CommandResult detach_session(ShellState &state, const std::string &argument);
 [[nodiscard]] CommandResult show_status(ShellState &state, const std::string &argument);
+[[nodiscard]] CommandResult show_records(ShellState &state, const std::string &argument);
 [[nodiscard]] CommandResult show_hits(ShellState &state, const std::string &argument);
 // Puts the session as it is now to work, where something is attached; what there is to say.
 [[nodiscard]] CommandResult put_to_work(ShellState &state);

@@ -40,7 +40,7 @@ std::string ShellState::source(std::string_view text) const
 
 CommandResult show_source(ShellState &state, const std::string & /*argument*/)
 {
-    CommandResult result;
+    CommandResult result{.has_colour = true};
     std::map<std::uint32_t, std::uint64_t> packets; // by line of the whole text
     bool counted = false;
     if (state.work) {

@@ -40,6 +40,7 @@ struct CommandResult {
     Answer answer{};                         // of what it entered
     bool changed = false;                    // the session is another one
     bool quit = false;
+    bool has_colour = false; // `output` may drive a terminal
     std::string next_line{}; // to be edited next
 };
 

@@ -2,6 +2,7 @@
 #include "runtime/cli/run_summary.hpp"
 #include "runtime/cli/shell_arguments.hpp"
 #include "runtime/cli/shell_commands.hpp"
+#include "runtime/cli/terminal.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,6 +12,13 @@
 
 namespace xdpf::cli {
 namespace {
+
+// What was set of parameters stays set, as long as their declarations allow it.
+void keep_parameters(ShellState &state)
+{
+    std::erase_if(state.parameters,
+                  [&](const auto &one) { return !state.session.set_parameter(one.first, one.second); });
+}
 
 CommandResult nothing_attached() { return failed("nothing is attached: :attach INTERFACE"); }
 
@@ -94,7 +102,7 @@ std::size_t draw(const ShellState &state, const std::vector<std::string> &lines,
     const std::size_t shown = std::min(lines.size(), window.rows - 1);
     std::string text = drawn != 0 ? fmt::format("\033[{}A", drawn) : "";
     for (std::size_t i = 0; i < shown; ++i)
-        text += fmt::format("\r\033[K{}\n", lines[i].substr(0, window.columns - 1));
+        text += fmt::format("\r\033[K{}\n", cut(lines[i], window.columns - 1));
     state.print(text + "\033[J");
     return shown;
 }
@@ -120,7 +128,7 @@ CommandResult attach_session(ShellState &state, const std::string &argument)
     const auto words = words_of(argument);
     if (state.work)
         return failed(fmt::format("attached to {} already: :detach", state.work->interface()));
-    WorkOptions options{.interface = words[0], .program = "", .parameters = state.parameters};
+    WorkOptions options{.interface = words[0], .program = ""};
     for (std::size_t i = 1; i < words.size(); ++i)
         if (words[i] == "native")
             options.mode = runtime::Mode::native;
@@ -130,6 +138,8 @@ CommandResult attach_session(ShellState &state, const std::string &argument)
             options.program = words[i];
         else
             return failed("too many words: :attach INTERFACE [native|skb] [PROGRAM]");
+    keep_parameters(state);
+    options.parameters = state.parameters;
     auto work = ShellWork::start(state.session, std::move(options));
     if (!work)
         return failed(std::move(work.error()));
@@ -182,14 +192,23 @@ CommandResult show_hits(ShellState &state, const std::string &argument)
     return watch_hits(state, *times);
 }
 
+CommandResult show_records(ShellState &state, const std::string & /*argument*/)
+{
+    if (!state.work)
+        return nothing_attached();
+    const auto records = state.work->take_records();
+    std::string out = records.gone == 0 ? "" : fmt::format("{} older ones are gone\n", records.gone);
+    for (const std::string &record : records.texts)
+        out += record + "\n";
+    return {.output = out.empty() ? "none\n" : out};
+}
+
 CommandResult put_to_work(ShellState &state)
 {
     if (!state.work)
         return {};
-    // What was set of parameters stays set, as long as their declarations allow it.
     CommandResult result;
-    for (auto it = state.parameters.begin(); it != state.parameters.end();)
-        it = state.session.set_parameter(it->first, it->second) ? std::next(it) : state.parameters.erase(it);
+    keep_parameters(state);
     const auto kept = state.work->replace(state.session, state.parameters);
     if (!kept) {
         result = failed(kept.error());

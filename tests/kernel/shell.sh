@@ -164,7 +164,18 @@ send 4 54
 becomes '^sockets    4 packets, 240 bytes received, 0 lost' ':status'
 ends 1 # there were errors
 grep -q "^sockets    4 packets" <(since) || fail "nothing is said at the end"
-echo "ok: Ctrl-C, :detach, the end of the input"
+begin
+say 'defmap seen : ringbuf[4096]' 'match udp.dport == 56 -> emit seen {port = udp.sport}' ':attach veth0'
+shows "attached in native mode"
+say ':records'
+shows "^none$"
+send 3 56
+becomes "^records    3$" ':status'
+say ':records' ':records'
+shows "^none$"
+[[ $(since | grep -c 'port = ') == 3 ]] || fail "the records are not shown"
+ends 0
+echo "ok: Ctrl-C, :detach, the end of the input, records"
 
 for way in :quit TERM HUP; do
     begin
