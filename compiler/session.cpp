@@ -227,9 +227,10 @@ std::expected<Session::State::Statements, Answer> Session::State::compile_statem
         text.generate("expect pass\n}\n");
         return text;
     };
-    Assembly text = wrap(short_form || first == "hex" ? "packet " : "");
+    const bool packet_first = short_form || first == "hex";
+    Assembly text = wrap(packet_first ? "packet " : "");
     auto compiled = compile(text.text(), std::string(name));
-    const bool only_with = !has_packet(compiled);
+    const bool only_with = !packet_first && !has_packet(compiled);
     if (only_with) {
         text = wrap("packet hex \"00\"\n");
         compiled = compile(text.text(), std::string(name));

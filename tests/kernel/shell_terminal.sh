@@ -38,7 +38,7 @@ enter() {
 milliseconds() { echo $((($(date +%s%N) - $1) / 1000000)); }
 
 terminal -f /dev/null new-session -d -s it -x 100 -y 30 "ip netns exec $near bash --norc --noprofile"
-keys "PS1='prompt> '; stty -a | md5sum >$scratch/before; clear; echo here" Enter
+keys "PS1='prompt> '; stty -a | tail -n +2 >$scratch/before; clear; echo here" Enter
 shows '^here'
 began=$(date +%s%N)
 keys "clear; $xdpf shell" Enter
@@ -136,7 +136,7 @@ shows '^veth0: detached'
 shows '^sockets    2000 packets'
 shows '^prompt> ?$'
 attached && fail "something is attached after leaving"
-keys "clear; stty -a | md5sum | cmp - $scratch/before && echo as before" Enter
+keys "clear; stty -a | tail -n +2 | diff - $scratch/before && echo as before" Enter
 shows '^as before'
 echo "ok: edited, left, nothing attached"
 
@@ -156,7 +156,7 @@ kill -TERM "$(pgrep -x xdpf -s "$(ps -o sid= -p "$(terminal display-message -p -
 shows '^veth0: detached'
 shows '^prompt> ?$'
 attached && fail "something is attached after SIGTERM"
-keys "clear; stty -a | md5sum | cmp - $scratch/before && echo as before" Enter
+keys "clear; stty -a | tail -n +2 | diff - $scratch/before && echo as before" Enter
 shows '^as before'
 [[ ! -d /run/xdpf ]] || ! grep -ls '"shell"' /run/xdpf/*.json 2>/dev/null || fail "a description stays"
 echo "ok: history, SIGTERM"

@@ -92,6 +92,7 @@ TEST_CASE("errors point into what was entered, and leave the session as it was")
     CHECK(reject(session, "match udp drop").find("<shell>:1:11\n") != std::string::npos);
     CHECK(reject(session, "pakcet ethernet").find("did you mean 'packet'?") != std::string::npos);
     CHECK(reject(session, "packet ethernet / ipv4 /", {.complete = true}).find("<shell>:1:25\n") != std::string::npos);
+    CHECK(reject(session, ">").find("<shell>:1:2\n") != std::string::npos);
     CHECK(reject(session, "hex \"abc\"").find("<shell>:1:") != std::string::npos);
     CHECK(reject(session, "match udp -> drop\nmatch upd -> drop", {.source = "a.xdpf"}).find("a.xdpf:2:7\n") !=
           std::string::npos);
