@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 namespace xdpf::cli {
 namespace {
@@ -92,7 +93,7 @@ private:
             else if (event == LineReader::Event::stopped)
                 complain("error: ended by a signal, before the input was read\n");
             else if (!pending_.empty())
-                enter(pending_, true);
+                enter(true);
             return;
         }
     }
@@ -108,7 +109,7 @@ private:
         else
             pending_ += '\n';
         pending_ += line;
-        enter(pending_, false);
+        enter(false);
     }
 
     // `help`, `quit` and `exit` alone are no declarations, and people type them.
@@ -144,13 +145,14 @@ private:
             complain(plain_text(runtime::to_string(*result.failure)) + "\n");
     }
 
-    void enter(std::string text, bool complete)
+    // What is pending.
+    void enter(bool complete)
     {
         const auto said =
-            state_.session.enter(text, {.source = std::string(source), .line = first_line_, .complete = complete});
+            state_.session.enter(pending_, {.source = std::string(source), .line = first_line_, .complete = complete});
         if (said.status == Answer::Status::incomplete)
             return;
-        pending_.clear();
+        const std::string text = std::exchange(pending_, {});
         answer(said);
         if (said.status == Answer::Status::accepted && !said.changes.empty())
             show(put_to_work(state_));
