@@ -109,6 +109,7 @@ TEST_CASE("many runs over one packet are timed, and the machine code has the lin
     CHECK(function.code.size() > 50);
     CHECK(function.address != 0);
     CHECK(std::ranges::count(function.lines, "match tcp -> abort", &JitedLine::text) >= 1);
+    REQUIRE_FALSE(function.lines.empty());
     CHECK(function.lines.back().offset < function.code.size());
     CHECK(jited(-1).error().call == "bpf(BPF_OBJ_GET_INFO_BY_FD)");
 }
