@@ -97,6 +97,7 @@ Editor::Event Editor::read(const std::string &prompt, const std::string &text, s
     signals_.forget_interrupts();
     if (!text.empty())
         el_push(line_.get(), text.c_str());
+    el_set(line_.get(), EL_PREP_TERM, 1); // else what comes in answer to the prompt may come before its time
     int length = 0;
     const char *typed = el_gets(line_.get(), &length);
     if (typed == nullptr || length <= 0) {
@@ -144,6 +145,7 @@ bool Editor::wait_for_key(EditLine *line)
         if (signals_.take_resized())
             el_resize(line);
         if (signals_.take_continued()) {
+            el_set(line, EL_PREP_TERM, 0); // libedit believes that it is prepared
             el_set(line, EL_PREP_TERM, 1);
             el_set(line, EL_REFRESH);
         }

@@ -1,10 +1,12 @@
 """What a person at `xdpf shell` waits for, over a pseudo-terminal: the first prompt, the answer to a rule and to a packet,
 and the completion of a word. From the last key to the last byte of the answer, with an access list of some rules entered."""
 
+import contextlib
 import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import sys
 import tempfile
@@ -25,8 +27,9 @@ class Terminal:
         started = time.perf_counter()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # Here, and not from outside later: a window that changes its size has the prompt drawn twice.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
             os.execve(xdpf, [xdpf, "shell"], environment)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
         self.until(b"xdpf> ")
         self.first_prompt = (time.perf_counter() - started) * 1e3
 
@@ -48,13 +51,15 @@ class Terminal:
 
     def close(self):
         os.write(self.fd, b"\x04")
+        limit = time.monotonic() + PATIENCE
         while os.waitpid(self.pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > limit:
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+                sys.exit("bench: the shell does not end at Ctrl-D")
             if select.select([self.fd], [], [], 0.01)[0]:
-                try:
+                with contextlib.suppress(OSError):  # the other end is closed
                     os.read(self.fd, 65536)
-                except OSError:  # the other end is closed
-                    os.waitpid(self.pid, 0)
-                    break
         os.close(self.fd)
 
 
