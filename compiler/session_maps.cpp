@@ -41,15 +41,15 @@ std::string no_such_entry(const MapSpec &map, std::span<const std::byte> key)
     return fmt::format("there is no entry {} in '{}'", key_text(map, key), map.name);
 }
 
-std::expected<std::size_t, std::string> parameter_named(const Image &image, std::string_view name)
+std::expected<std::size_t, std::string> parameter_named(const Image &image, std::string_view wanted)
 {
-    const auto found = std::ranges::find(image.parameters, name, &Parameter::name);
+    const auto found = std::ranges::find(image.parameters, wanted, &Parameter::name);
     if (found != image.parameters.end())
         return static_cast<std::size_t>(found - image.parameters.begin());
     std::vector<std::string> names;
     std::ranges::transform(image.parameters, std::back_inserter(names), &Parameter::name);
-    const auto help = did_you_mean(name, names);
-    return std::unexpected(fmt::format("there is no parameter '{}'{}{}", name, help.empty() ? "" : "; ", help));
+    const auto help = did_you_mean(wanted, names);
+    return std::unexpected(fmt::format("there is no parameter '{}'{}{}", wanted, help.empty() ? "" : "; ", help));
 }
 
 } // namespace

@@ -176,12 +176,12 @@ const sema::Header *open_header(std::string_view text, std::span<const sema::Hea
             ++closed;
         if (c != '(' || closed-- != 0)
             continue;
-        auto name = text.substr(0, at - 1);
-        name.remove_suffix(name.size() - (name.find_last_not_of(" \t\n") + 1));
-        std::size_t begin = name.size();
-        while (begin > 0 && lexis::is_name(name[begin - 1]))
+        auto word = text.substr(0, at - 1);
+        word.remove_suffix(word.size() - (word.find_last_not_of(" \t\n") + 1));
+        std::size_t begin = word.size();
+        while (begin > 0 && lexis::is_name(word[begin - 1]))
             --begin;
-        const auto header = std::ranges::find(headers, name.substr(begin), &sema::Header::name);
+        const auto header = std::ranges::find(headers, word.substr(begin), &sema::Header::name);
         return header != headers.end() ? &*header : nullptr;
     }
     return nullptr;

@@ -12,7 +12,7 @@
 namespace xdpf::runtime {
 namespace {
 
-constexpr const char *stage = "cannot show the program's machine code";
+constexpr const char *jited_stage = "cannot show the program's machine code";
 
 struct FreeBtf {
     void operator()(btf *types) const { btf__free(types); }
@@ -60,7 +60,7 @@ void put_lines(JitedFunction &function, std::span<const Place> places)
 Error refused(const bpf_prog_info &sizes)
 {
     Error error;
-    error.stage = stage;
+    error.stage = jited_stage;
     error.call = "bpf(BPF_OBJ_GET_INFO_BY_FD)";
     error.message = sizes.jited_prog_len == 0 ? "the kernel shows none" : "the kernel keeps it to itself";
     error.cause = "the JIT compiler is off, or the code is hidden (net.core.bpf_jit_enable, kernel.kptr_restrict), or "
@@ -81,7 +81,7 @@ Result<std::vector<JitedFunction>> jited(int program_fd)
     bpf_prog_info sizes{};
     std::uint32_t size = sizeof sizes;
     if (int result = bpf_obj_get_info_by_fd(program_fd, &sizes, &size); result != 0)
-        return std::unexpected(system_error(stage, "bpf(BPF_OBJ_GET_INFO_BY_FD)", -result));
+        return std::unexpected(system_error(jited_stage, "bpf(BPF_OBJ_GET_INFO_BY_FD)", -result));
     std::vector<std::byte> code(sizes.jited_prog_len);
     std::vector<std::uint64_t> symbols(sizes.nr_jited_ksyms);
     std::vector<std::uint32_t> lengths(sizes.nr_jited_func_lens);
@@ -102,7 +102,7 @@ Result<std::vector<JitedFunction>> jited(int program_fd)
     info.jited_line_info = address_of(line_addresses);
     size = sizeof info;
     if (int result = bpf_obj_get_info_by_fd(program_fd, &info, &size); result != 0)
-        return std::unexpected(system_error(stage, "bpf(BPF_OBJ_GET_INFO_BY_FD)", -result));
+        return std::unexpected(system_error(jited_stage, "bpf(BPF_OBJ_GET_INFO_BY_FD)", -result));
     if (code.empty() || info.jited_prog_insns == 0)
         return std::unexpected(refused(sizes));
     if (lengths.empty())
