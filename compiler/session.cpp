@@ -64,19 +64,6 @@ std::string insert(std::vector<Piece> &pieces, Piece piece, std::size_t older)
     return what + ", in place of the older one";
 }
 
-// The rule's own text, on one line.
-std::string rule_text(const Compilation::State &state, Span decided_by)
-{
-    for (const auto &rule : state.modules.files.back()->ast.rules) {
-        if (rule.head != decided_by)
-            continue;
-        const auto text = state.sources.text(rule.span);
-        const auto line = text.substr(0, text.find('\n'));
-        return line.size() == text.size() ? std::string(line) : fmt::format("{} …", line);
-    }
-    return {};
-}
-
 const ast::Test &last_test(const Compilation &compilation)
 {
     return std::get<ast::Test>(compilation.state().modules.files.back()->ast.decls.back().node);
@@ -117,6 +104,18 @@ std::optional<Answer> reject_stray(const InputPtr &input)
 }
 
 } // namespace
+
+std::string rule_text(const Compilation::State &state, Span decided_by)
+{
+    for (const auto &rule : state.modules.files.back()->ast.rules) {
+        if (rule.head != decided_by)
+            continue;
+        const auto text = state.sources.text(rule.span);
+        const auto line = text.substr(0, text.find('\n'));
+        return line.size() == text.size() ? std::string(line) : fmt::format("{} …", line);
+    }
+    return {};
+}
 
 Session::Session() : state_(std::make_unique<State>()) { clear(); }
 Session::Session(Session &&) noexcept = default;
@@ -162,7 +161,7 @@ void Session::State::adopt(Pieces next, Assembly text, Compilation compiled)
         warnings.push_back({one.kind, assembly.near(one.span)});
 }
 
-Answer Session::State::declare(const InputPtr &input)
+Answer Session::State::declare(const InputPtr &input, std::optional<std::size_t> instead)
 {
     Answer answer;
     const FileId id = answer.sources.add(input->source, input->text);
@@ -177,8 +176,19 @@ Answer Session::State::declare(const InputPtr &input)
         return answer;
     }
     Pieces next = pieces;
-    for (const auto &decl : file->decls)
-        answer.changes.push_back(insert(next, piece_of(*file, decl, input), pieces.size()));
+    Pieces behind; // an edited piece leaves its place to what is entered
+    if (instead) {
+        const auto at = next.begin() + static_cast<std::ptrdiff_t>(*instead);
+        behind.assign(at + 1, next.end());
+        next.erase(at, next.end());
+    }
+    const auto older = next.size();
+    for (const auto &decl : file->decls) {
+        Piece piece = piece_of(*file, decl, input);
+        std::erase_if(behind, [&](const Piece &other) { return piece.replaces(other); });
+        answer.changes.push_back(insert(next, std::move(piece), older));
+    }
+    std::ranges::move(behind, std::back_inserter(next));
     auto text = assemble(next);
     auto compiled = compile(text.text(), std::string(name));
     answer.sources = {};
@@ -202,40 +212,54 @@ Answer Session::State::declare(const InputPtr &input)
 }
 
 // The statements become a test of the first program, compiled with everything else.
-Answer Session::State::run(const InputPtr &input)
+std::expected<Session::State::Statements, Answer> Session::State::compile_statements(const InputPtr &input) const
 {
     if (auto rejected = reject_stray(input))
-        return std::move(*rejected);
+        return std::unexpected(std::move(*rejected));
+    const auto first = session::first_token(input->text);
+    const bool short_form = first == ">";
+    const std::size_t begin =
+        short_form ? static_cast<std::size_t>(first.data() - input->text.data()) + first.size() : 0;
     const auto wrap = [&](std::string_view front) {
         Assembly text = assemble(pieces);
         text.generate(fmt::format("test \"\" for {} {{\n{}", compilation->image().programs[0].name, front));
-        text.add(input, 0, input->text.size());
+        text.add(input, begin, input->text.size());
         text.generate("expect pass\n}\n");
         return text;
     };
-    Assembly text = wrap(session::first_token(input->text) == "hex" ? "packet " : "");
+    const bool packet_first = short_form || first == "hex";
+    Assembly text = wrap(packet_first ? "packet " : "");
     auto compiled = compile(text.text(), std::string(name));
-    const bool only_with = !has_packet(compiled);
+    const bool only_with = !packet_first && !has_packet(compiled);
     if (only_with) {
         text = wrap("packet hex \"00\"\n");
         compiled = compile(text.text(), std::string(name));
     }
-    Answer answer{.status = Answer::Status::rejected};
-    session::Translator translator(text, compiled.sources(), answer.sources);
-    for (const auto &one : compiled.diagnostics().all())
-        if (severity_of(one.kind) == Severity::error)
-            answer.diagnostics.add(translator.translate(one));
-    if (!compiled.ok())
-        return answer;
+    if (!compiled.ok()) {
+        Answer answer{.status = Answer::Status::rejected};
+        session::Translator translator(text, compiled.sources(), answer.sources);
+        for (const auto &one : compiled.diagnostics().all())
+            if (severity_of(one.kind) == Severity::error)
+                answer.diagnostics.add(translator.translate(one));
+        return std::unexpected(std::move(answer));
+    }
     TestImage test = compiled.image().tests.back();
     test.groups.back().expectations.pop_back(); // the generated one
-    answer.status = only_with ? Answer::Status::accepted : Answer::Status::ran;
-    for (const TestGroup &group : test.groups) {
+    return Statements{std::move(compiled), std::move(test), only_with};
+}
+
+Answer Session::State::run(const InputPtr &input)
+{
+    auto statements = compile_statements(input);
+    if (!statements)
+        return std::move(statements.error());
+    Answer answer{.status = statements->only_with ? Answer::Status::accepted : Answer::Status::ran};
+    for (const TestGroup &group : statements->test.groups) {
         set_up(*interpreter, compilation->image(), group);
-        if (only_with)
+        if (statements->only_with)
             apply(group.surroundings, context);
         else
-            run(group, compiled, answer);
+            run(group, statements->compiled, answer);
     }
     return answer;
 }
@@ -264,8 +288,10 @@ PacketAnswer Session::State::packet_answer(std::size_t program, std::span<const 
                                            const PacketResult &result) const
 {
     const Image &image = compilation->image();
-    PacketAnswer answer{
-        .program = image.programs[program].name, .verdict = verdict_text(image, result), .size = packet.size()};
+    PacketAnswer answer{.program = image.programs[program].name,
+                        .verdict = verdict_text(image, result),
+                        .size = packet.size(),
+                        .bytes = {packet.begin(), packet.end()}};
     const auto place = assembly.exact(result.decided_by);
     auto rule = rule_text(compilation->state(), result.decided_by);
     if (!place || rule.empty())
@@ -284,10 +310,22 @@ Answer Session::enter(std::string_view text, const Entry &entry)
         return {};
     if (!entry.complete && session::is_incomplete(text))
         return {.status = Answer::Status::incomplete};
-    const auto input =
-        std::make_shared<const session::Input>(entry.source, std::string(entry.line - 1, '\n') + std::string(text));
-    const bool statement = first == "packet" || first == "hex" || first == "with";
+    const auto input = state_->input(text, entry);
+    const bool statement = first == "packet" || first == ">" || first == "hex" || first == "with";
     return statement ? state_->run(input) : state_->declare(input);
+}
+
+Answer Session::replace(std::size_t declaration, std::string_view text, const Entry &entry)
+{
+    if (!session::first_token(text).empty() && !entry.complete && session::is_incomplete(text))
+        return {.status = Answer::Status::incomplete};
+    return state_->declare(state_->input(text, entry), state_->in_order().at(declaration));
+}
+
+InputPtr Session::State::input(std::string_view text, const Entry &entry)
+{
+    return std::make_shared<const session::Input>(
+        entry.source, std::string(std::max(entry.line, 1U) - 1, '\n') + std::string(text), ++inputs);
 }
 
 bool Session::undo()

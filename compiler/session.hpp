@@ -11,6 +11,7 @@
 
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,21 @@ struct PacketAnswer {
     std::string source;     // where the rule was entered
     std::uint32_t line = 0; // from 1
     std::size_t size = 0;   // of the packet, in bytes
+    std::vector<std::byte> bytes{};
+};
+
+// A thing that was entered and is in force.
+struct Declaration {
+    std::string what; // "rule", "map 'hits'"
+    std::string text; // as it was entered
+};
+
+// A rule with an action, or a part of one, as it was entered.
+struct EnteredRule {
+    std::uint64_t id = 0; // stays the same for as long as its declaration stands as it was entered
+    std::string source;
+    std::uint32_t line = 0; // from 1
+    std::string text;       // its first line
 };
 
 // What came of one input. Diagnostics refer to the sources beside them, which hold inputs as they were entered.
@@ -58,19 +74,34 @@ public:
     Session &operator=(Session &&) noexcept;
     ~Session();
 
-    // Declarations and rules as a file has them, or statements as a test has them: `packet …`, `hex "…"` for `packet
-    // hex "…"`, `with …`, `expect …` behind a packet. A declaration replaces an older one of the same name, a `default`
-    // the older one; it is tried last wherever it was entered. What `with` says about maps, rx_queue and iface stays;
-    // maps keep what they hold as long as their own declarations do not change.
+    // Declarations and rules as a file has them, or statements as a test has them: `packet …`, `> …` for the same,
+    // `hex "…"` for `packet hex "…"`, `with …`, `expect …` behind a packet. A declaration replaces an older one of the
+    // same name, a `default` the older one; it is tried last wherever it was entered. What `with` says about maps,
+    // rx_queue and iface stays; maps keep what they hold as long as their own declarations do not change.
     [[nodiscard]] Answer enter(std::string_view text, const Entry &entry = {});
 
     // Takes the last accepted input back; false where there is none. Maps whose declarations stay keep what they hold.
     bool undo();
     void clear();
 
+    // In the order of text().
+    [[nodiscard]] std::vector<Declaration> declarations() const;
+    // Puts what is entered, one declaration or several, in the place of one of those, by its index; an empty text takes
+    // it away. Rejected where nothing of it compiles without the old one.
+    [[nodiscard]] Answer replace(std::size_t declaration, std::string_view text, const Entry &entry = {});
+
     // Everything accepted, as a file that compiles alike. Empty for an empty session.
     [[nodiscard]] std::string text() const;
     [[nodiscard]] std::string dump(Stage stage) const;
+    [[nodiscard]] const Compilation &compilation() const;                    // of what is in force; always ok()
+    [[nodiscard]] Compilation compiled(const CompileOptions &options) const; // the same, otherwise
+    // Where the rule of a span of those was entered; nothing for what was not: rules of imports, and the `default` of a
+    // session that has none.
+    [[nodiscard]] std::optional<EnteredRule> entered(Span rule) const;
+    // The line of text() that the rule of that EnteredRule::id begins on; nothing where it is no longer in force.
+    [[nodiscard]] std::optional<std::uint32_t> line_of(std::uint64_t id) const;
+    // The packets that a statement stands for, with or without `packet`, and without running them; or what is wrong.
+    [[nodiscard]] std::expected<std::vector<std::vector<std::byte>>, Answer> packets(std::string_view text) const;
     // Runs the tests that were entered, each with maps of its own.
     struct TestOutcome {
         std::string name;
@@ -78,8 +109,16 @@ public:
     };
     [[nodiscard]] std::vector<TestOutcome> run_tests() const;
     // The entries of a map, one a line: "10.0.0.1 = {packets = 2, bytes = 84}". The error names the map and the others.
-    [[nodiscard]] std::expected<std::string, std::string> map_text(std::string_view name) const;
+    using Text = std::expected<std::string, std::string>;
+    [[nodiscard]] Text map_text(std::string_view name) const;
     [[nodiscard]] std::vector<std::string> map_names() const;
+    // One entry, with keys and values as text (compiler/map_text.hpp): as a line of map_text(), as it is afterwards.
+    // Maps without keys, and sets, have no `key`, or no `value`.
+    [[nodiscard]] Text entry(std::string_view map, std::string_view key) const;
+    [[nodiscard]] Text set_entry(std::string_view map, std::string_view key, std::string_view value);
+    [[nodiscard]] Text erase_entry(std::string_view map, std::string_view key);
+    [[nodiscard]] Text parameter(std::string_view name) const;
+    [[nodiscard]] Text set_parameter(std::string_view name, std::string_view value);
 
     // What could stand in place of the word, or of the field behind a dot, that ends `line`: whole words, sorted.
     struct Completions {
@@ -92,5 +131,13 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
+
+// The parts of a text, for showing it in colour; together they are the text.
+struct TextPart {
+    enum class Kind : std::uint8_t { plain, comment, keyword, number, string };
+    Kind kind{};
+    std::string_view text;
+};
+[[nodiscard]] std::vector<TextPart> parts_of(std::string_view text);
 
 } // namespace xdpf

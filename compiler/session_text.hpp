@@ -16,6 +16,7 @@ namespace xdpf::session {
 struct Input {
     std::string source;
     std::string text;
+    std::uint32_t serial = 0; // of the session
 };
 using InputPtr = std::shared_ptr<const Input>;
 

@@ -182,6 +182,13 @@ std::span<const std::string_view> action_words() { return action_begins; }
 
 bool is_known(std::string_view word) { return is_reserved(word) || std::ranges::binary_search(other_words, word); }
 
+std::vector<std::string_view> known_words()
+{
+    std::vector<std::string_view> words;
+    std::ranges::merge(reserved_words, other_words, std::back_inserter(words));
+    return words;
+}
+
 std::optional<LiteralText> literal_at(const char *at, const char *end)
 {
     if (at == end || (!is_hex(*at) && *at != ':'))

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace xdpf::lexis {
 
@@ -31,6 +32,8 @@ inline constexpr std::string_view unicode_arrow = "\u2192";
 [[nodiscard]] std::span<const std::string_view> action_words();
 // Whether a word means something in some place.
 [[nodiscard]] bool is_known(std::string_view word);
+// All that do, sorted.
+[[nodiscard]] std::vector<std::string_view> known_words();
 
 struct LiteralText {
     ast::Literal::Kind kind;

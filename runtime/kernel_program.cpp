@@ -181,6 +181,22 @@ Result<std::uint32_t> KernelProgram::run(std::span<const std::byte> packet, Arri
     });
 }
 
+// By the kernel's own clock: around the call there is also the making of its dispatcher, for milliseconds.
+Result<TimedRuns> KernelProgram::time(std::span<const std::byte> packet, std::uint32_t repeat)
+{
+    return state_->worker.call([&]() -> Result<TimedRuns> {
+        DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet.data(),
+                            .data_size_in = static_cast<std::uint32_t>(packet.size()),
+                            .repeat = static_cast<int>(repeat));
+        const int result = bpf_prog_test_run_opts(state_->loaded.program_fd(), &options);
+        if (result < 0)
+            return std::unexpected(
+                system_error(fmt::format("cannot run '{}' over {} bytes", state_->loaded.name(), packet.size()),
+                             "bpf(BPF_PROG_TEST_RUN)", -result));
+        return TimedRuns{options.retval, options.duration};
+    });
+}
+
 // `at` gives a packet's bytes by its number.
 template <class At>
 Result<std::vector<PacketOutcome>> KernelProgram::State::run_each(std::size_t count, Arrival arrival, At at)

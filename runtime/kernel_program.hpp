@@ -38,6 +38,11 @@ struct KernelRecord {
     std::vector<std::byte> bytes;
 };
 
+struct TimedRuns {
+    std::uint32_t verdict = 2;     // the last one's
+    std::uint32_t nanoseconds = 0; // of one run, with the kernel's loop around it; what is behind the point is cut off
+};
+
 // A loaded program with a thread of its own to run on; nothing it does is seen outside. Per-CPU maps: a value is
 // written for every CPU, and read where the program ran.
 class KernelProgram {
@@ -57,6 +62,9 @@ public:
     [[nodiscard]] Result<std::vector<PacketOutcome>> run_all(std::span<const std::vector<std::byte>> packets,
                                                              Arrival arrival = {});
     [[nodiscard]] Result<std::vector<PacketOutcome>> run_all(std::span<const TestPacket> packets, Arrival arrival = {});
+    // Runs it that often over one packet, without a look at the maps or the rings in between. What the program does to
+    // the packet stays done for the next time.
+    [[nodiscard]] Result<TimedRuns> time(std::span<const std::byte> packet, std::uint32_t repeat);
     // What the program has written into ring buffers since the last call, in order.
     [[nodiscard]] Result<std::vector<KernelRecord>> take_records();
     // Why the kernel cannot run it; empty: it can.

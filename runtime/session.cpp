@@ -17,9 +17,6 @@
 namespace xdpf::runtime {
 namespace {
 
-// What woke a wait.
-enum : std::uint32_t { has_packet = 1, has_record = 2, link_changed = 4, stopped = 8 };
-
 // Behind the MTU: an Ethernet header and two VLAN tags.
 constexpr std::uint32_t link_header = 14 + 8;
 
@@ -142,12 +139,12 @@ Result<Queue> Session::bind_queue(const SessionOptions &options, std::uint32_t q
     return Queue::open(interface_, queue, options.socket, memory, options.frames_of_memory);
 }
 
-Result<void> Session::bind_queues(const SessionOptions &options)
+Result<void> Session::bind_queues(const Loaded &program, const SessionOptions &options)
 {
     Result<std::vector<SocketPlace>> wanted = chosen_sockets(interface_, options);
     if (!wanted)
-        return std::unexpected(std::move(wanted.error()));
-    if (program_.used_maps(MapKind::xskmap).empty())
+        return std::unexpected(wanted.error());
+    if (program.used_maps(MapKind::xskmap).empty())
         return {};
     queues_.clear();
     slots_.clear();
@@ -317,7 +314,7 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
         return std::unexpected(no_zero_copy_in_skb_mode(session.interface_, ""));
     if (options.mode == Mode::skb)
         settings.socket.copy = CopyMode::copy;
-    if (Result<void> bound = session.bind_queues(settings); !bound)
+    if (Result<void> bound = session.bind_queues(session.program_, settings); !bound)
         return std::unexpected(std::move(bound.error()));
     if (Result<void> attached = session.attach_program(settings); !attached)
         return std::unexpected(std::move(attached.error()));
@@ -328,7 +325,7 @@ Result<Session> Session::open(const Image &image, const SessionOptions &options)
         if (forced)
             return std::unexpected(no_zero_copy_in_skb_mode(session.interface_, session.attachment_->fallback()));
         settings.socket.copy = CopyMode::copy;
-        if (Result<void> bound = session.bind_queues(settings); !bound)
+        if (Result<void> bound = session.bind_queues(session.program_, settings); !bound)
             return std::unexpected(std::move(bound.error()));
         if (Result<void> filled = session.fill_maps(); !filled)
             return std::unexpected(std::move(filled.error()));

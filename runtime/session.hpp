@@ -27,9 +27,8 @@ struct SocketPlace {
 };
 
 struct SessionOptions {
-    std::string interface {
-    };
-    std::string program{}; // its name; empty: the image's first
+    std::string interface = "";
+    std::string program = ""; // its name; empty: the image's first
     Mode mode = Mode::automatic;
     bool dispatcher = false;             // share the interface through libxdp's dispatcher
     std::vector<std::uint32_t> queues{}; // empty: all the interface has
@@ -47,6 +46,8 @@ struct SessionOptions {
     std::map<std::string, std::string> entry_programs{}; // as LoadOptions
     std::optional<Origin> publish{};                     // so that other processes can look at it: runtime/registry.hpp
     std::function<void(const std::string &)> step{};     // hears of each step that is done; optional
+    // replace() binds sockets where there were none and the new program wants some. Nobody receives meanwhile.
+    bool late_sockets = false;
 };
 
 class Session {
@@ -116,6 +117,8 @@ public:
     [[nodiscard]] Result<std::vector<std::string>> replace(const Image &image, const SessionOptions &options);
     // Of all programs that were at work, one after the other; nothing where verdicts are not counted.
     [[nodiscard]] Result<std::optional<VerdictCounts>> verdict_counts() const;
+    // What the rules of the program that the last replace() took away had met in the end.
+    [[nodiscard]] const std::vector<RuleCount> &replaced_rule_counts() const { return replaced_rules_; }
 
     // Nothing comes any more; what lies in the sockets can still be received.
     [[nodiscard]] Result<void> detach();
@@ -123,9 +126,12 @@ public:
     [[nodiscard]] Result<void> close();
 
 private:
+    enum : std::uint32_t { has_packet = 1, has_record = 2, link_changed = 4, stopped = 8 }; // what woke a wait
+
     Session() = default;
-    [[nodiscard]] Result<void> bind_queues(const SessionOptions &options);
+    [[nodiscard]] Result<void> bind_queues(const Loaded &program, const SessionOptions &options);
     [[nodiscard]] Result<Queue> bind_queue(const SessionOptions &options, std::uint32_t queue) const;
+    [[nodiscard]] Result<void> bind_late(const Loaded &now, SessionOptions options);
     [[nodiscard]] Result<void> fill_maps();
     [[nodiscard]] Result<void> check();
     [[nodiscard]] Result<void> restore_sockets();
@@ -161,6 +167,7 @@ private:
     std::chrono::steady_clock::time_point checked_{};
     std::uint64_t restored_ = 0;
     std::optional<VerdictCounts> earlier_; // of programs that were replaced
+    std::vector<RuleCount> replaced_rules_;
     std::vector<std::string> warnings_;
     std::function<void(const std::string &)> step_;
 };

@@ -48,6 +48,25 @@ Result<void> Session::swap_programs(Loaded &now)
     return done;
 }
 
+// The program at work has no sockets, and the one that is to take its place wants some.
+Result<void> Session::bind_late(const Loaded &now, SessionOptions options)
+{
+    if (!options.late_sockets)
+        return std::unexpected(not_replaced(interface_, "it redirects into sockets, and the old one had none"));
+    options.socket.multi_buffer = now.program().frags;
+    if (attachment_->mode() == Mode::skb)
+        options.socket.copy = CopyMode::copy;
+    choose_frame_size(options.socket);
+    Result<void> done = bind_queues(now, options);
+    for (std::size_t i = 0; done && i < queues_.size(); ++i)
+        done = listen(queues_[i].fd(), has_packet);
+    if (!done) {
+        queues_.clear();
+        slots_.clear();
+    }
+    return done;
+}
+
 Result<std::vector<std::string>> Session::replace(const Image &image, const SessionOptions &options)
 {
     if (!attachment_ || attachment_->by_dispatcher())
@@ -61,7 +80,8 @@ Result<std::vector<std::string>> Session::replace(const Image &image, const Sess
     if (!loaded)
         return std::unexpected(std::move(loaded.error()));
     if (queues_.empty() && !loaded->used_maps(MapKind::xskmap).empty())
-        return std::unexpected(not_replaced(interface_, "it redirects into sockets, and the old one had none"));
+        if (Result<void> bound = bind_late(*loaded, options); !bound)
+            return std::unexpected(std::move(bound.error()));
     if (!queues_.empty() && loaded->program().frags && !program_.program().frags)
         return std::unexpected(not_replaced(interface_, "its packets have several frames ('frags'), and the sockets "
                                                         "were not made for that"));
@@ -69,6 +89,7 @@ Result<std::vector<std::string>> Session::replace(const Image &image, const Sess
         return std::unexpected(std::move(swapped.error()));
     if (const auto before = loaded->verdict_counts(); before && *before)
         earlier_ = earlier_ ? sum(*earlier_, **before) : **before;
+    replaced_rules_ = loaded->rule_counts().value_or(std::vector<RuleCount>());
     if (Result<void> listening = listen_to_records(); !listening)
         return std::unexpected(std::move(listening.error()));
     if (options.publish)

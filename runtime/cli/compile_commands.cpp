@@ -106,7 +106,9 @@ Command add_fmt(CLI::App &app)
 Command add_shell(CLI::App &app)
 {
     auto &command = *app.add_subcommand("shell", "type rules and packets, and see what they mean");
-    return {&command, [] { return shell({}); }};
+    auto options = std::make_shared<ShellOptions>();
+    command.add_option("file", options->file, "a .xdpf file to begin with");
+    return {&command, [options] { return shell(*options); }};
 }
 
 } // namespace xdpf::cli

@@ -1,94 +1,40 @@
 // `xdpf map dump` and `xdpf map watch`.
 #include "runtime/cli/as_json.hpp"
 #include "runtime/cli/map_access.hpp"
+#include "runtime/cli/map_changes.hpp"
 #include "runtime/cli/signals.hpp"
 #include "runtime/cli/source.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <cerrno>
-#include <map>
+#include <cstdio>
 
 namespace xdpf::cli {
 namespace {
 
 using namespace xdpf::runtime;
-using Snapshot = std::map<Bytes, Bytes, ByBytes>;
-
-Result<Snapshot> snapshot_of(const Map &map)
-{
-    const Result<std::vector<Entry>> entries = map.entries();
-    if (!entries)
-        return std::unexpected(entries.error());
-    Snapshot out;
-    for (const Entry &entry : *entries)
-        if (says_something(map.spec(), entry.value))
-            out.emplace(entry.key, entry.value);
-    return out;
-}
-
-// What numbers grew or shrank by: "+3 packets, +180 bytes"; empty for others.
-std::string growth(const MapSpec &spec, const Bytes &before, const Bytes &now)
-{
-    std::vector<std::string> parts;
-    for (const LayoutField &field : spec.value.fields) {
-        if (field.format != FieldFormat::number || number_of(field, before) == number_of(field, now))
-            continue;
-        const std::uint64_t old = number_of(field, before);
-        const std::uint64_t fresh = number_of(field, now);
-        const std::string change = fresh > old ? fmt::format("+{}", fresh - old) : fmt::format("-{}", old - fresh);
-        parts.push_back(field.name.empty() ? change : fmt::format("{} {}", change, field.name));
-    }
-    return fmt::format("{}", fmt::join(parts, ", "));
-}
 
 // One round: the entries that are new, that have another value, that are gone.
-class Changes {
-public:
-    Changes(const MapSpec &spec, const Map &map, bool json) : spec_(spec), map_(map), json_(json) {}
-
-    void compare(const Snapshot &before, const Snapshot &now)
-    {
-        for (const auto &[key, value] : now) {
-            const auto old = before.find(key);
-            if (old == before.end())
-                say("+", {key, value}, nullptr);
-            else if (old->second != value)
-                say(" ", {key, value}, &old->second);
+void show_changes(const Map &map, const std::vector<MapChange> &changed, std::uint64_t round, bool json)
+{
+    Json list = Json::array();
+    for (const MapChange &change : changed) {
+        if (!json) {
+            fmt::print("{}", change_text(map, change));
+            continue;
         }
-        for (const auto &[key, value] : before)
-            if (!now.contains(key))
-                say("-", {key, value}, nullptr);
+        Json one = as_json(map.spec(), change.entry);
+        one["what"] = change.what == MapChange::What::added  ? "new"
+                      : change.what == MapChange::What::gone ? "gone"
+                                                             : "changed";
+        if (change.what == MapChange::What::changed)
+            one["before"] = value_json(map.spec(), change.before);
+        list.push_back(std::move(one));
     }
-
-    void finish(std::uint64_t round)
-    {
-        if (json_)
-            fmt::print("{}", on_one_line({{"map", spec_.name}, {"round", round}, {"changes", std::move(list_)}}));
-        std::fflush(stdout);
-    }
-
-private:
-    void say(const char *sign, const Entry &entry, const Bytes *before)
-    {
-        if (json_) {
-            Json one = as_json(spec_, entry);
-            one["what"] = *sign == '+' ? "new" : *sign == '-' ? "gone" : "changed";
-            if (before != nullptr)
-                one["before"] = value_json(spec_, *before);
-            list_.push_back(std::move(one));
-            return;
-        }
-        const std::string more = before != nullptr ? growth(spec_, *before, entry.value) : "";
-        fmt::print("{} {}{}{}\n", sign, map_.text(entry), more.empty() ? "" : "   ", more);
-    }
-
-    const MapSpec &spec_;
-    const Map &map_;
-    bool json_;
-    Json list_ = Json::array();
-};
+    if (json)
+        fmt::print("{}", on_one_line({{"map", map.spec().name}, {"round", round}, {"changes", std::move(list)}}));
+    std::fflush(stdout);
+}
 
 Error program_ended(const Registered &entry)
 {
@@ -102,16 +48,14 @@ Error program_ended(const Registered &entry)
 int watch(const Running &program, const Map &map, const MapWatchOptions &options)
 {
     const HeldSignals signals;
-    Result<Snapshot> before = snapshot_of(map);
+    Result<MapSnapshot> before = snapshot_of(map);
     for (std::uint64_t round = 1; before && (!options.count || round <= *options.count); ++round) {
         if (signals.came_within(options.interval.value_or(std::chrono::seconds(1))))
             return exit_ok;
-        Result<Snapshot> now = snapshot_of(map);
+        Result<MapSnapshot> now = snapshot_of(map);
         if (!now)
             return report_failure(now.error(), options.map.json);
-        Changes changes(map.spec(), map, options.map.json);
-        changes.compare(*before, *now);
-        changes.finish(round);
+        show_changes(map, changes(*before, *now), round, options.map.json);
         before = std::move(now);
         if (!is_at_work(program.entry()))
             return report_failure(program_ended(program.entry()), options.map.json);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdio>
+#include <string>
 
 namespace xdpf::cli {
 
 struct ShellOptions {
+    std::string file{}; // that is entered first; empty: none
     std::FILE *input = stdin;
     std::FILE *output = stdout;
     std::FILE *errors = stderr;

@@ -64,7 +64,7 @@ private:
 
     runtime::Result<void> interpreted()
     {
-        while (true) {
+        while (!ended()) {
             const auto packet = capture_.next();
             if (!packet)
                 return std::unexpected(packet.error());
@@ -72,7 +72,10 @@ private:
                 return {};
             report_.packet(explain(**packet));
         }
+        return {};
     }
+
+    [[nodiscard]] bool ended() const { return options_.ended && options_.ended(); }
 
     // The interpreter comes along, to tell the rule: it has maps of its own, which fill alike.
     runtime::Result<void> in_kernel()
@@ -82,7 +85,7 @@ private:
             return std::unexpected(std::move(kernel.error()));
         if (auto filled = fill_slots(*kernel); !filled)
             return filled;
-        while (true) {
+        while (!ended()) {
             std::vector<std::vector<std::byte>> bytes;
             std::vector<TracedPacket> packets;
             runtime::Result<std::optional<runtime::CapturedPacket>> packet;
@@ -97,6 +100,7 @@ private:
             if (!*packet)
                 return {};
         }
+        return {};
     }
 
     runtime::Result<void> fill_slots(runtime::KernelProgram &kernel)
@@ -148,17 +152,20 @@ int trace(const TraceOptions &options)
     const auto program = program_named(compilation, options.program);
     if (!program)
         return exit_usage;
-    auto capture = runtime::CaptureFile::open(options.capture);
-    if (!capture) {
-        fmt::print(stderr, "{}\n", runtime::to_string(capture.error()));
-        return exit_failure;
-    }
-    const auto done = Trace(options, compilation, *program, *capture).run();
+    const auto done = trace(options, compilation, *program);
     if (done)
         return exit_ok;
     (void)std::fflush(stdout);
     fmt::print(stderr, "{}\n", runtime::to_string(done.error()));
     return exit_failure;
+}
+
+runtime::Result<void> trace(const TraceOptions &options, const Compilation &compilation, std::size_t program)
+{
+    auto capture = runtime::CaptureFile::open(options.capture);
+    if (!capture)
+        return std::unexpected(std::move(capture.error()));
+    return Trace(options, compilation, program, *capture).run();
 }
 
 } // namespace xdpf::cli

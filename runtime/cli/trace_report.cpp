@@ -34,11 +34,13 @@ TraceReport::TraceReport(const TraceOptions &options, const Compilation &compila
     : options_(options), compilation_(compilation), rules_(explainer.rules()), program_(program)
 {
     totals_.by_rule.resize(rules_.size());
+    if (options.placed)
+        std::ranges::for_each(rules_, options.placed);
     const auto own = std::ranges::find(rules_, program, &RuleText::program);
     if (own != rules_.end())
         main_file_ = own->file;
     if (options_.json && options_.packets)
-        fmt::print("{{\"trace\": [");
+        fmt::print(options_.output, "{{\"trace\": [");
 }
 
 void TraceReport::packet(const TracedPacket &packet)
@@ -62,11 +64,13 @@ void TraceReport::count(const TracedPacket &packet)
     ++totals_.verdicts[packet.verdict < totals_.verdicts.size() ? packet.verdict : 0]; // others abort, as in the kernel
     if (!packet.rule_known)
         ++totals_.unknown;
-    else if (packet.explanation.rule)
+    else if (is_rule(packet.explanation.rule))
         ++totals_.by_rule[*packet.explanation.rule];
     else
         ++totals_.unmatched;
 }
+
+bool TraceReport::is_rule(std::optional<std::size_t> rule) const { return rule && rules_[*rule].number != 0; }
 
 // ---- Text ----------------------------------------------------------------------------------------------------------
 
@@ -97,15 +101,18 @@ void TraceReport::text_line(const TracedPacket &packet)
     const auto length = packet.captured < packet.length ? fmt::format("{}/{}", packet.captured, packet.length)
                                                         : fmt::format("{}", packet.length);
     if (!packet.skipped.empty())
-        return fmt::print("{:>5}  {}  {:>5}  not run: {}\n", packet.number, clock(packet.time), length, packet.skipped);
+        return fmt::print(options_.output, "{:>5}  {}  {:>5}  not run: {}\n", packet.number, clock(packet.time), length,
+                          packet.skipped);
     const auto &rule = packet.explanation.rule;
     const auto by = !packet.rule_known ? "the interpreter does not say so"
-                    : rule             ? fmt::format("{}: {}", place(*rule), rules_[*rule].text)
+                    : is_rule(rule)    ? fmt::format("{}: {}", place(*rule), rules_[*rule].text)
                                        : "no rule matched";
-    fmt::print("{:>5}  {}  {:>5}  {:<5}  {}\n", packet.number, clock(packet.time), length, packet.verdict_text, by);
+    fmt::print(options_.output, "{:>5}  {}  {:>5}  {:<5}  {}\n", packet.number, clock(packet.time), length,
+               packet.verdict_text, by);
     if (packet.rule_known)
         for (const auto &tried : packet.explanation.tried)
-            fmt::print("         {}: {}\n", place(tried.rule), tried.matched ? "matched, and went on" : tried.reason);
+            fmt::print(options_.output, "         {}: {}\n", place(tried.rule),
+                       tried.matched ? "matched, and went on" : tried.reason);
 }
 
 void TraceReport::text_totals() const
@@ -114,13 +121,14 @@ void TraceReport::text_totals() const
     for (const std::size_t verdict : shown_order)
         if (totals_.verdicts[verdict] != 0)
             verdicts.push_back(fmt::format("{} {}", totals_.verdicts[verdict], text_names[verdict]));
-    fmt::print("{}{}{}\n", counted(totals_.packets, "packet"), verdicts.empty() ? "" : ": ", fmt::join(verdicts, ", "));
+    fmt::print(options_.output, "{}{}{}\n", counted(totals_.packets, "packet"), verdicts.empty() ? "" : ": ",
+               fmt::join(verdicts, ", "));
     std::vector<std::pair<std::uint64_t, std::string>> lines;
     std::size_t idle = 0;
     for (std::size_t rule = 0; rule < rules_.size(); ++rule) {
         if (totals_.by_rule[rule] != 0)
             lines.emplace_back(totals_.by_rule[rule], fmt::format("{}: {}", place(rule), rules_[rule].text));
-        else if (rules_[rule].program == program_)
+        else if (rules_[rule].program == program_ && is_rule(rule))
             ++idle;
     }
     if (totals_.unmatched != 0)
@@ -128,9 +136,9 @@ void TraceReport::text_totals() const
     if (totals_.unknown != 0)
         lines.emplace_back(totals_.unknown, "a rule that the interpreter does not know");
     for (const auto &[packets, what] : lines)
-        fmt::print("  {:>7}  {}\n", packets, what);
+        fmt::print(options_.output, "  {:>7}  {}\n", packets, what);
     if (idle != 0 && totals_.packets != 0)
-        fmt::print("  {} decided nothing\n", counted(idle, "rule"));
+        fmt::print(options_.output, "  {} decided nothing\n", counted(idle, "rule"));
 }
 
 void TraceReport::text_notes(std::uint32_t snap_length) const
@@ -139,12 +147,12 @@ void TraceReport::text_notes(std::uint32_t snap_length) const
     constexpr std::uint32_t longest_packet = 65'535;
     const auto snapped = snap_length < longest_packet ? fmt::format(" ({} of each)", counted(snap_length, "byte")) : "";
     if (totals_.cut != 0)
-        fmt::print(stderr,
+        fmt::print(options_.errors,
                    "note: the capture holds only the beginning of {}{}; what is missing counts as absent\n"
                    "  try:   tcpdump -s 0, which keeps whole packets\n",
                    counted(totals_.cut, "packet"), snapped);
     if (totals_.skipped != 0)
-        fmt::print(stderr, "note: {} did not run in the kernel; the first: {}\n  try:   without --kernel\n",
+        fmt::print(options_.errors, "note: {} did not run in the kernel; the first: {}\n  try:   without --kernel\n",
                    counted(totals_.skipped, "packet"), totals_.first_skipped);
 }
 
@@ -175,7 +183,7 @@ void TraceReport::json_packet(const TracedPacket &packet)
                     {{"rule", rules_[tried.rule].number}, {"matched", tried.matched}, {"reason", tried.reason}});
         }
     }
-    fmt::print("{}\n{}", totals_.packets + totals_.skipped == 0 ? "" : ",", dump(object));
+    fmt::print(options_.output, "{}\n{}", totals_.packets + totals_.skipped == 0 ? "" : ",", dump(object));
 }
 
 void TraceReport::json_totals(const runtime::Error *error) const
@@ -201,9 +209,9 @@ void TraceReport::json_totals(const runtime::Error *error) const
         object["error"] = {{"stage", error->stage}, {"message", error->message}};
     const std::string text = dump(object);
     if (options_.packets)
-        fmt::print("\n],\n{}\n", text.substr(1)); // goes on with the object that was begun
+        fmt::print(options_.output, "\n],\n{}\n", text.substr(1)); // goes on with the object that was begun
     else
-        fmt::print("{}\n", text);
+        fmt::print(options_.output, "{}\n", text);
 }
 
 void TraceReport::finish(const runtime::Error *error, std::uint32_t snap_length)
@@ -212,10 +220,10 @@ void TraceReport::finish(const runtime::Error *error, std::uint32_t snap_length)
         return json_totals(error);
     const bool any = totals_.packets + totals_.skipped != 0;
     if (any && !options_.summary)
-        fmt::print("\n");
+        fmt::print(options_.output, "\n");
     if (any || error == nullptr)
         text_totals();
-    (void)std::fflush(stdout); // so that the notes come behind
+    (void)std::fflush(options_.output); // so that the notes come behind
     text_notes(snap_length);
 }
 

@@ -44,6 +44,7 @@ public:
 
 private:
     void count(const TracedPacket &packet);
+    [[nodiscard]] bool is_rule(std::optional<std::size_t> rule) const; // and not what stands for none
     void text_line(const TracedPacket &packet);
     void json_packet(const TracedPacket &packet);
     void text_totals() const;
@@ -54,7 +55,7 @@ private:
 
     const TraceOptions &options_;
     const Compilation &compilation_;
-    const std::vector<RuleText> &rules_;
+    std::vector<RuleText> rules_;
     std::size_t program_;
     std::string main_file_;
     TraceTotals totals_;

@@ -1,10 +1,14 @@
 // Programs run over packets by BPF_PROG_TEST_RUN.
+#include "compiler/compile.hpp"
+#include "runtime/jited.hpp"
 #include "runtime/kernel_test.hpp"
 #include "tests/kernel/runtime_net.hpp"
 #include "tests/kernel/runtime_programs.hpp"
 #include "tests/skip.hpp"
 
 #include <doctest/doctest.h>
+
+#include <algorithm>
 
 using namespace xdpf;
 using namespace xdpf::runtime;
@@ -85,6 +89,29 @@ TEST_CASE("many packets in one call; those the kernel cannot run are skipped wit
     CHECK((*outcomes)[2000].skipped.find("at least 14") != std::string::npos);
     CHECK((*outcomes)[2001].verdict == XDP_REDIRECT);
     CHECK_FALSE((*outcomes)[2002].skipped.empty());
+}
+
+TEST_CASE("many runs over one packet are timed, and the machine code has the lines of its source")
+{
+    XDPF_NEEDS_ROOT();
+    const Compilation compilation = compile("match udp -> drop\nmatch tcp -> abort");
+    Result<KernelProgram> program = KernelProgram::load(compilation.image());
+    REQUIRE_MESSAGE(program.has_value(), to_string(program.error()));
+    const auto timed = program->time(udp_frame(1), 1000);
+    REQUIRE_MESSAGE(timed.has_value(), to_string(timed.error()));
+    CHECK(timed->verdict == XDP_DROP);
+    CHECK(timed->nanoseconds > 0);
+    CHECK(program->time(std::vector<std::byte>(3), 1).error().call == "bpf(BPF_PROG_TEST_RUN)");
+    const auto functions = jited(program->loaded().program_fd());
+    REQUIRE_MESSAGE(functions.has_value(), to_string(functions.error()));
+    REQUIRE(functions->size() == 1);
+    const JitedFunction &function = functions->front();
+    CHECK(function.code.size() > 50);
+    CHECK(function.address != 0);
+    CHECK(std::ranges::count(function.lines, "match tcp -> abort", &JitedLine::text) >= 1);
+    REQUIRE_FALSE(function.lines.empty());
+    CHECK(function.lines.back().offset < function.code.size());
+    CHECK(jited(-1).error().call == "bpf(BPF_OBJ_GET_INFO_BY_FD)");
 }
 
 TEST_CASE("maps are filled before and read after")

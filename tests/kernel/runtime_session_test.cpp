@@ -344,6 +344,36 @@ TEST_CASE("a program without an XSKMAP is attached without sockets")
     });
 }
 
+TEST_CASE("a program that takes another's place brings sockets where it may; what the old one's rules met is known")
+{
+    XDPF_NEEDS_ROOT();
+    with_veth(1, [] {
+        const Compilation dropping = compile("match udp -> drop", "a", {.rule_counters = true});
+        const Compilation redirecting = compile("match udp -> xsk", "a", {.rule_counters = true});
+        SessionOptions options = on_veth();
+        Result<Session> session = Session::open(dropping.image(), options);
+        REQUIRE_MESSAGE(session.has_value(), to_string(session.error()));
+        CHECK(session->queues().empty());
+        const auto refused = session->replace(redirecting.image(), options);
+        REQUIRE_FALSE(refused.has_value());
+        CHECK(refused.error().cause == "it redirects into sockets, and the old one had none");
+        CHECK(session->queues().empty());
+        Sender sender("xdpfrt1");
+        for (std::uint32_t i = 0; i < 3; ++i)
+            sender.send(udp_frame(i));
+        const auto give_up = std::chrono::steady_clock::now() + 2s;
+        while (session->program().rule_counts()->at(0).packets < 3 && std::chrono::steady_clock::now() < give_up)
+            std::this_thread::sleep_for(1ms);
+        options.late_sockets = true;
+        const auto kept = session->replace(redirecting.image(), options);
+        REQUIRE_MESSAGE(kept.has_value(), to_string(kept.error()));
+        REQUIRE(session->replaced_rule_counts().size() == 1);
+        CHECK(session->replaced_rule_counts()[0].packets == 3);
+        CHECK(session->queues().size() == 1);
+        send_and_compare(*session, 1000);
+    });
+}
+
 TEST_CASE("the dispatcher is refused with a reason where the kernel has no extension programs")
 {
     XDPF_NEEDS_ROOT();

@@ -92,6 +92,7 @@ TEST_CASE("errors point into what was entered, and leave the session as it was")
     CHECK(reject(session, "match udp drop").find("<shell>:1:11\n") != std::string::npos);
     CHECK(reject(session, "pakcet ethernet").find("did you mean 'packet'?") != std::string::npos);
     CHECK(reject(session, "packet ethernet / ipv4 /", {.complete = true}).find("<shell>:1:25\n") != std::string::npos);
+    CHECK(reject(session, ">").find("<shell>:1:2\n") != std::string::npos);
     CHECK(reject(session, "hex \"abc\"").find("<shell>:1:") != std::string::npos);
     CHECK(reject(session, "match udp -> drop\nmatch upd -> drop", {.source = "a.xdpf"}).find("a.xdpf:2:7\n") !=
           std::string::npos);
@@ -229,6 +230,71 @@ TEST_CASE("undo takes inputs back one by one, clear all of them")
     CHECK_FALSE(session.undo());
 }
 
+TEST_CASE("a declaration is replaced in its place, or taken away")
+{
+    Session session;
+    accept(session, "const port = 53\nmatch udp.dport == port -> drop\nmatch udp -> abort\ndefault -> pass");
+    const auto replace = [&](std::size_t declaration, std::string_view text) {
+        return session.replace(declaration, text, {.line = 9, .complete = true}).status;
+    };
+    CHECK(replace(1, "match udp.dport == port -> pass") == Status::accepted);
+    CHECK(run(session, "> ethernet / ipv4 / udp(dport = 53)").line == 9);
+    CHECK(run(session, "> ethernet / ipv4 / udp(dport = 53)").verdict == "pass");
+    CHECK(replace(0, "") == Status::rejected);
+    CHECK(replace(2, "match tcp -> abort\nmatch icmp -> drop") == Status::accepted);
+    CHECK(replace(3, "") == Status::accepted);
+    CHECK(replace(3, "default -> drop") == Status::accepted);
+    CHECK(session.replace(0, "match ipv4 {").status == Status::incomplete);
+    CHECK(session.text() == "const port = 53\nmatch udp.dport == port -> pass\nmatch tcp -> abort\ndefault -> drop\n");
+    CHECK(session.declarations()[2].what == "rule");
+    CHECK(session.undo());
+    CHECK(session.undo());
+    CHECK(session.text().find("match icmp -> drop\ndefault -> pass\n") != std::string::npos);
+    // What has the name of another one takes its place, whether that stands in front or behind.
+    CHECK(replace(1, "const dns = 54\nconst port = 54") == Status::accepted);
+    CHECK(replace(1, "const dns = 55\nmatch tcp -> pass") == Status::accepted);
+    CHECK(session.text().find("const port = 54\nconst dns = 55\nmatch tcp -> pass\n") == 0);
+}
+
+TEST_CASE("where a rule was entered is known of every compilation of the session")
+{
+    Session session;
+    accept(session, "match ipv4 {\n  match udp -> drop\n  match tcp -> abort }", {.line = 4});
+    const auto counted = session.compiled({.rule_counters = true, .verdict_counters = true});
+    REQUIRE(counted.ok());
+    const auto &rules = counted.image().programs[0].rules;
+    REQUIRE(rules.size() == 3); // and the default that nobody entered
+    const auto first = session.entered(rules[0]);
+    const auto second = session.entered(rules[1]);
+    REQUIRE(first);
+    REQUIRE(second);
+    CHECK(first->line == 5);
+    CHECK(second->line == 6);
+    CHECK(second->text == "match tcp -> abort");
+    CHECK(first->id != second->id);
+    CHECK_FALSE(session.entered(rules[2]));
+    CHECK(session.line_of(second->id) == 3);
+    accept(session, "const a = 1");
+    accept(session, "default -> pass");
+    CHECK(session.entered(session.compilation().image().programs[0].rules[1])->id == second->id);
+    CHECK(session.replace(0, "match udp -> drop").status == Status::accepted);
+    CHECK_FALSE(session.line_of(second->id));
+    CHECK(session.packets("ethernet / ipv4 / udp")->at(0).size() == 42);
+    CHECK(session.packets("packet ethernet times 2\npacket ethernet / arp")->size() == 2);
+    CHECK_FALSE(session.packets("ethernet / upd"));
+}
+
+TEST_CASE("the parts of a text are the whole text")
+{
+    for (const auto *text : {"match udp -> drop # x\n  \"s\" 10.0.0.1/8 }", "", "  ", "\"open", "# only"}) {
+        std::string all;
+        for (const auto &part : parts_of(text))
+            all += part.text;
+        CHECK(all == text);
+    }
+    CHECK(parts_of("tcp.match").back().kind == TextPart::Kind::plain); // a field's name
+}
+
 TEST_CASE("tests that were entered run, and failures name the place")
 {
     Session session;
@@ -262,6 +328,11 @@ TEST_CASE("words are completed by where they stand")
     CHECK(session.complete("match udp.d").words == Words{"dport"});
     CHECK(session.complete("match udp.d").begin == 10);
     CHECK(session.complete("match tcp.flags.s").words == Words{"flags.syn"});
+    CHECK(session.complete("match tc").words == Words{"tcp"});
+    CHECK(session.complete("match tcp.op").words.front() == "option");
+    CHECK(session.complete("match tcp.option.ms").words == Words{"option.mss"});
+    CHECK(session.complete("packet ethernet / ipv4(tt").words == Words{"ttl"});
+    CHECK(session.complete("packet ethernet / ipv4(src = 1.2.3.4) / ud").words == Words{"udp"});
     CHECK(session.complete("match ipv4.src in hi").words == Words{"hits"});
     CHECK(session.complete("match ipv4.src in xyz").words.empty());
     CHECK(session.complete("").words.size() > 5);
