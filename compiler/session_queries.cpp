@@ -1,9 +1,9 @@
 // What can be asked of a session: its text, dumps, tests, maps, and completions of a line.
 #include "compiler/map_text.hpp"
+#include "compiler/query.hpp"
 #include "compiler/session_state.hpp"
 #include "compiler/state.hpp"
 #include "compiler/test.hpp"
-#include "grammar/lexis.hpp"
 
 #include <fmt/ranges.h>
 
@@ -94,36 +94,24 @@ std::expected<std::string, std::string> Session::map_text(std::string_view name)
     return std::unexpected(fmt::format("there is no map '{}'{}{}", name, help.empty() ? "" : "; ", help));
 }
 
+// The line is asked about where it would stand: behind everything entered, statements in a test.
 Session::Completions Session::complete(std::string_view line) const
 {
-    std::size_t begin = line.size();
-    while (begin > 0 && (lexis::is_name(line[begin - 1]) || line[begin - 1] == '.'))
-        --begin;
-    const auto whole = line.substr(begin);
-    const auto dot = whole.find('.');
-    const auto &unit = state_->compilation->state().unit;
-    std::vector<std::string> all;
-    if (dot != std::string_view::npos) {
-        const auto header = std::ranges::find(unit.headers, whole.substr(0, dot), &sema::Header::name);
-        if (header != unit.headers.end())
-            std::ranges::transform(header->fields, std::back_inserter(all), &sema::Field::name);
-        begin += dot + 1;
-    } else if (session::first_token(line.substr(0, begin)).empty()) {
-        all = {"const",  "default", "defmap", "defprogram", "header", "hex",
-               "import", "match",   "packet", "test",       "with"};
-    } else {
-        all = {"abort", "and", "any", "continue", "count", "drop",    "else",     "expect", "iface", "in",
-               "match", "not", "or",  "packet",   "pass",  "payload", "rx_queue", "tx",     "with",  "xsk"};
-        std::ranges::transform(unit.headers, std::back_inserter(all), &sema::Header::name);
-        for (const auto &piece : state_->pieces)
-            if (piece.scope == session::Scope::symbol)
-                all.push_back(piece.name);
-        std::ranges::move(map_names(), std::back_inserter(all));
-    }
-    Completions out{.begin = begin};
-    const auto typed = line.substr(begin);
-    std::ranges::copy_if(all, std::back_inserter(out.words),
-                         [&](const std::string &word) { return word.starts_with(typed); });
+    const std::vector<std::string> statements{"expect", "hex", "packet", "with"};
+    const auto first = session::first_token(line);
+    const bool first_is_last = line.ends_with(first);
+    std::string text = state_->assembly.text() + "\n";
+    if (!first_is_last && std::ranges::count(statements, first) != 0)
+        text += fmt::format("test \"\" {{\n{}", first == "hex" ? "packet " : "");
+    const auto shift = text.size();
+    text += line;
+    const auto end = static_cast<std::uint32_t>(text.size());
+    const auto found = query::complete(compile(std::move(text), "shell"), end);
+    Completions out{.begin = found.begin - shift};
+    std::ranges::transform(found.words, std::back_inserter(out.words), &query::Candidate::word);
+    if (first_is_last)
+        std::ranges::copy_if(statements, std::back_inserter(out.words),
+                             [&](const std::string &word) { return word.starts_with(first); });
     std::ranges::sort(out.words);
     const auto again = std::ranges::unique(out.words);
     out.words.erase(again.begin(), again.end());
