@@ -77,10 +77,10 @@ std::string plural(std::uint64_t count, std::string_view one)
 std::string place_of(std::uint32_t bits, std::uint32_t offset)
 {
     if (bits % 8 == 0 && offset % 8 == 0)
-        return fmt::format("{} ({}) at byte {} of the header, bit {}", plural(bits, "bit"), plural(bits / 8, "byte"),
-                           offset / 8, offset);
-    return fmt::format("{} at byte {} of the header, from its bit {} on, the most significant being 0: bit {}",
-                       plural(bits, "bit"), offset / 8, offset % 8, offset);
+        return fmt::format("{} ({}), from bit {} of the header on: byte {}", plural(bits, "bit"),
+                           plural(bits / 8, "byte"), offset, offset / 8);
+    return fmt::format("{}, from bit {} of the header on: byte {}, bit {} (0 is a byte's most significant)",
+                       plural(bits, "bit"), offset, offset / 8, offset % 8);
 }
 
 class Describer {
@@ -93,7 +93,7 @@ public:
         const auto *decl = names_.declaration_of(header);
         Description out{.code = decl != nullptr ? head(*decl, header.span) : fmt::format("header {}", header.name),
                         .declared = header.span};
-        add(out, decl != nullptr ? comment_above(sources_, header.span) : std::string());
+        add(out, decl != nullptr ? comment_of(header) : std::string());
         add(out, size_text(header, decl));
         add(out, way_text(header, decl));
         if (header.chain)
@@ -256,6 +256,15 @@ private:
         const auto end =
             header.fields.empty() ? text.find('{', begin) : text.rfind('{', header.fields.front().name.span.begin);
         return std::string(trimmed(text.substr(begin, end - begin)));
+    }
+
+    // That of a module, where it has none of its own.
+    [[nodiscard]] std::string comment_of(const sema::Header &header) const
+    {
+        auto out = comment_above(sources_, header.span);
+        if (out.empty() && header.span.file != names_.main()->file)
+            out = comment_at_top(sources_, header.span.file);
+        return out;
     }
 
     [[nodiscard]] std::string comment_of(const ast::Field &field) const

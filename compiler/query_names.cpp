@@ -132,7 +132,8 @@ std::optional<std::size_t> Names::argument_index(const sema::Header &header, std
 
 std::optional<Meaning> Names::resolve(std::span<const std::string_view> words, const sema::Header *self) const
 {
-    if (words.empty())
+    constexpr std::size_t most_words = 64;
+    if (words.empty() || words.size() > most_words)
         return std::nullopt;
     const auto in_header = [&](const sema::Header &header, const std::string &rest) -> std::optional<Meaning> {
         if (rest.empty())
@@ -150,7 +151,7 @@ std::optional<Meaning> Names::resolve(std::span<const std::string_view> words, c
             return own;
     // What a tunnel carries has the same headers.
     for (std::size_t i = words.size() - 1; i-- > 1;)
-        if (words[i] == "inner" && resolve(words.first(i), nullptr))
+        if (words[i] == "inner")
             return resolve(words.subspan(i + 1), nullptr);
     for (std::size_t used = words.size(); used > 0; --used)
         if (const auto *found = header(joined(words.first(used))))

@@ -51,7 +51,8 @@ TEST_CASE("every keyword is described, and what is described as one is one")
     for (const auto &word : query::words()) {
         if (word.sort == query::Sort::keyword || word.sort == query::Sort::action)
             CHECK_MESSAGE(lexis::is_known(word.word), word.word);
-        CHECK_MESSAGE((!word.form.empty() && word.text.ends_with('.')) || word.text.ends_with("…."), word.word);
+        const bool complete = !word.form.empty() && (word.text.ends_with('.') || word.text.ends_with("…."));
+        CHECK_MESSAGE(complete, word.word);
     }
     for (const auto word : lexis::action_words())
         CHECK_MESSAGE(std::ranges::any_of(
@@ -68,7 +69,7 @@ TEST_CASE("a field is described with its place")
     CHECK(found->code == "tcp.flags.syn : u1");
     CHECK(asked.compilation.sources().text(found->span) == "syn");
     CHECK(found->text.front() ==
-          "1 bit at byte 13 of the header, from its bit 6 on, the most significant being 0: bit 110.");
+          "1 bit, from bit 110 of the header on: byte 13, bit 6 (0 is a byte's most significant).");
     CHECK(query::is_built_in(asked.compilation, found->declared.file));
     CHECK(asked.compilation.sources().text(found->declared) == "syn");
 }
@@ -99,7 +100,8 @@ TEST_CASE("names mean what they mean where they stand")
     CHECK(Asked("defmap m : ha|sh<u8 -> u8>[4]").code() == "hash<KEY -> VALUE>[N]");
     CHECK(Asked("match ha|sh(ipv4.src) == 1 -> drop").code() == "hash(a, b, …)");
     CHECK(Asked("match tcp.dport == 1 -> xs|k").code() == "xsk [map[key]] [else verdict]");
-    CHECK(Asked("match udp -> xsk xs|ks").code() == "defmap xsks : xskmap[64]");
+    CHECK(Asked("match udp -> xsk\ntest \"a\" { packet ethernet / ipv4 / udp expect xsk xs|ks[2] }").code() ==
+          "defmap xsks : xskmap[64]");
     CHECK(Asked("defmap xsks : xskmap[4]\nmatch udp -> xsk xs|ks").code() == "defmap xsks : xskmap[4]");
     CHECK(Asked("match udp -> drop # nothing in |a comment").code().empty());
     CHECK(Asked("match nothing|ness -> drop").code().empty());
