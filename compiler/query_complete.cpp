@@ -162,11 +162,14 @@ private:
         const Text all(source, static_cast<std::uint32_t>(end));
         std::size_t open = 0;
         for (auto i = declaration_ + 1; !all[i + 1].empty(); ++i) {
-            open += all[i] == "{" ? 1 : 0;
-            if (all[i] == "}" && (open == 0 || --open == 0))
-                break;
-            if (open > 0 && all.is_word(i) && all[i + 1] == ":")
+            if (all[i] == "{")
+                ++open;
+            else if (all[i] == "}")
+                open -= open > 0 ? 1 : 0;
+            else if (open > 0 && all.is_word(i) && all[i + 1] == ":")
                 add(all[i], Role::field);
+            if (open == 0 && all[i] == "}")
+                break;
         }
     }
 
@@ -516,6 +519,18 @@ std::vector<Candidate> module_candidates(std::string_view source, std::string_vi
     return out;
 }
 
+// The string that a place is in, or none. One that is open goes on to the end of its line.
+std::size_t string_around(const Text &text, std::uint32_t offset)
+{
+    const auto next = text.before();
+    for (const auto token : {next, next - 1}) {
+        const bool open = text[token].size() == 1 || !text[token].ends_with('"');
+        if (text[token].starts_with('"') && text.begin(token) < offset && offset < text.end(token) + (open ? 1 : 0))
+            return token;
+    }
+    return Text::none;
+}
+
 } // namespace
 
 Candidates complete(const Compilation &compilation, std::uint32_t offset)
@@ -531,15 +546,12 @@ Candidates complete(const Compilation &compilation, std::uint32_t offset)
     std::uint32_t begin = offset;
     while (begin > 0 && lexis::is_name(source[begin - 1]))
         --begin;
-    // A string that is open goes on to the end of its line.
-    for (std::size_t i = text.before() + 1; i-- > 0 && text.before() - i < 2;)
-        if (text[i].starts_with('"') && text.begin(i) < offset &&
-            (offset < text.end(i) || (offset == text.end(i) && (text[i].size() == 1 || !text[i].ends_with('"'))))) {
-            if (i == 0 || text[i - 1] != "import")
-                return {.begin = offset};
-            begin = text.begin(i) + 1;
-            return {begin, module_candidates(names.sources().name(file), source.substr(begin, offset - begin))};
-        }
+    if (const auto string = string_around(text, offset); string != Text::none) {
+        if (text[string - 1] != "import")
+            return {.begin = offset};
+        begin = text.begin(string) + 1;
+        return {begin, module_candidates(names.sources().name(file), source.substr(begin, offset - begin))};
+    }
     if (begin < offset && lexis::is_digit(source[begin]))
         return {.begin = offset};
     std::size_t here = text.before();
