@@ -1,4 +1,5 @@
 // What stands at a place, in words.
+#include "compiler/query_comments.hpp"
 #include "compiler/query_names.hpp"
 
 #include <fmt/ranges.h>
@@ -10,64 +11,10 @@
 namespace xdpf::query {
 namespace {
 
-constexpr std::size_t longest_shown = 30; // lines of a declaration
+constexpr std::size_t most_lines = 30; // of a declaration
+constexpr std::size_t most_bytes = 2000;
 
-std::string_view trimmed(std::string_view text)
-{
-    const auto first = text.find_first_not_of(" \t\r\n");
-    return first == std::string_view::npos ? std::string_view()
-                                           : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-std::string_view without_mark(std::string_view comment)
-{
-    while (comment.starts_with('#'))
-        comment.remove_prefix(1);
-    return trimmed(comment);
-}
-
-// The comment at the end of the line on which a span ends.
-std::string comment_behind(const Sources &sources, Span span)
-{
-    const auto text = sources.text(span.file);
-    bool in_string = false;
-    for (std::size_t i = span.end; i < text.size() && text[i] != '\n'; ++i) {
-        in_string ^= text[i] == '"';
-        if (text[i] == '#' && !in_string)
-            return std::string(without_mark(text.substr(i, text.find('\n', i) - i)));
-    }
-    return {};
-}
-
-// The lines of comment right above the line on which a span begins.
-std::string comment_above(const Sources &sources, Span span)
-{
-    std::string out;
-    for (auto line = sources.location(span.file, span.begin).line; line > 1; --line) {
-        const auto above = trimmed(sources.line(span.file, line - 1));
-        if (!above.starts_with('#'))
-            break;
-        out.insert(0, std::string(without_mark(above)) + (out.empty() ? "" : " "));
-    }
-    return out;
-}
-
-// The lines of comment that a file begins with.
-std::string comment_at_top(const Sources &sources, FileId file)
-{
-    std::string out;
-    for (std::uint32_t line = 1; trimmed(sources.line(file, line)).starts_with('#'); ++line)
-        out += (out.empty() ? "" : " ") + std::string(without_mark(trimmed(sources.line(file, line))));
-    return out;
-}
-
-std::string shortened(std::string_view text)
-{
-    std::size_t at = 0;
-    for (std::size_t lines = 0; lines < longest_shown && at != std::string_view::npos; ++lines)
-        at = text.find('\n', at + 1);
-    return at == std::string_view::npos ? std::string(text) : fmt::format("{}\n…", text.substr(0, at));
-}
+std::string shown(std::string_view declaration) { return excerpt(declaration, most_lines, most_bytes); }
 
 std::string plural(std::uint64_t count, std::string_view one)
 {
@@ -91,7 +38,8 @@ public:
     {
         const sema::Header &header = *name.header;
         const auto *decl = names_.declaration_of(header);
-        Description out{.code = decl != nullptr ? head(*decl, header.span) : fmt::format("header {}", header.name),
+        Description out{.code =
+                            decl != nullptr ? shown(head(*decl, header.span)) : fmt::format("header {}", header.name),
                         .declared = header.span};
         add(out, decl != nullptr ? comment_of(header) : std::string());
         add(out, size_text(header, decl));
@@ -173,7 +121,7 @@ public:
     Description operator()(const LocalName &name) const
     {
         const auto line = sources_.location(name.span.file, name.span.begin).line;
-        Description out{.code = std::string(trimmed(sources_.line(name.span.file, line))), .declared = name.span};
+        Description out{.code = shown(trimmed(sources_.line(name.span.file, line))), .declared = name.span};
         add(out, name.keyword == "let" ? "A value for the rest of the block; absent where what it was made of is."
                                        : "A parameter of this definition: what is written where it is used.");
         return out;
@@ -194,17 +142,17 @@ public:
         Description out{.declared = given->span};
         const auto whole = sources_.text(name.decl->span);
         if (const auto *header = std::get_if<ast::Header>(&name.decl->node)) {
-            out.code = head(*header, given->span);
+            out.code = shown(head(*header, given->span));
         } else if (const auto *map = std::get_if<ast::Map>(&name.decl->node)) {
             const auto end = map->contents ? name.file->exprs[*map->contents].span.begin : name.decl->span.end;
             auto code = trimmed(whole.substr(0, end - name.decl->span.begin));
             if (map->contents && code.ends_with('='))
                 code = trimmed(code.substr(0, code.size() - 1));
-            out.code = code;
+            out.code = shown(code);
         } else if (std::holds_alternative<ast::Program>(name.decl->node)) {
             out.code = std::string(trimmed(whole.substr(0, whole.find('{'))));
         } else {
-            out.code = shortened(whole);
+            out.code = shown(whole);
         }
         add(out, comment_above(sources_, name.decl->span));
         add(out, comment_behind(sources_, name.decl->span));

@@ -1,4 +1,5 @@
 // What a file declares, and what it imports.
+#include "compiler/query_comments.hpp"
 #include "compiler/query_names.hpp"
 
 #include <algorithm>
@@ -7,11 +8,7 @@
 namespace xdpf::query {
 namespace {
 
-std::string first_line(std::string_view text)
-{
-    const auto line = text.substr(0, text.find('\n'));
-    return line.size() == text.size() ? std::string(line) : std::string(line) + " …";
-}
+constexpr std::size_t longest_name = 100; // bytes
 
 class Outliner {
 public:
@@ -54,7 +51,7 @@ public:
 private:
     [[nodiscard]] Declared one(const ast::Rule &rule) const
     {
-        Declared out{first_line(sources_.text(rule.head)), Role::rule, {}, rule.span, rule.head, {}};
+        Declared out{excerpt(sources_.text(rule.head), 1, longest_name), Role::rule, {}, rule.span, rule.head, {}};
         if (const auto *nested = std::get_if<std::vector<ast::RuleId>>(&rule.body))
             for (const auto id : *nested)
                 out.inner.push_back(one(file_.rules[id]));

@@ -613,6 +613,14 @@ def check_large():
     assert session.client.ask("textDocument/hover", textDocument={"uri": session.uri}, position={"line": 0, "character": 5}) is None
     assert session.client.ask("textDocument/completion", textDocument={"uri": session.uri},
                               position={"line": 0, "character": 5})["items"] == []
+    # What is shown of what is long is short.
+    long = "const a = {" + ", ".join(map(str, range(100_000))) + "}\n" + "# é\n" * 300_000
+    session.change(long + "defmap m : hash<u8 -> u8>[4]\nmatch udp.sport in a and m[1] == 1 -> drop\n")
+    assert len(session.hover("in a", 3)) < 5000 and "…" in session.hover("in a", 3)
+    assert "é é" in session.hover("defmap m", 7) and len(session.hover("defmap m", 7)) < 5000
+    session.change("match udp.sport in {" + ", ".join(map(str, range(60_000))) + "} -> drop\n")
+    (rule,) = session.client.ask("textDocument/documentSymbol", textDocument={"uri": session.uri})
+    assert len(rule["name"]) < 200, rule["name"]
     for name in ("a" + ".a" * 300_000, "vxlan" + ".inner" * 60 + ".udp", "a" + "[a" * 50_000, "a" + "[1]" * 100_000):
         session.change(f"match {name} == 1 -> drop\n")
         for at in (7, len(name) // 2, len(name) + 4):
