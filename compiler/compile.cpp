@@ -275,7 +275,8 @@ std::string Compilation::dump(Stage stage) const
 Compilation compile(std::string text, std::string name, const CompileOptions &options)
 {
     auto state = std::make_unique<Compilation::State>();
-    state->modules = sema::load_text(std::move(name), std::move(text), state->sources, state->diagnostics);
+    state->modules =
+        sema::load_text(std::move(name), std::move(text), state->sources, state->diagnostics, options.overlay);
     return finish(std::move(state), options);
 }
 

@@ -32,6 +32,7 @@ struct CompileOptions {
     Backend backend = Backend::own;
     // Programs of an interface count what they decide: Image::verdict_counters. `asm` ends by itself, uncounted.
     bool verdict_counters = false;
+    Overlay overlay{}; // of modules that are imported
 };
 
 // What can be looked at: the syntax tree, the intermediate representation behind the passes, the same as LLVM's IR (as

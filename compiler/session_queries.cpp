@@ -1,9 +1,9 @@
 // What can be asked of a session: its text, dumps, tests, maps, and completions of a line.
 #include "compiler/map_text.hpp"
+#include "compiler/query.hpp"
 #include "compiler/session_state.hpp"
 #include "compiler/state.hpp"
 #include "compiler/test.hpp"
-#include "grammar/lexis.hpp"
 
 #include <fmt/ranges.h>
 
@@ -162,89 +162,24 @@ std::vector<std::string> Session::map_names() const
     return names;
 }
 
-namespace {
-
-using Words = std::vector<std::string>;
-
-// The header whose list of fields is open at the end of `text`: "packet ethernet / ipv4(src = 10.0.0.1, "; or none.
-const sema::Header *open_header(std::string_view text, std::span<const sema::Header> headers)
-{
-    std::size_t closed = 0;
-    for (std::size_t at = text.size(); at > 0; --at) {
-        const char c = text[at - 1];
-        if (c == ')')
-            ++closed;
-        if (c != '(' || closed-- != 0)
-            continue;
-        auto word = text.substr(0, at - 1);
-        word.remove_suffix(word.size() - (word.find_last_not_of(" \t\n") + 1));
-        std::size_t begin = word.size();
-        while (begin > 0 && lexis::is_name(word[begin - 1]))
-            --begin;
-        const auto header = std::ranges::find(headers, word.substr(begin), &sema::Header::name);
-        return header != headers.end() ? &*header : nullptr;
-    }
-    return nullptr;
-}
-
-Words fields_of(const sema::Header &header)
-{
-    Words fields;
-    std::ranges::transform(header.fields, std::back_inserter(fields), &sema::Field::name);
-    return fields;
-}
-
-// What can stand behind the first dot of "tcp.option.m": fields, parts of them, and headers within the header.
-Words behind_dot(std::string_view whole, std::size_t first_dot, std::span<const sema::Header> headers)
-{
-    Words out;
-    for (const auto &header : headers) {
-        const auto prefix = header.name + ".";
-        if (whole.starts_with(prefix))
-            for (const auto &field : header.fields)
-                out.push_back((prefix + field.name).substr(first_dot + 1));
-        if (header.name.starts_with(whole.substr(0, first_dot + 1)))
-            out.push_back(header.name.substr(first_dot + 1));
-    }
-    return out;
-}
-
-} // namespace
-
+// The line is asked about where it would stand: behind everything entered, statements in a test.
 Session::Completions Session::complete(std::string_view line) const
 {
-    std::size_t begin = line.size();
-    while (begin > 0 && (lexis::is_name(line[begin - 1]) || line[begin - 1] == '.'))
-        --begin;
-    const auto whole = line.substr(begin);
-    const auto before = line.substr(0, begin);
-    const auto dot = whole.find('.');
-    const auto &unit = state_->compilation->state().unit;
-    Words all;
-    if (dot != std::string_view::npos) {
-        all = behind_dot(whole, dot, unit.headers);
-        begin += dot + 1;
-    } else if (session::first_token(before).empty()) {
-        all = {"const",  "def",   "default", "defmap", "defprogram", "header", "hex",
-               "import", "match", "packet",  "param",  "test",       "union",  "with"};
-    } else {
-        if (const auto *header = open_header(before, unit.headers))
-            all = fields_of(*header);
-        for (const auto word : lexis::known_words())
-            all.emplace_back(word);
-        all.insert(all.end(), {"iface", "packet", "rx_queue"});
-        for (const auto &header : unit.headers)
-            if (header.name.find('.') == std::string::npos)
-                all.push_back(header.name);
-        for (const auto &piece : state_->pieces)
-            if (piece.scope == session::Scope::symbol)
-                all.push_back(piece.name);
-        std::ranges::move(map_names(), std::back_inserter(all));
-    }
-    Completions out{.begin = begin};
-    const auto typed = line.substr(begin);
-    std::ranges::copy_if(all, std::back_inserter(out.words),
-                         [&](const std::string &word) { return word.starts_with(typed); });
+    const std::vector<std::string> statements{"expect", "hex", "packet", "with"};
+    const auto first = session::first_token(line);
+    const bool first_is_last = line.ends_with(first);
+    std::string text = state_->assembly.text() + "\n";
+    if (!first_is_last && std::ranges::count(statements, first) != 0)
+        text += fmt::format("test \"\" {{\n{}", first == "hex" ? "packet " : "");
+    const auto shift = text.size();
+    text += line;
+    const auto end = static_cast<std::uint32_t>(text.size());
+    const auto found = query::complete(compile(std::move(text), "shell"), end);
+    Completions out{.begin = found.begin - shift};
+    std::ranges::transform(found.words, std::back_inserter(out.words), &query::Candidate::word);
+    if (first_is_last)
+        std::ranges::copy_if(statements, std::back_inserter(out.words),
+                             [&](const std::string &word) { return word.starts_with(first); });
     std::ranges::sort(out.words);
     const auto again = std::ranges::unique(out.words);
     out.words.erase(again.begin(), again.end());

@@ -179,6 +179,8 @@ bool is_reserved(std::string_view word) { return std::ranges::binary_search(rese
 bool is_action(std::string_view word) { return std::ranges::binary_search(action_begins, word); }
 
 std::span<const std::string_view> action_words() { return action_begins; }
+std::span<const std::string_view> keywords() { return reserved_words; }
+std::span<const std::string_view> contextual_words() { return other_words; }
 
 bool is_known(std::string_view word) { return is_reserved(word) || std::ranges::binary_search(other_words, word); }
 

@@ -30,6 +30,8 @@ inline constexpr std::string_view unicode_arrow = "\u2192";
 // Whether an action may begin with this word; `add` and `metadata` are no keywords.
 [[nodiscard]] bool is_action(std::string_view word);
 [[nodiscard]] std::span<const std::string_view> action_words();
+[[nodiscard]] std::span<const std::string_view> keywords();         // is_reserved
+[[nodiscard]] std::span<const std::string_view> contextual_words(); // that mean something in their places only
 // Whether a word means something in some place.
 [[nodiscard]] bool is_known(std::string_view word);
 // All that do, sorted.

@@ -75,8 +75,11 @@ Diagnostic *ParseState::report()
         return nullptr;
     const std::string_view rest(furthest_, static_cast<std::size_t>(end_ - furthest_));
     const auto token = lexis::token_at(furthest_, end_);
+    auto help = syntax_help(rest, expected_, example_);
     auto &told = diagnostics_.report(Kind::syntax, span(furthest_, furthest_ + token.size()), list_expected(expected_))
-                     .suggest(syntax_help(rest, expected_, example_));
+                     .suggest(std::move(help.text));
+    if (!help.word.empty())
+        told.fix = Fix{std::string(token), std::move(help.word)};
     count_error();
     if (stopped_)
         told.note({}, "further syntax errors of this file are not shown");

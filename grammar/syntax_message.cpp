@@ -51,16 +51,16 @@ std::string lower(std::string_view word)
     return out;
 }
 
-std::string help_with_word(std::string_view word, const std::vector<Expected> &expected)
+SyntaxHelp help_with_word(std::string_view word, const std::vector<Expected> &expected)
 {
     constexpr std::size_t longest_keyword = 16;
     if (word.size() > longest_keyword)
         return {};
     if ((word == "packet" || word == "header") && expects(expected, "a name"))
-        return fmt::format("'{}' has a meaning of its own and cannot be a name", word);
+        return {fmt::format("'{}' has a meaning of its own and cannot be a name", word), {}};
     if (expects(expected, "a clause of the header") &&
         std::ranges::find(expected, word, &Expected::word) == expected.end() && is_clause(word))
-        return "each clause of a header stands once";
+        return {"each clause of a header stands once", {}};
     if (lexis::is_known(word) && !lexis::is_reserved(word))
         return {};
     std::vector<std::string> candidates;
@@ -69,10 +69,10 @@ std::string help_with_word(std::string_view word, const std::vector<Expected> &e
             candidates.emplace_back(one.word);
     const auto near = lexis::is_reserved(word) ? std::string() : nearest(lower(word), candidates);
     if (!near.empty())
-        return fmt::format("did you mean '{}'?", near);
+        return {fmt::format("did you mean '{}'?", near), near};
     if (lexis::is_reserved(word) &&
         (expects(expected, "a name") || expects(expected, "a type") || expects(expected, "an expression")))
-        return fmt::format("'{}' is a keyword and cannot be a name", word);
+        return {fmt::format("'{}' is a keyword and cannot be a name", word), {}};
     return {};
 }
 
@@ -119,22 +119,22 @@ std::string list_expected(const std::vector<Expected> &expected)
     return out;
 }
 
-std::string syntax_help(std::string_view text, const std::vector<Expected> &expected, std::string_view example)
+SyntaxHelp syntax_help(std::string_view text, const std::vector<Expected> &expected, std::string_view example)
 {
     const char *end = text.data() + text.size();
     const auto token = lexis::token_at(text.data(), end);
     if (token.empty())
-        return "the file ends here";
+        return {"the file ends here", {}};
     if (auto help = help_with_operator(token, expected); !help.empty())
-        return help;
+        return {std::move(help), {}};
     if (const auto word = lexis::word_at(text.data(), end); !word.empty())
-        if (auto help = help_with_word(word, expected); !help.empty())
+        if (auto help = help_with_word(word, expected); !help.text.empty())
             return help;
     if (lexis::is_digit(token[0]) && expects(expected, "a name"))
-        return "a name begins with a letter or '_'";
+        return {"a name begins with a letter or '_'", {}};
     if (lexis::is_digit(token[0]) && lexis::is_name_start(token.back()) && expects(expected, "an expression"))
-        return fmt::format("'{}' is neither a number nor a name", token);
-    return example.empty() ? std::string() : fmt::format("for example: {}", example);
+        return {fmt::format("'{}' is neither a number nor a name", token), {}};
+    return {example.empty() ? std::string() : fmt::format("for example: {}", example), {}};
 }
 
 } // namespace xdpf

@@ -10,7 +10,11 @@ namespace xdpf {
 
 // What to do about it: the keyword that was meant, the operator of this language for another's, or the example. `text`
 // reaches from the offending token to the end of the file.
-[[nodiscard]] std::string syntax_help(std::string_view text, const std::vector<Expected> &expected,
-                                      std::string_view example);
+struct SyntaxHelp {
+    std::string text;
+    std::string word; // the keyword, where it was misspelt
+};
+[[nodiscard]] SyntaxHelp syntax_help(std::string_view text, const std::vector<Expected> &expected,
+                                     std::string_view example);
 
 } // namespace xdpf

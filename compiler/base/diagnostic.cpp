@@ -106,4 +106,18 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string> &
                        fmt::join(candidates.begin(), candidates.begin() + static_cast<long>(shown), ", "), rest);
 }
 
+Diagnostic &Diagnostic::suggest_near(std::string_view written, const std::vector<std::string> &candidates)
+{
+    if (auto near = nearest(written, candidates); !near.empty())
+        fix = Fix{std::string(written), std::move(near)};
+    return suggest(did_you_mean(written, candidates));
+}
+
+Diagnostic &Diagnostic::suggest_import(std::string_view module)
+{
+    auto text = fmt::format("import \"{}\"", module);
+    fix = Fix{{}, text};
+    return suggest(std::move(text));
+}
+
 } // namespace xdpf

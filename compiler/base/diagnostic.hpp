@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,12 +33,19 @@ struct Note {
     std::string text;
 };
 
+// What would put it right, for editors.
+struct Fix {
+    std::string replaces; // what stands at the diagnostic's place; empty: nothing does, `text` is a declaration to add
+    std::string text;
+};
+
 struct Diagnostic {
     Kind kind;
     Span span;
     std::string message;
     std::string help; // what to do about it, or empty
     std::vector<Note> notes;
+    std::optional<Fix> fix{};
 
     Diagnostic &note(Span where, std::string text)
     {
@@ -49,6 +57,10 @@ struct Diagnostic {
         help = std::move(text);
         return *this;
     }
+    // did_you_mean(), and the near one as a fix.
+    Diagnostic &suggest_near(std::string_view written, const std::vector<std::string> &candidates);
+    // `import "module"`
+    Diagnostic &suggest_import(std::string_view module);
 };
 
 // Collects what a compilation has to say. Not thread-safe; one compilation, one sink.

@@ -4,6 +4,8 @@
 #include "compiler/base/id.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,5 +57,8 @@ private:
     };
     IdVector<FileId, File> files_;
 };
+
+// The text of a file that is not to be read from disk, by its path: what an editor has not saved. Nothing: it is read.
+using Overlay = std::function<std::optional<std::string>(const std::string &path)>;
 
 } // namespace xdpf

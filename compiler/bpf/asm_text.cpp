@@ -373,7 +373,7 @@ private:
                 known.emplace_back(text);
         for (const auto &[text, name] : labels_)
             if (!name.stands)
-                diagnostics_.report(Kind::asm_name, *name.used, "label", text).suggest(did_you_mean(text, known));
+                diagnostics_.report(Kind::asm_name, *name.used, "label", text).suggest_near(text, known);
     }
 
     AsmBlock finish()

@@ -176,7 +176,7 @@ bool Analyzer::use_action(const ast::Use &node, Span span, const Scope &scope, A
             if (std::holds_alternative<DefSymbol>(one.what))
                 actions.push_back(name);
         diagnostics_.report(Kind::unknown_action, node.callee.span, node.callee.text)
-            .suggest(did_you_mean(node.callee.text, actions));
+            .suggest_near(node.callee.text, actions);
         return false;
     }
     return def_action({node.callee.text, span, &node.arguments}, scope, out);

@@ -164,7 +164,7 @@ bool TestBuilder::no_record(MapId map, const ast::Set &set, Span span)
                 fmt::format("name it: {{{} = {}}}", names.back(), a_.sources_.text(scope_[element.value].span)));
         if (std::ranges::find(names, element.name->text) == names.end()) {
             a_.diagnostics_.report(Kind::unknown_member, element.name->span, ring, element.name->text)
-                .suggest(did_you_mean(element.name->text, names));
+                .suggest_near(element.name->text, names);
             return false;
         }
     }
@@ -379,7 +379,7 @@ void TestBuilder::unknown_member(const MapSpec &spec, const ast::Argument &eleme
                         fmt::format("expect {}[…] == {}", spec.name, a_.sources_.text(span)));
     else if (element.name)
         a_.diagnostics_.report(Kind::unknown_member, element.name->span, spec.name, element.name->text)
-            .suggest(did_you_mean(element.name->text, names));
+            .suggest_near(element.name->text, names);
     else
         bad_expectation(span, "which field is this?",
                         fmt::format("name it: {{{} = {}}}", names.front(), a_.sources_.text(span)));

@@ -225,9 +225,9 @@ void Analyzer::report_unknown_name(const std::string &name, Span span, const Sco
     }
     auto &report = diagnostics_.report(Kind::unknown_name, span, name);
     if (const auto module = stdlib_module_of(name); !module.empty())
-        report.suggest(fmt::format("import \"{}\"", module));
+        report.suggest_import(module);
     else
-        report.suggest(did_you_mean(name, scope.self.valid() ? field_names(scope.self) : names()));
+        report.suggest_near(name, scope.self.valid() ? field_names(scope.self) : names());
 }
 
 // What is not in the packet. The outer optional: the name is one of these.

@@ -30,7 +30,7 @@ std::optional<ExprId> Analyzer::call_value(const ast::Call &call, Span span, con
         if (std::holds_alternative<DefSymbol>(symbol.what))
             functions.push_back(name);
     diagnostics_.report(Kind::unknown_function, call.callee.span, call.callee.text)
-        .suggest(did_you_mean(call.callee.text, functions));
+        .suggest_near(call.callee.text, functions);
     return std::nullopt;
 }
 

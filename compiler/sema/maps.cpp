@@ -95,7 +95,7 @@ void Analyzer::build_map(MapId id, const ast::File &file, const ast::Map &decl)
     const auto kind = kind_named(decl.kind.text);
     if (!kind) {
         diagnostics_.report(Kind::unknown_map_kind, decl.kind.span, decl.kind.text)
-            .suggest(did_you_mean(decl.kind.text, kind_names()));
+            .suggest_near(decl.kind.text, kind_names());
         return;
     }
     MapSpec spec{.name = decl.name.text, .kind = *kind, .span = decl.name.span};
@@ -196,7 +196,7 @@ bool Analyzer::set_map_attributes(MapSpec &spec, const ast::File &file, const as
             good = false;
         } else {
             diagnostics_.report(Kind::unknown_attribute, attribute.name.span, attribute.name.text)
-                .suggest(did_you_mean(attribute.name.text, {"pinned", "flags"}));
+                .suggest_near(attribute.name.text, {"pinned", "flags"});
             good = false;
         }
     }
@@ -385,10 +385,11 @@ std::optional<MapId> Analyzer::map_named(const ast::Name &name)
     std::vector<std::string> candidates;
     for (const auto &spec : unit_.maps)
         candidates.push_back(spec.name);
-    const auto near = nearest(name.text, candidates);
-    diagnostics_.report(Kind::unknown_map, name.span, name.text)
-        .suggest(near.empty() ? fmt::format("declare it: defmap {} : …", name.text)
-                              : fmt::format("did you mean '{}'?", near));
+    auto &report = diagnostics_.report(Kind::unknown_map, name.span, name.text);
+    if (nearest(name.text, candidates).empty())
+        report.suggest(fmt::format("declare it: defmap {} : …", name.text));
+    else
+        report.suggest_near(name.text, candidates);
     return std::nullopt;
 }
 
@@ -558,8 +559,10 @@ std::optional<std::size_t> Analyzer::value_field(MapId map, const ast::Name *nam
     if (found != names.end() && !name->text.empty())
         return static_cast<std::size_t>(found - names.begin());
     auto &report = diagnostics_.report(Kind::unknown_member, name->span, spec.name, name->text);
-    report.suggest(names.size() == 1 && names[0].empty() ? "its values are plain: write it without a field"
-                                                         : did_you_mean(name->text, names));
+    if (names.size() == 1 && names[0].empty())
+        report.suggest("its values are plain: write it without a field");
+    else
+        report.suggest_near(name->text, names);
     return std::nullopt;
 }
 

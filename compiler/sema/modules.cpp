@@ -69,15 +69,18 @@ std::optional<ast::File> parse_library(const Sources &sources, FileId id, Diagno
 
 class Loader {
 public:
-    Loader(Sources &sources, Diagnostics &diagnostics) : sources_(sources), diagnostics_(diagnostics) {}
+    Loader(Sources &sources, Diagnostics &diagnostics, Overlay overlay = {})
+        : sources_(sources), diagnostics_(diagnostics), overlay_(std::move(overlay))
+    {
+    }
 
     void load(Text source, bool is_main)
     {
         const std::string path = source.path;
         const std::string key = identity(path);
-        state_[key] = State::open;
         open_.push_back({key, path});
         const FileId id = sources_.add(source.path, std::move(source.text));
+        state_[key] = {State::open, id};
         auto ast = path.starts_with(stdlib_prefix) ? parse_library(sources_, id, diagnostics_)
                                                    : parse(sources_, id, diagnostics_);
         if (is_main)
@@ -88,7 +91,7 @@ public:
                     follow(*import, path);
             modules.files.push_back(std::make_unique<Module>(Module{std::move(*ast), is_main}));
         }
-        state_[key] = State::done;
+        state_[key].state = State::done;
         open_.pop_back();
     }
 
@@ -152,6 +155,10 @@ private:
     }
 
     enum class State : std::uint8_t { open, done };
+    struct Known {
+        State state{};
+        FileId file;
+    };
     struct Open {
         std::string id;
         std::string path;
@@ -168,14 +175,17 @@ private:
         const auto source = find(import, from);
         if (!source)
             return;
-        const auto known = state_.find(identity(source->path));
-        if (known != state_.end() && known->second == State::open)
+        const auto key = identity(source->path);
+        const auto known = state_.find(key);
+        if (known != state_.end() && known->second.state == State::open)
             report_cycle(import, known->first);
         else if (known == state_.end() && open_.size() >= most_open)
             diagnostics_.report(Kind::nesting_too_deep, import.path_span, most_open)
                 .suggest("modules that import each other in a row: fewer of them");
         else if (known == state_.end())
             load(*source, false);
+        if (const auto loaded = state_.find(key); loaded != state_.end())
+            modules.imports.push_back({import.path_span, loaded->second.file});
     }
 
     std::optional<Text> find(const ast::Import &import, const std::string &from)
@@ -189,6 +199,8 @@ private:
             std::error_code error;
             // A file dns.xdpf that imports "dns" wants the standard library's.
             const bool itself = module != nullptr && identity(path.string()) == identity(from);
+            if (auto unsaved = itself || !overlay_ ? std::nullopt : overlay_(path.lexically_normal().string()))
+                return Text{path.lexically_normal().string(), std::move(*unsaved)};
             if (!itself && fs::exists(path, error))
                 return read(path, import.path_span);
             looked.push_back(fmt::format("'{}'", path.lexically_normal().string()));
@@ -200,9 +212,11 @@ private:
         for (const auto &known : stdlib::modules())
             names.emplace_back(known.name);
         const auto near = nearest(import.path, names);
-        diagnostics_.report(Kind::import_missing, import.path_span, import.path)
-            .suggest(near.empty() ? fmt::format("looked in {}", fmt::join(looked, " and "))
-                                  : fmt::format("did you mean '{}'?", near));
+        auto &report = diagnostics_.report(Kind::import_missing, import.path_span, import.path);
+        report.suggest(near.empty() ? fmt::format("looked in {}", fmt::join(looked, " and "))
+                                    : fmt::format("did you mean '{}'?", near));
+        if (!near.empty())
+            report.fix = Fix{fmt::format("\"{}\"", import.path), fmt::format("\"{}\"", near)};
         return std::nullopt;
     }
 
@@ -220,7 +234,8 @@ private:
 
     Sources &sources_;
     Diagnostics &diagnostics_;
-    std::map<std::string, State> state_;
+    Overlay overlay_;
+    std::map<std::string, Known> state_;
     std::vector<Open> open_;
 };
 
@@ -235,9 +250,10 @@ Modules load(Text source, Loader &loader)
 
 } // namespace
 
-Modules load_text(std::string path, std::string text, Sources &sources, Diagnostics &diagnostics)
+Modules load_text(std::string path, std::string text, Sources &sources, Diagnostics &diagnostics,
+                  const Overlay &overlay)
 {
-    Loader loader(sources, diagnostics);
+    Loader loader(sources, diagnostics, overlay);
     if (text.size() > max_source_bytes) {
         diagnostics.report(Kind::file_too_large, {}, path, fmt::format("more than {}", max_source_bytes),
                            max_source_bytes);

@@ -22,11 +22,17 @@ struct Module {
 struct Modules {
     std::string name;                           // of the main source: the file's name without folder and ending
     std::vector<std::unique_ptr<Module>> files; // the main source comes last
+    struct Import {
+        Span path; // as it was written
+        FileId file;
+    };
+    std::vector<Import> imports; // of all files, those that were found
 };
 
 // A text as the main source. `path` names it in messages; imports are looked up beside it, then in the standard
 // library.
-[[nodiscard]] Modules load_text(std::string path, std::string text, Sources &sources, Diagnostics &diagnostics);
+[[nodiscard]] Modules load_text(std::string path, std::string text, Sources &sources, Diagnostics &diagnostics,
+                                const Overlay &overlay = {});
 
 // A file as the main source. Unreadable or too large: a diagnostic, and no files.
 [[nodiscard]] Modules load_file(const std::filesystem::path &path, Sources &sources, Diagnostics &diagnostics);

@@ -79,7 +79,7 @@ private:
             auto names = a_.header_names();
             names.emplace_back("payload");
             a_.diagnostics_.report(Kind::unknown_header, ast.name.span, ast.name.text)
-                .suggest(did_you_mean(ast.name.text, names));
+                .suggest_near(ast.name.text, names);
             return false;
         }
         if (!layers_.empty() && !layers_.back().header.valid()) {
@@ -254,7 +254,7 @@ private:
             field = part_named(layer.header, argument.name->text);
         if (!field) {
             a_.diagnostics_.report(Kind::unknown_field, argument.name->span, header_of(layer).name, argument.name->text)
-                .suggest(did_you_mean(argument.name->text, a_.field_names(layer.header)));
+                .suggest_near(argument.name->text, a_.field_names(layer.header));
             return false;
         }
         // A field that is there only for some values of others sets those.

@@ -85,8 +85,10 @@ void Analyzer::report_unknown_header(Span span, const std::string &name)
     if (damaged(name))
         return;
     auto &report = diagnostics_.report(Kind::unknown_header, span, name);
-    const auto module = stdlib_module_of(name);
-    report.suggest(module.empty() ? did_you_mean(name, header_names()) : fmt::format("import \"{}\"", module));
+    if (const auto module = stdlib_module_of(name); !module.empty())
+        report.suggest_import(module);
+    else
+        report.suggest_near(name, header_names());
 }
 
 // Nothing (with a message unless `quiet`) where the names begin with no header.
@@ -242,7 +244,7 @@ std::optional<ExprId> Analyzer::field_value(HeaderRef ref, const std::string &na
         return add(Expr{header.fields[*field].type, header.fields[*field].bits, FieldValue{ref, *field}, span});
     if (!damaged(header.name))
         diagnostics_.report(Kind::unknown_field, name_span, header.name, name)
-            .suggest(did_you_mean(name, field_names(ref.header)));
+            .suggest_near(name, field_names(ref.header));
     return std::nullopt;
 }
 

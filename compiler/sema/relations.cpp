@@ -85,7 +85,7 @@ void Analyzer::build_relations(HeaderId id, const ast::File &file, const ast::He
         unit_.headers[id].then = find_field(id, decl.then->text);
         if (!unit_.headers[id].then)
             diagnostics_.report(Kind::unknown_field, decl.then->span, decl.name.text, decl.then->text)
-                .suggest(did_you_mean(decl.then->text, field_names(id)));
+                .suggest_near(decl.then->text, field_names(id));
     }
     build_ways(id, file, decl);
     build_size(id);

@@ -345,7 +345,7 @@ bool Analyzer::written_arguments(const ast::Layer &layer, HeaderId header, const
         if (!field)
             diagnostics_
                 .report(Kind::unknown_field, argument.name->span, unit_.headers[header].name, argument.name->text)
-                .suggest(did_you_mean(argument.name->text, field_names(header)));
+                .suggest_near(argument.name->text, field_names(header));
         good = field && what &&
                fits_field(*what, unit_.headers[header], unit_.headers[header].fields[*field], argument.name->span) &&
                good;

@@ -159,7 +159,7 @@ void Analyzer::set_attributes(const ast::Program &decl, const ast::File &file, P
             set_chain(attribute, file, out);
         } else {
             diagnostics_.report(Kind::unknown_attribute, attribute.name.span, name)
-                .suggest(did_you_mean(name, {"license", "frags", "priority", "chain"}));
+                .suggest_near(name, {"license", "frags", "priority", "chain"});
         }
     }
 }
@@ -399,7 +399,7 @@ bool Analyzer::go_to(const ast::Goto &node, Span span, Action &out)
         for (const auto &[name, number] : program_numbers_)
             names.push_back(name);
         diagnostics_.report(Kind::unknown_program, node.program.span, node.program.text)
-            .suggest(did_you_mean(node.program.text, names));
+            .suggest_near(node.program.text, names);
         return false;
     }
     if (!unit_.program_table.valid()) {

@@ -167,8 +167,7 @@ private:
         }
         for (const auto &[name, role] : roles)
             names.emplace_back(name);
-        bad(cell.span, fmt::format("there is no column '{}'", cell.text))
-            .suggest(did_you_mean(std::string(cell.text), names));
+        bad(cell.span, fmt::format("there is no column '{}'", cell.text)).suggest_near(std::string(cell.text), names);
         return false;
     }
 
@@ -311,7 +310,7 @@ private:
         const auto found = std::ranges::find(verdicts, cell.text, &std::pair<std::string_view, std::uint32_t>::first);
         if (found == verdicts.end()) {
             bad(cell.span, fmt::format("'{}' is no verdict", cell.text))
-                .suggest(did_you_mean(std::string(cell.text), {"pass", "drop", "abort", "tx", "xsk"}));
+                .suggest_near(std::string(cell.text), {"pass", "drop", "abort", "tx", "xsk"});
             return false;
         }
         action.decision->verdict = found->second;

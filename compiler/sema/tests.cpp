@@ -50,7 +50,7 @@ bool TestBuilder::choose_program()
         const auto found = std::ranges::find(names, test_.program->text);
         if (found == names.end()) {
             a_.diagnostics_.report(Kind::unknown_program, test_.program->span, test_.program->text)
-                .suggest(did_you_mean(test_.program->text, names));
+                .suggest_near(test_.program->text, names);
             return false;
         }
         out_.program = static_cast<std::size_t>(found - names.begin());
@@ -175,7 +175,7 @@ bool TestBuilder::statement(const ast::WithStatement &statement)
         auto names = a_.names();
         names.insert(names.end(),
                      {"rx_queue", "iface", "egress_iface", "cpu", "now", "rx_hash", "rx_timestamp", "rx_vlan"});
-        a_.diagnostics_.report(Kind::unknown_name, statement.name.span, name).suggest(did_you_mean(name, names));
+        a_.diagnostics_.report(Kind::unknown_name, statement.name.span, name).suggest_near(name, names);
         return false;
     }
     const auto map = map_named(statement.name);

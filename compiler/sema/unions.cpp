@@ -39,7 +39,7 @@ std::optional<ExprId> Analyzer::union_value(const Reference &ref, const std::str
         std::vector<std::string> names;
         for (const auto &one : decl.members)
             names.push_back(one.name.text);
-        diagnostics_.report(Kind::unknown_field, name_span, decl.name.text, name).suggest(did_you_mean(name, names));
+        diagnostics_.report(Kind::unknown_field, name_span, decl.name.text, name).suggest_near(name, names);
         return std::nullopt;
     }
     if (!members_in_use_.insert(&*member).second) {

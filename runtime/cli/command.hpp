@@ -31,6 +31,7 @@ struct Command {
 [[nodiscard]] Command add_doctor(CLI::App &app);
 [[nodiscard]] Command add_fmt(CLI::App &app);
 [[nodiscard]] Command add_shell(CLI::App &app);
+[[nodiscard]] Command add_lsp(CLI::App &app);
 [[nodiscard]] Command add_completion(CLI::App &app);
 [[nodiscard]] Command add_manual(CLI::App &app);
 

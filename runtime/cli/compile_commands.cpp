@@ -2,6 +2,7 @@
 #include "runtime/cli/build_command.hpp"
 #include "runtime/cli/command.hpp"
 #include "runtime/cli/fmt_command.hpp"
+#include "runtime/cli/lsp_command.hpp"
 #include "runtime/cli/options.hpp"
 #include "runtime/cli/shell.hpp"
 #include "runtime/cli/test_command.hpp"
@@ -109,6 +110,15 @@ Command add_shell(CLI::App &app)
     auto options = std::make_shared<ShellOptions>();
     command.add_option("file", options->file, "a .xdpf file to begin with");
     return {&command, [options] { return shell(*options); }};
+}
+
+Command add_lsp(CLI::App &app)
+{
+    auto &command =
+        *app.add_subcommand("lsp", "the language server, for editors: speaks the protocol on standard input");
+    command.add_flag_function(
+        "--stdio", [](std::int64_t) {}, "as always; some editors say so");
+    return {&command, [&app] { return lsp(app.version()); }};
 }
 
 } // namespace xdpf::cli

@@ -28,8 +28,9 @@ std::vector<Command> add_commands(CLI::App &app)
 {
     std::vector<Command> commands;
     for (Command (*add)(CLI::App &) :
-         {add_check, add_build, add_run, add_send, add_test, add_trace, add_capture, add_attach, add_detach, add_status,
-          add_top, add_metrics, add_map, add_rules, add_doctor, add_fmt, add_shell, add_completion, add_manual})
+         {add_check,  add_build,  add_run,    add_send, add_test,       add_trace, add_capture,
+          add_attach, add_detach, add_status, add_top,  add_metrics,    add_map,   add_rules,
+          add_doctor, add_fmt,    add_shell,  add_lsp,  add_completion, add_manual})
         commands.push_back(add(app));
     return commands;
 }

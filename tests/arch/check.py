@@ -45,7 +45,7 @@ ARROWS = {
 DATA = {"compiler/maps.hpp", "compiler/maps.cpp", "compiler/image.hpp", "compiler/map_kinds.def",
         "compiler/map_flags.def", "compiler/rule_tables.hpp", "compiler/version.hpp",
         "compiler/map_text.hpp", "compiler/map_text.cpp"}
-PUBLIC = {f"compiler/{name}.hpp" for name in ("compile", "explain", "format", "report", "test", "interpret", "session", "instructions")}
+PUBLIC = {f"compiler/{name}.hpp" for name in ("compile", "explain", "format", "report", "test", "interpret", "session", "instructions", "query")}
 
 # Other people's headers -> parts that may include them.
 FOREIGN = {

@@ -20,8 +20,9 @@ for library in libbpf1 libxdp1 libpcap0.8 libedit2; do
 done
 [[ $depends != *llvm* && $depends != *prometheus* ]] || fail "xdpf asks for what is optional: $depends"
 for file in bin/xdpf share/man/man1/xdpf-run.1 share/bash-completion/completions/xdpf \
-    include/xdpf/runtime/session.hpp include/xdpf/compiler/version.hpp include/xdpf.h lib/libxdpf.so.1 \
-    lib/pkgconfig/xdpf-runtime.pc; do
+    share/xdpf/grammar/xdpf.tmLanguage.json share/xdpf/grammar/tree-sitter/queries/highlights.scm \
+    include/xdpf/compiler/query.hpp include/xdpf/runtime/session.hpp include/xdpf/compiler/version.hpp include/xdpf.h \
+    lib/libxdpf.so.1 lib/pkgconfig/xdpf-runtime.pc; do
     [[ -s $scratch/root/usr/$file ]] || fail "no $file"
 done
 "$scratch/root/usr/bin/xdpf" check -e 'match udp -> xsk' || fail "the packaged command does not work"

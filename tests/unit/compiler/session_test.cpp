@@ -327,13 +327,17 @@ TEST_CASE("words are completed by where they stand")
     CHECK(session.complete("match et").words == Words{"ethernet"});
     CHECK(session.complete("match udp.d").words == Words{"dport"});
     CHECK(session.complete("match udp.d").begin == 10);
-    CHECK(session.complete("match tcp.flags.s").words == Words{"flags.syn"});
+    CHECK(session.complete("match tcp.flags.s").words == Words{"syn"});
     CHECK(session.complete("match tc").words == Words{"tcp"});
     CHECK(session.complete("match tcp.op").words.front() == "option");
-    CHECK(session.complete("match tcp.option.ms").words == Words{"option.mss"});
+    CHECK(session.complete("match tcp.option.ms").words == Words{"mss"});
     CHECK(session.complete("packet ethernet / ipv4(tt").words == Words{"ttl"});
     CHECK(session.complete("packet ethernet / ipv4(src = 1.2.3.4) / ud").words == Words{"udp"});
     CHECK(session.complete("match ipv4.src in hi").words == Words{"hits"});
     CHECK(session.complete("match ipv4.src in xyz").words.empty());
     CHECK(session.complete("").words.size() > 5);
+    CHECK(session.complete("pac").words == Words{"packet"});
+    CHECK(session.complete("packet ethernet / ipv4(tt").words == Words{"ttl"});
+    CHECK(session.complete("packet ethernet / ipv4(tt").begin == 23);
+    CHECK(session.complete("with hi").words == Words{"hits"});
 }
