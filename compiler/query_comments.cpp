@@ -5,8 +5,8 @@
 namespace xdpf::query {
 namespace {
 
-constexpr std::size_t most_lines = 30;       // of a comment
-constexpr std::size_t longest_comment = 500; // bytes of a line
+constexpr std::size_t most_comment_lines = 30; // of a comment
+constexpr std::size_t longest_comment = 500;   // bytes of a line
 
 std::string without_mark(std::string_view comment)
 {
@@ -51,7 +51,7 @@ std::string comment_above(const Sources &sources, Span span)
 {
     std::string out;
     const auto first = sources.location(span.file, span.begin).line;
-    for (auto line = first; line > 1 && first - line < most_lines; --line) {
+    for (auto line = first; line > 1 && first - line < most_comment_lines; --line) {
         const auto above = trimmed(sources.line(span.file, line - 1));
         if (!above.starts_with('#'))
             break;
@@ -63,7 +63,8 @@ std::string comment_above(const Sources &sources, Span span)
 std::string comment_at_top(const Sources &sources, FileId file)
 {
     std::string out;
-    for (std::uint32_t line = 1; line <= most_lines && trimmed(sources.line(file, line)).starts_with('#'); ++line)
+    for (std::uint32_t line = 1; line <= most_comment_lines && trimmed(sources.line(file, line)).starts_with('#');
+         ++line)
         out += (out.empty() ? "" : " ") + without_mark(trimmed(sources.line(file, line)));
     return out;
 }

@@ -11,10 +11,10 @@
 namespace xdpf::query {
 namespace {
 
-constexpr std::size_t most_lines = 30; // of a declaration
-constexpr std::size_t most_bytes = 2000;
+constexpr std::size_t most_code_lines = 30; // of a declaration
+constexpr std::size_t most_code_bytes = 2000;
 
-std::string shown(std::string_view declaration) { return excerpt(declaration, most_lines, most_bytes); }
+std::string shown(std::string_view declaration) { return excerpt(declaration, most_code_lines, most_code_bytes); }
 
 std::string plural(std::uint64_t count, std::string_view one)
 {
