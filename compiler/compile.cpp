@@ -26,8 +26,6 @@
 namespace xdpf {
 namespace {
 
-constexpr std::size_t most_maps = 64; // of one program; MAX_USED_MAPS of the kernel's verifier
-
 std::string limit_text(const bpf::CodegenError &error)
 {
     using LimitKind = bpf::CodegenError::Kind;
@@ -109,9 +107,9 @@ void generate(Compilation::State &state, Backend backend)
         auto code = instructions(state, program, backend);
         if (!code)
             continue;
-        if (state.module.maps.size() > most_maps && code->map_references.size() > most_maps)
+        if (state.module.maps.size() > most_program_maps && code->map_references.size() > most_program_maps)
             state.diagnostics.report(Kind::too_large, program.span, program.name,
-                                     fmt::format("a program may use {} maps", most_maps));
+                                     fmt::format("a program may use {} maps", most_program_maps));
         describe(state.unit.programs[i], *code);
         code->goes_on_with = goes_on_with(program);
         state.image.programs.push_back(std::move(*code));

@@ -12,6 +12,8 @@
 
 namespace xdpf {
 
+constexpr std::size_t most_program_maps = 64; // MAX_USED_MAPS of the kernel's verifier
+
 using MapId = Id<struct MapTag>;
 
 enum class MapKind : std::uint8_t {

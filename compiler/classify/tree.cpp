@@ -102,7 +102,9 @@ private:
         otherwise = leaf.otherwise;
         if (leaf.candidates.size() != part.rules.size())
             part = only(std::move(part), leaf);
-        const auto division = part.rules.size() > options_.leaf ? best_division(part, box) : std::nullopt;
+        auto division = part.rules.size() > options_.leaf ? edge_of_rules(part, box) : std::nullopt;
+        if (!division && part.rules.size() > options_.leaf)
+            division = best_division(part, box);
         if (!division)
             return add(std::move(leaf));
         Box lower = box;
@@ -178,6 +180,31 @@ private:
             out.by_last.push_back(pick(part.by_last[d]));
         }
         return out;
+    }
+
+    // Where none of the rules reaches an end of the space, and one that has others behind it covers all that they
+    // reach: once that end is cut off, the others need not be looked at.
+    std::optional<Division> edge_of_rules(const Part &part, const Box &box) const
+    {
+        Box reached;
+        std::optional<Division> edge;
+        for (std::size_t d = 0; d < dimensions_; ++d) {
+            reached.push_back({std::max(range(part.by_first[d].front(), d).first, box[d].first),
+                               std::min(range(part.by_last[d].back(), d).last, box[d].last)});
+            if (reached[d].first > box[d].first)
+                edge = Division{d, reached[d].first};
+            else if (reached[d].last < box[d].last)
+                edge = Division{d, reached[d].last + 1};
+        }
+        if (!edge)
+            return std::nullopt;
+        const auto covering = std::ranges::find_if(part.rules, [&](std::uint32_t rule) {
+            for (std::size_t d = 0; d < dimensions_; ++d)
+                if (!covers(range(rule, d), reached[d]))
+                    return false;
+            return true;
+        });
+        return part.rules.end() - covering > 1 ? edge : std::nullopt;
     }
 
     std::optional<Division> best_division(const Part &part, const Box &box) const

@@ -20,6 +20,7 @@ constexpr std::uint64_t not_placed = UINT32_MAX >> 1; // the mask of pointers in
 constexpr std::size_t most_table_entries = 700'000;   // of one tree
 constexpr std::uint32_t cached_flows = 8192;          // a power of two
 constexpr std::uint32_t first_jump = 8;               // codes from here on are no verdicts
+constexpr std::uint64_t most_steps = 400'000;         // of the verifier's million, for all tables of a program
 constexpr unsigned code_bits = 22;
 constexpr unsigned class_bits = 32 - code_bits;
 constexpr std::uint64_t code_mask = (1U << code_bits) - 1;
@@ -64,9 +65,19 @@ std::optional<std::vector<std::uint32_t>> RunWriter::codes_of_actions() const
     std::vector<std::uint32_t> codes;
     for (std::uint32_t action = 0; action < actions_.size(); ++action)
         codes.push_back(code_of(action));
+    constexpr std::size_t more_maps = 2; // tables, and a cache of flows
     const bool fit = std::ranges::all_of(codes, [](std::uint32_t code) { return code <= code_mask; }) &&
-                     e_.tables_.size() >> class_bits == 0;
+                     e_.tables_.size() >> class_bits == 0 && e_.maps_.size() + more_maps <= most_program_maps;
     return fit ? std::optional(std::move(codes)) : std::nullopt;
+}
+
+// Both loops are walked round by round: about so many instructions.
+std::uint64_t RunWriter::steps_to_verify() const
+{
+    const auto words = classify::shape_of(set_.largest).words;
+    const std::uint64_t of_node = 16 + std::uint64_t{5} * words;
+    const std::uint64_t of_candidate = 14 + std::uint64_t{6} * parts_.size();
+    return most_nodes_ * of_node + most_candidates_ * of_candidate;
 }
 
 // The block that takes the code; what it goes on with is written later.
@@ -150,10 +161,16 @@ void RunWriter::write_tables(std::string why)
             .suggest("the same rules in the source: match … -> …");
     auto codes = codes_of_actions();
     if (!codes)
-        return in_a_row("there are more of them than tables can count");
-    note(tree, RunForm::Kind::tables, std::move(why));
+        return in_a_row("there are more of them than tables can count, or no map is left for those");
     most_nodes_ = replaceable ? nodes_of_any_table : static_cast<std::uint32_t>(tree.depth + 1);
     most_candidates_ = replaceable ? candidates_of_any_table : static_cast<std::uint32_t>(tree.widest + 1);
+    const auto steps = steps_to_verify();
+    if (!replaceable && e_.tables_.steps + steps > most_steps)
+        return in_a_row(fmt::format("{} of them can match the same packet, which as tables the kernel's verifier "
+                                    "would follow for too long",
+                                    tree.widest));
+    e_.tables_.steps += steps;
+    note(tree, RunForm::Kind::tables, std::move(why));
     e_.tables_.replaceable = e_.tables_.replaceable || replaceable;
     load_fields();
     class_ = e_.tables_.add(e_, {tree, set_, std::move(*codes), {}});

@@ -88,6 +88,7 @@ public:
     [[nodiscard]] std::size_t size() const { return contents_.size(); }
 
     MapId map;
+    std::uint64_t steps = 0;  // that the kernel's verifier takes through all of them
     std::size_t overflow = 0; // bytes of tables for which there is no room
     bool replaceable = false; // some of them: there is room for another set
 

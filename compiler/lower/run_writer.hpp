@@ -71,6 +71,7 @@ private:
     [[nodiscard]] std::uint32_t code_of(std::uint32_t action) const;
     [[nodiscard]] unsigned counter_shift() const;
     [[nodiscard]] std::optional<std::vector<std::uint32_t>> codes_of_actions() const;
+    [[nodiscard]] std::uint64_t steps_to_verify() const;
     ir::ValueId start_decision();
     ir::ValueId load_map(ir::ValueId pointer, std::uint32_t offset, std::uint8_t width);
     ir::ValueId element(ir::ValueId base, ir::ValueId at, std::uint64_t mask);

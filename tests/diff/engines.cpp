@@ -165,7 +165,10 @@ private:
         bpf_prog_info info{};
         std::uint32_t size = sizeof info;
         if (bpf_obj_get_info_by_fd(program->loaded().program_fd(), &info, &size) == 0)
-            findings_.verified = std::max(findings_.verified, info.verified_insns);
+            if (info.verified_insns > findings_.verified) {
+                findings_.verified = info.verified_insns;
+                findings_.verified_of = static_cast<std::uint32_t>(compilation.image().programs.front().insns.size());
+            }
         std::vector<std::string> unfilled;
         fill_maps(*program, subject_, unfilled);
         for (std::string &why : unfilled)

@@ -37,6 +37,7 @@ struct Findings {
     std::vector<std::string> problems;   // at most a handful, each telling the packet; empty: all agree
     std::uint32_t instructions = 0;
     std::uint32_t verified = 0;       // instructions that the kernel's verifier walked; 0 where it was not asked
+    std::uint32_t verified_of = 0;    // how many the program had that it walked most of
     unsigned through_llvm = 0;        // programs that LLVM made, where it is part of the build
     bool refused_by_compiler = false; // with `too_large`, the one diagnostic that a right program may get
     bool refused_by_kernel = false;

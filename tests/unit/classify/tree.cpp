@@ -125,3 +125,15 @@ TEST_CASE("numbers lie side by side in the words of a key")
     CHECK(shape.lanes[3].shift == 16);
     CHECK(shape.lanes[4].shift == 24);
 }
+
+TEST_CASE("behind a rule that covers all that the rules reach nothing is looked at")
+{
+    RuleSet set{{UINT32_MAX, 65535}, {}, 9};
+    for (std::uint32_t i = 0; i < 200; ++i)
+        set.rules.push_back({{{5000, 6000}, {i == 20 ? 0 : 100 + i, i == 20 ? 65535 : 400}}, i});
+    const Tree tree = build_tree(set, {});
+    CHECK(tree.widest <= 21);
+    for (const std::uint32_t first : {0U, 4999U, 5000U, 5500U, 6000U, 6001U, UINT32_MAX})
+        for (const std::uint32_t second : {0U, 99U, 100U, 250U, 400U, 401U, 65535U})
+            CHECK(look_up(tree, set, {first, second}) == first_match(set, {first, second}));
+}
