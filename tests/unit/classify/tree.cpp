@@ -130,7 +130,7 @@ TEST_CASE("behind a rule that covers all that the rules reach nothing is looked 
 {
     RuleSet set{{UINT32_MAX, 65535}, {}, 9};
     for (std::uint32_t i = 0; i < 200; ++i)
-        set.rules.push_back({{{5000, 6000}, {i == 20 ? 0 : 100 + i, i == 20 ? 65535 : 400}}, i});
+        set.rules.push_back({{{5000, 6000}, {i == 20 ? 0 : 100 + i, i == 20 ? 65535U : 400U}}, i});
     const Tree tree = build_tree(set, {});
     CHECK(tree.widest <= 21);
     for (const std::uint32_t first : {0U, 4999U, 5000U, 5500U, 6000U, 6001U, UINT32_MAX})
