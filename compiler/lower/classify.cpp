@@ -96,8 +96,10 @@ void RunWriter::write_parts()
         next_ = last ? ir::BlockId() : e_.new_block();
         otherwise_ = last ? behind_all : Outcome{};
         forget_fields();
-        if (!parts[i].points || !write_points())
+        if (!parts[i].points || !write_points()) {
+            forget_fields();
             write_run();
+        }
         if (!last)
             e_.start(next_);
     }

@@ -125,6 +125,15 @@ std::string usage_of(const ShellCommand &command)
     return fmt::format(":{}{}{}", command.name, command.argument.empty() ? "" : " ", command.argument);
 }
 
+// What is too long for its column has a line to itself.
+std::string in_columns(const std::string &usage, std::string_view help)
+{
+    constexpr std::size_t width = 29;
+    if (usage.size() <= width)
+        return fmt::format("  {:<{}} {}\n", usage, width, help);
+    return fmt::format("  {}\n  {:<{}} {}\n", usage, "", width, help);
+}
+
 // By its name, or by the beginning of it that no other has.
 const ShellCommand *find(std::string_view name)
 {
@@ -147,7 +156,7 @@ CommandResult help(ShellState &state, const std::string &argument)
     if (argument.empty()) {
         CommandResult result{.output = state.source(introduction), .has_colour = true};
         for (const auto &command : commands)
-            result.output += fmt::format("  {:<30}{}\n", usage_of(command), command.help);
+            result.output += in_columns(usage_of(command), command.help);
         return result;
     }
     const std::string_view name = argument.starts_with(':') ? std::string_view(argument).substr(1) : argument;
