@@ -48,14 +48,20 @@ void TableWriter::put_node(const Node &node, const RuleSet &set, const KeyShape 
 void TableWriter::add(std::size_t tree, const Tree &from, const RuleSet &set, std::span<const std::uint32_t> actions)
 {
     const KeyShape shape = shape_of(set.largest);
-    std::vector<std::uint32_t> rules;
-    for (const Rule &rule : set.rules) {
-        rules.push_back(here());
-        for (const Range &range : rule.ranges) {
+    std::vector<bool> wanted(set.rules.size());
+    for (const Leaf &leaf : from.leaves)
+        for (const Candidate &candidate : leaf.candidates)
+            wanted[candidate.rule] = true;
+    std::vector<std::uint32_t> rules(set.rules.size());
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+        if (!wanted[i])
+            continue;
+        rules[i] = here();
+        for (const Range &range : set.rules[i].ranges) {
             put(range.first, 4);
             put(range.last, 4);
         }
-        put(actions[rule.action], 8);
+        put(actions[set.rules[i].action], 8);
     }
     std::vector<std::uint32_t> leaves;
     for (const Leaf &leaf : from.leaves) {
