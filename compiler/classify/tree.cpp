@@ -204,7 +204,8 @@ private:
                     return false;
             return true;
         });
-        return part.rules.end() - covering > 1 ? edge : std::nullopt;
+        constexpr std::ptrdiff_t share = 4; // of the rules has to be behind it, or a node costs more
+        return (part.rules.end() - covering) * share > std::ssize(part.rules) ? edge : std::nullopt;
     }
 
     std::optional<Division> best_division(const Part &part, const Box &box) const

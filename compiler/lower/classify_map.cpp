@@ -144,7 +144,7 @@ void RunWriter::write_tables(std::string why)
     constexpr std::uint32_t nodes_of_any_table = 48;
     constexpr std::uint32_t candidates_of_any_table = 128;
     // The kernel's verifier walks the tests of a leaf once for each rule that one can have.
-    constexpr std::uint32_t most_in_leaf = 1000;
+    constexpr std::uint32_t most_in_leaf = 2000;
     const bool replaceable = run_.table != nullptr;
     classify::TreeOptions options{
         .leaf = 8, .eagerness = 2.6, .most_entries = most_table_entries, .widest = most_in_leaf};
