@@ -68,6 +68,30 @@ std::expected<MapId, std::string> map_named(const Image &image, std::string_view
     return std::unexpected(fmt::format("there is no map '{}'{}{}", name, help.empty() ? "" : "; ", help));
 }
 
+namespace {
+
+struct EntryPlace {
+    MapId id;
+    const MapSpec &spec;
+    Bytes key;
+};
+
+std::expected<EntryPlace, std::string> place_of(const Image &image, std::string_view map, std::string_view key)
+{
+    const auto id = map_named(image, map);
+    if (!id)
+        return std::unexpected(id.error());
+    const MapSpec &spec = image.maps[id->value];
+    if (auto why = no_entries(spec); !why.empty())
+        return std::unexpected(std::move(why));
+    auto bytes = key_of(spec, key);
+    if (!bytes)
+        return std::unexpected(std::move(bytes.error()));
+    return EntryPlace{*id, spec, std::move(*bytes)};
+}
+
+} // namespace
+
 Session::Text Session::map_text(std::string_view name) const
 {
     const Image &image = state_->compilation->image();
@@ -99,16 +123,10 @@ Session::Text Session::entry(std::string_view map, std::string_view key) const
 
 Session::Text Session::set_entry(std::string_view map, std::string_view key, std::string_view value)
 {
-    const Image &image = state_->compilation->image();
-    const auto id = map_named(image, map);
-    if (!id)
-        return std::unexpected(id.error());
-    const MapSpec &spec = image.maps[id->value];
-    if (auto why = no_entries(spec); !why.empty())
-        return std::unexpected(std::move(why));
-    const auto bytes = key_of(spec, key);
-    if (!bytes)
-        return std::unexpected(bytes.error());
+    const auto place = place_of(state_->compilation->image(), map, key);
+    if (!place)
+        return std::unexpected(place.error());
+    const auto &[id, spec, bytes] = *place;
     const bool only_key = spec.is_set && !is_keyless(spec);
     if (only_key != value.empty())
         return std::unexpected(only_key ? fmt::format("'{}' has keys only", spec.name)
@@ -116,32 +134,26 @@ Session::Text Session::set_entry(std::string_view map, std::string_view key, std
     const auto held = only_key ? TextResult<Bytes>(Bytes(spec.value.size)) : read_value(spec, value);
     if (!held)
         return std::unexpected(held.error());
-    if (!state_->interpreter->update(*id, *bytes, *held))
+    if (!state_->interpreter->update(id, bytes, *held))
         return std::unexpected(fmt::format("'{}' takes no such entry: it is full, or the key is beyond its {} entries",
                                            spec.name, spec.max_entries));
-    return entry_text(spec, *bytes, *held);
+    return entry_text(spec, bytes, *held);
 }
 
 Session::Text Session::erase_entry(std::string_view map, std::string_view key)
 {
-    const Image &image = state_->compilation->image();
-    const auto id = map_named(image, map);
-    if (!id)
-        return std::unexpected(id.error());
-    const MapSpec &spec = image.maps[id->value];
-    if (auto why = no_entries(spec); !why.empty())
-        return std::unexpected(std::move(why));
-    const auto bytes = key_of(spec, key);
-    if (!bytes)
-        return std::unexpected(bytes.error());
+    const auto place = place_of(state_->compilation->image(), map, key);
+    if (!place)
+        return std::unexpected(place.error());
+    const auto &[id, spec, bytes] = *place;
     if (has(spec.kind, map_trait::array)) {
-        if (!state_->interpreter->update(*id, *bytes, Bytes(spec.value.size)))
-            return std::unexpected(no_such_entry(spec, *bytes));
-        return fmt::format("{} is 0 now, entries of an array stay\n", key_text(spec, *bytes));
+        if (!state_->interpreter->update(id, bytes, Bytes(spec.value.size)))
+            return std::unexpected(no_such_entry(spec, bytes));
+        return fmt::format("{} is 0 now, entries of an array stay\n", key_text(spec, bytes));
     }
-    if (!state_->interpreter->erase(*id, *bytes))
-        return std::unexpected(no_such_entry(spec, *bytes));
-    return fmt::format("{} deleted\n", key_text(spec, *bytes));
+    if (!state_->interpreter->erase(id, bytes))
+        return std::unexpected(no_such_entry(spec, bytes));
+    return fmt::format("{} deleted\n", key_text(spec, bytes));
 }
 
 Session::Text Session::parameter(std::string_view name) const

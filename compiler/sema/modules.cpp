@@ -81,8 +81,8 @@ public:
         open_.push_back({key, path});
         const FileId id = sources_.add(source.path, std::move(source.text));
         state_[key] = {State::open, id};
-        auto ast = path.starts_with(stdlib_prefix) ? parse_library(sources_, id, diagnostics_)
-                                                   : parse(sources_, id, diagnostics_);
+        const bool library = !is_main && path.starts_with(stdlib_prefix);
+        auto ast = library ? parse_library(sources_, id, diagnostics_) : parse(sources_, id, diagnostics_);
         if (is_main)
             import_prelude();
         if (ast) {
