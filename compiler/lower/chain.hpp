@@ -59,8 +59,28 @@ private:
     std::optional<LinearSize> linear(const sema::Header &header, sema::ExprId id) const;
     std::vector<LinearSize> linear_sizes() const;
     void loop_linear(Place first, ir::ValueId selector, const std::vector<LinearSize> &sizes, const Knowledge &known);
-    ir::ValueId size_of(sema::HeaderId id, const LinearSize &size, std::uint64_t least, const Step &step,
+    // How a link's size is counted: `least` bytes, and units behind them.
+    struct Scale {
+        std::uint64_t least;
+        std::uint64_t unit;
+    };
+    // See size_table().
+    struct SizeTable {
+        std::uint64_t links = 0;
+        std::uint64_t units = 0;
+        std::uint64_t last = 0; // that names a link
+        std::optional<std::pair<sema::HeaderId, std::size_t>> length; // field
+    };
+    [[nodiscard]] std::optional<SizeTable> size_table(const std::vector<LinearSize> &sizes) const;
+    [[nodiscard]] Knowledge ends_first(const Step &step, const Knowledge &known);
+    // Jump to `body` with the size of what stands at the step, if it is a link.
+    void units_by_table(const SizeTable &table, std::uint64_t least, ir::BlockId body, const Step &step,
                         const Knowledge &known);
+    void units_by_tests(const std::vector<LinearSize> &sizes, const Scale &scale, ir::BlockId body, const Step &step,
+                        const Knowledge &known);
+    static std::uint64_t common_unit(const std::vector<LinearSize> &sizes, std::uint64_t least);
+    ir::ValueId units_of(sema::HeaderId id, const LinearSize &size, const Scale &scale, const Step &step,
+                         const Knowledge &known);
     Place rebased_in_front(Place place);
     const std::vector<sema::Interval> &selectors_of(sema::HeaderId link) const;
     [[nodiscard]] std::uint64_t largest_selector(ir::ValueId first) const;

@@ -24,14 +24,40 @@ bool same_selector(const sema::Unit &unit, const sema::InSet &a, const sema::InS
     return end != nullptr && other != nullptr && end->base == other->base;
 }
 
-bool disjoint(const sema::InSet &a, const sema::InSet &b)
+} // namespace
+
+bool disjoint(const std::vector<sema::Interval> &a, const std::vector<sema::Interval> &b)
 {
-    return std::ranges::none_of(a.intervals, [&](const auto &x) {
-        return std::ranges::any_of(b.intervals, [&](const auto &y) { return x.first <= y.last && y.first <= x.last; });
+    return std::ranges::none_of(a, [&](const auto &x) {
+        return std::ranges::any_of(b, [&](const auto &y) { return x.first <= y.last && y.first <= x.last; });
     });
 }
 
-} // namespace
+const std::vector<sema::Interval> &Emitter::intervals_of(sema::HeaderId header, std::size_t way) const
+{
+    return set_test(unit_, unit_.headers[header].ways[way].condition)->intervals;
+}
+
+// What can stand behind the chain of a header, is asked for by a look at what names it, and rules each other out.
+std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::first_behind(sema::HeaderId base, NodeId node,
+                                                                          const Knowledge &known) const
+{
+    const FactSet asked = wanted_by(node, known);
+    for (std::size_t i = 0; i < facts_.size(); ++i) {
+        const Fact &fact = facts_[FactId(i)];
+        if (fact.kind != Fact::Kind::present || known[FactId(i)] != Truth::unknown || !asked.contains(FactId(i)) ||
+            unit_.headers[fact.header].is_link())
+            continue;
+        const auto &ways = unit_.headers[fact.header].ways;
+        for (std::size_t way = 0; way < ways.size(); ++way) {
+            const auto open = facts_.find({Fact::Kind::way_open, fact.header, static_cast<unsigned>(way)});
+            if (ways[way].through_chain && ways[way].parent == base && known[open] == Truth::unknown &&
+                set_test(unit_, ways[way].condition) != nullptr)
+                return siblings(fact.header, way, node, known);
+        }
+    }
+    return {};
+}
 
 // What else can stand at the same place, is still asked for, and rules each other out: found by one look at the
 // selector, so that a packet that is one of them is known not to be the others.
@@ -58,9 +84,7 @@ std::vector<std::pair<sema::HeaderId, std::size_t>> Emitter::siblings(sema::Head
                 continue;
             const bool exclusive =
                 same_selector(unit_, *selector, *other) && std::ranges::all_of(out, [&](const auto &known_sibling) {
-                    return disjoint(
-                        *set_test(unit_, unit_.headers[known_sibling.first].ways[known_sibling.second].condition),
-                        *other);
+                    return disjoint(intervals_of(known_sibling.first, known_sibling.second), other->intervals);
                 });
             if (exclusive) {
                 out.emplace_back(fact.header, w);
@@ -177,7 +201,7 @@ bool Emitter::tell_apart(sema::HeaderId one, sema::HeaderId other) const
     };
     for (const auto *left : conditions(a))
         for (const auto *right : conditions(b))
-            if (bits(a, *left) == bits(b, *right) && bits(a, *left).second != 0 && disjoint(*left, *right))
+            if (bits(a, *left) == bits(b, *right) && bits(a, *left).second != 0 && disjoint(left->intervals, right->intervals))
                 return true;
     return false;
 }

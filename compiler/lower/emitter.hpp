@@ -70,6 +70,8 @@ using classify::golden;
 // Within the first `limit` bytes; nothing where no load of 1, 2, 4 or 8 bytes there covers the bits.
 [[nodiscard]] std::optional<Window> window_of(std::uint32_t bit_offset, std::uint32_t bits, std::uint32_t limit);
 
+[[nodiscard]] bool disjoint(const std::vector<sema::Interval> &a, const std::vector<sema::Interval> &b);
+
 class Emitter;
 
 // The tables of a program's runs of rules, and the caches in front of them; classify_map.cpp.
@@ -155,6 +157,10 @@ private:
     void decode_site(sema::HeaderId wanted, std::size_t way, NodeId node, const Knowledge &known);
     std::vector<std::pair<sema::HeaderId, std::size_t>> siblings(sema::HeaderId wanted, std::size_t way, NodeId node,
                                                                  const Knowledge &known) const;
+    std::vector<std::pair<sema::HeaderId, std::size_t>> first_behind(sema::HeaderId base, NodeId node,
+                                                                     const Knowledge &known) const;
+    // Of a way whose condition is that a number lies in intervals.
+    const std::vector<sema::Interval> &intervals_of(sema::HeaderId header, std::size_t way) const;
     void decode_header(sema::HeaderId id, std::size_t way, Place place, NodeId node, const Knowledge &known);
     Place within(Place place, std::uint32_t most, const ir::Edge &farther);
     Place check_header(sema::HeaderId id, Place place, const Knowledge &known, const ir::Edge &absent);
