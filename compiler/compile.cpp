@@ -191,8 +191,11 @@ void build(Compilation::State &state, const CompileOptions &options)
         return;
     if (options.verdict_counters)
         count_verdicts(state);
-    if (options.optimize)
+    if (options.optimize) {
+        for (ir::Program &program : state.module.programs)
+            program.by_rule = false;
         passes::optimize(state.module);
+    }
     generate(state, options.backend);
     Image &image = state.image;
     image.name = state.unit.name;

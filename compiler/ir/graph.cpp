@@ -71,6 +71,22 @@ IdVector<BlockId, std::uint32_t> count_incoming(const Program &program)
     return counts;
 }
 
+IdSet<BlockId> blocks_in_loops(const Program &program)
+{
+    IdSet<BlockId> in(program.blocks.size());
+    for (std::size_t i = program.blocks.size(); i-- > 0;) {
+        const Terminator &end = program.blocks[BlockId(i)].end;
+        // What leads to a block of a loop, but not to the head of one that only begins behind it.
+        bool back = end.kind == Terminator::Kind::again;
+        for_each_edge(end, [&](const Edge &edge) {
+            back = back || (in.contains(edge.target) && !program.blocks[edge.target].is_loop());
+        });
+        if (back)
+            in.insert(BlockId(i));
+    }
+    return in;
+}
+
 namespace {
 
 // A tree that grows at its leaves, in which two blocks' common ancestor takes logarithmic time: each block knows one

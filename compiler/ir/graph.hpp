@@ -36,6 +36,9 @@ void put_in_order(Program &program);
 // For each block the number of edges into it from reachable blocks, `again` included.
 [[nodiscard]] IdVector<BlockId, std::uint32_t> count_incoming(const Program &program);
 
+// The blocks from which a way leads back to the head of a loop that they are in.
+[[nodiscard]] IdSet<BlockId> blocks_in_loops(const Program &program);
+
 // Which blocks stand on every path to which others.
 class Dominators {
 public:

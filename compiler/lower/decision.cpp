@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <span>
 #include <tuple>
 
@@ -10,7 +11,8 @@ namespace xdpf::lowering {
 namespace {
 
 constexpr std::size_t many = 8;
-constexpr std::size_t shortest_run = 8; // fewer rules share more with each other as single tests
+constexpr std::size_t shortest_run = 8;  // fewer rules share more with each other as single tests
+constexpr std::size_t surely_a_run = 16; // fewer are one if they ask for the same fields again and again
 
 // Built from the end: each part knows where it goes on before it is made.
 class Builder {
@@ -26,7 +28,7 @@ public:
             std::size_t begin = end;
             while (runs_ && begin > 0 && is_plain(list[begin - 1]))
                 --begin;
-            if (end - begin >= shortest_run)
+            if (is_worth_a_run(std::span(list).subspan(begin, end - begin)))
                 otherwise = run(std::span(list).subspan(begin, end - begin), otherwise);
             else
                 for (begin = begin == end ? end - 1 : begin; end > begin; --end)
@@ -93,6 +95,33 @@ private:
         if (is_new)
             at->second = add(std::move(node));
         return at->second;
+    }
+
+    bool is_worth_a_run(std::span<const sema::Rule> list) const
+    {
+        if (list.size() < shortest_run || list.size() >= surely_a_run)
+            return list.size() >= surely_a_run;
+        std::set<std::pair<sema::HeaderId, std::size_t>> fields;
+        std::size_t tests = 0;
+        std::vector<sema::PredId> open;
+        for (const sema::Rule &rule : list)
+            open.push_back(*rule.predicate);
+        while (!open.empty()) {
+            const auto &node = unit_.preds[open.back()].node;
+            open.pop_back();
+            if (const auto *both = std::get_if<sema::And>(&node))
+                open.insert(open.end(), {both->left, both->right});
+            else if (const auto *either = std::get_if<sema::Or>(&node))
+                open.insert(open.end(), {either->left, either->right});
+            else if (const auto *negated = std::get_if<sema::Not>(&node))
+                open.push_back(negated->operand);
+            else if (const auto *set = std::get_if<sema::InSet>(&node))
+                if (const auto *field = std::get_if<sema::FieldValue>(&unit_.exprs[set->value].node)) {
+                    fields.emplace(field->header.header, field->field);
+                    ++tests;
+                }
+        }
+        return tests >= 2 * fields.size();
     }
 
     // A predicate that a run can hold, and an action that decides.

@@ -57,7 +57,8 @@ void Emitter::emit(NodeId id, Knowledge known)
     const Node &node = graph_.nodes[id];
     span_ = node.span;
     for (const FactId fact : graph_.early)
-        if (known[fact] == Truth::unknown && graph_.needs[id.value].contains(fact) && !learn(fact, id, known))
+        if (known[fact] == Truth::unknown && graph_.needs[id.value].contains(fact) && !can_wait(fact, node) &&
+            !learn(fact, id, known))
             return;
     for (const FactId fact : node.asked.asks) {
         if (known[fact] == Truth::unknown && !learn(fact, id, known))
@@ -74,6 +75,13 @@ void Emitter::emit(NodeId id, Knowledge known)
     case Node::Kind::decide: emit_decision(id, known); break;
     case Node::Kind::run: emit_run(id, known); break;
     }
+}
+
+// A test behind which only one side asks for the fact does not make two ways out of one by coming before it.
+bool Emitter::can_wait(FactId fact, const Node &node) const
+{
+    return node.kind == Node::Kind::test && std::ranges::find(node.asked.asks, fact) == node.asked.asks.end() &&
+           graph_.needs[node.yes.value].contains(fact) != graph_.needs[node.no.value].contains(fact);
 }
 
 void Emitter::emit_test(NodeId id, Knowledge &known)

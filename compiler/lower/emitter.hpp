@@ -114,6 +114,7 @@ public:
 private:
     // emitter.cpp
     void emit(NodeId id, Knowledge known);
+    [[nodiscard]] bool can_wait(FactId fact, const Node &node) const;
     void emit_test(NodeId id, Knowledge &known);
     bool learn(FactId fact, NodeId node, Knowledge &known);
     bool learn_present(FactId fact, NodeId node, Knowledge &known);

@@ -25,9 +25,8 @@ struct Case {
 class Ordering {
 public:
     explicit Ordering(Program &program)
-        : program_(program), incoming_(count_incoming(program)), stays_(program.blocks.size())
+        : program_(program), incoming_(count_incoming(program)), stays_(blocks_in_loops(program))
     {
-        find_loops();
     }
 
     // Whether anything has changed.
@@ -41,28 +40,6 @@ public:
     }
 
 private:
-    // Blocks from which a way leads back to the head of a loop.
-    void find_loops()
-    {
-        for (std::size_t i = program_.blocks.size(); i-- > 0;) {
-            const Terminator &end = program_.blocks[BlockId(i)].end;
-            bool back = end.kind == Terminator::Kind::again;
-            for_each_edge(end, [&](const Edge &edge) { back = back || stays_.contains(edge.target); });
-            if (back && !before_loop(BlockId(i)))
-                stays_.insert(BlockId(i));
-        }
-    }
-    // All ways back from there come through the head of a loop that begins behind it.
-    bool before_loop(BlockId id) const
-    {
-        const Terminator &end = program_.blocks[id].end;
-        bool into = end.kind != Terminator::Kind::again;
-        for_each_edge(end, [&](const Edge &edge) {
-            into = into && (!stays_.contains(edge.target) || program_.blocks[edge.target].is_loop());
-        });
-        return into;
-    }
-
     static bool compares(const Terminator &end, ValueId value)
     {
         return end.kind == Terminator::Kind::branch && end.a == value && !end.b.valid() &&

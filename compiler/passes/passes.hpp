@@ -20,6 +20,9 @@ void simplify_cfg(ir::Program &program);
 // makes the kernel's verifier walk each path apart, since no two of its states are alike any more.
 void share_values(ir::Program &program);
 
+// The same, and numbers where few tests one behind the other look at them, with no other way in between.
+void share_values_nearby(ir::Program &program);
+
 // Makes one test of several that ask for bytes side by side and fail alike. Needs straight chains of blocks. Leaves
 // tests that are jumps, and loads that nobody uses.
 void merge_tests(ir::Program &program);
@@ -41,6 +44,13 @@ void merge_guards(ir::Program &program);
 // all other values do. Needs comparisons with constants in the branch itself, and no blocks that only jump. Leaves no
 // unreachable blocks.
 void order_tests(ir::Program &program);
+
+// In a chain of tests that fail alike, has those that few packets pass come first. Needs straight chains of blocks.
+void decisive_first(ir::Program &program);
+
+// Makes one of parts that do the same with different values, where it does not matter for which rule. Leaves blocks in
+// a new order.
+void share_tails(ir::Program &program);
 
 // Turns big-endian loads that are only compared for equality (also behind a mask), or only stored big-endian, into
 // little-endian ones, with the constants swapped instead.

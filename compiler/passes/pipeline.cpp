@@ -25,7 +25,7 @@ constexpr std::array passes{
     Pass{"anticipate_guards", anticipate_guards},
     Pass{"merge_guards", merge_guards}, // needs one value for one pointer, and straight chains of blocks
     Pass{"simplify_cfg", simplify_cfg}, // blocks whose guard went
-    Pass{"share_values", share_values}, // blocks that became one
+    Pass{"share_values_nearby", share_values_nearby}, // blocks that became one, too
     Pass{"fold", fold},                 // the last one: from here on nothing becomes constant
     Pass{"simplify_cfg", simplify_cfg},
     Pass{"remove_dead_code", remove_dead_code}, // so that a load has no uses but the real ones
@@ -34,6 +34,9 @@ constexpr std::array passes{
     Pass{"simplify_cfg", simplify_cfg},
     Pass{"order_tests", order_tests},
     Pass{"simplify_cfg", simplify_cfg}, // tests that went
+    Pass{"share_tails", share_tails},
+    Pass{"simplify_cfg", simplify_cfg}, // what was there twice
+    Pass{"decisive_first", decisive_first},
 };
 
 // So many blocks, of which each tests something, are far beyond what the kernel takes, and generating code for them

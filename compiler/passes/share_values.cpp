@@ -1,5 +1,5 @@
 // Value numbering in block order. Every value has a number; two values with one number are always equal. Whether the
-// later one may be replaced is another question, see may_share().
+// later one may be replaced is another question, see may_share() and is_near().
 #include "compiler/ir/epochs.hpp"
 #include "compiler/ir/traits.hpp"
 #include "compiler/passes/passes.hpp"
@@ -39,12 +39,31 @@ struct KeyHash {
     }
 };
 
+// So many tests one behind the other may look at one number.
+constexpr unsigned near = 4;
+
+// By block: where the only edge to it comes from, if there is one alone.
+IdVector<BlockId, BlockId> only_predecessors(const Program &program)
+{
+    IdVector<BlockId, BlockId> out;
+    out.resize(program.blocks.size());
+    const auto incoming = count_incoming(program);
+    for (std::size_t i = 0; i < program.blocks.size(); ++i)
+        for_each_way(program.blocks[BlockId(i)].end, [&](const Edge &edge) {
+            if (incoming[edge.target] == 1 && !program.blocks[edge.target].is_loop())
+                out[edge.target] = BlockId(i);
+        });
+    return out;
+}
+
 class Sharing {
 public:
-    explicit Sharing(Program &program)
-        : program_(program), dominators_(program), replacements_(program), bytes_(program.blocks.size()),
+    Sharing(Program &program, unsigned reach)
+        : program_(program), reach_(reach), dominators_(program), replacements_(program), bytes_(program.blocks.size()),
           ends_(program.blocks.size())
     {
+        if (reach_ > 0)
+            above_ = only_predecessors(program);
         numbers_.resize(program.values.size());
         for (std::size_t i = 0; i < program.values.size(); ++i)
             numbers_[ValueId(i)] = static_cast<std::uint32_t>(i);
@@ -105,8 +124,19 @@ private:
     {
         const ValueInfo &info = program_.values[inst.result];
         if (info.kind == ValueKind::number || inst.op == Op::map_value) // an address in a map is asked for as cheaply
-            return leader.block == block;
+            return inst.op == Op::constant ? leader.block == block : is_near(leader.block, block);
         return program_.values[leader.value].max <= info.max;
+    }
+
+    // No other way leads to the block than from the leader's, past few others.
+    bool is_near(BlockId leader, BlockId block) const
+    {
+        for (unsigned steps = 0; block != leader; ++steps) {
+            if (steps == reach_ || !above_[block].valid())
+                return false;
+            block = above_[block];
+        }
+        return true;
     }
 
     Key key_of(const Inst &inst) const
@@ -128,6 +158,8 @@ private:
     std::uint32_t number(ValueId value) const { return value.valid() ? numbers_[value] : ValueId::none; }
 
     Program &program_;
+    unsigned reach_;
+    IdVector<BlockId, BlockId> above_;
     Dominators dominators_;
     Replacements replacements_;
     IdVector<ValueId, std::uint32_t> numbers_;
@@ -138,6 +170,7 @@ private:
 
 } // namespace
 
-void share_values(Program &program) { Sharing(program).run(); }
+void share_values(Program &program) { Sharing(program, 0).run(); }
+void share_values_nearby(Program &program) { Sharing(program, near).run(); }
 
 } // namespace xdpf::passes

@@ -62,15 +62,16 @@ void skip_jumps(Program &program)
         });
 }
 
-// Blocks that only return one verdict for one rule are one, the last of them. In a very long row of rules that would be
+// Blocks that only return one verdict, and for one rule where that matters, are one, the last of them. In a very long row of rules that would be
 // far from most, and to find what dominates it would take long.
 void share_returns(Program &program)
 {
     constexpr std::size_t many = 4096;
     if (program.blocks.size() > many)
         return;
-    const auto key = [](const Terminator &end) {
-        return std::tuple(end.imm, end.span.file, end.span.begin, end.span.end);
+    const auto key = [&](const Terminator &end) {
+        const Span rule = program.by_rule ? end.span : Span{};
+        return std::tuple(end.imm, rule.file, rule.begin, rule.end);
     };
     std::map<decltype(key(Terminator())), BlockId> last;
     for (std::size_t i = program.blocks.size(); i-- > 0;) {
