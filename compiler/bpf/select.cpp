@@ -27,12 +27,40 @@ Test test_of(Cond cond)
 
 Selector::Selector(const Program &program)
     : in_(program), facts_(gather_facts(program)), comparisons_(program), bounds_(ir::upper_bounds(program)),
-      layout_(program, facts_), ctx_(out_.registers++)
+      nearest_(ir::nearest_places(program)),
+      layout_(program, facts_), ctx_(out_.registers++), dominators_(program), in_loops_(blocks_in_loops(program))
 {
     out_.asms = program.asms;
     homes_.resize(program.values.size());
+    find_pointers();
     for (const Slot &slot : program.slots)
         out_.frames.add(slot.size);
+}
+
+void Selector::find_pointers()
+{
+    users_.resize(in_.values.size());
+    makers_.resize(in_.values.size());
+    for (std::size_t i = 0; i < in_.blocks.size(); ++i) {
+        const Block &from = in_.blocks[BlockId(i)];
+        const auto use = [&](ValueId value) {
+            if (in_.values[value].kind == ValueKind::packet)
+                users_[value].push_back(BlockId(i));
+        };
+        for (const Inst &inst : from.insts) {
+            for_each_use(inst, use);
+            if (inst.result.valid())
+                makers_[inst.result] = BlockId(i);
+        }
+        for_each_use(from.end, use);
+    }
+}
+
+void Selector::settle(ValueId value, const Home &at)
+{
+    homes_[value] = at;
+    if (in_.values[value].kind == ValueKind::packet)
+        pointers_in_[at.reg].push_back(value);
 }
 
 MachineProgram Selector::run()
@@ -65,19 +93,22 @@ void Selector::instruction(const Inst &inst)
         result.imm = inst.imm;
     else if (inst.op == Op::offset)
         result = offset(inst);
+    else if (inst.op == Op::rebase)
+        result = rebase(inst);
     else if (inst.result.valid())
         result.reg = fresh();
     body(inst, result.reg);
     result.known = true;
     if (inst.result.valid())
-        homes_[inst.result] = result;
+        settle(inst.result, result);
 }
 
 void Selector::body(const Inst &inst, VReg dst)
 {
     switch (inst.op) {
     case Op::constant:
-    case Op::offset: return;
+    case Op::offset:
+    case Op::rebase: return;
     case Op::packet_start: return load_ctx(dst, offsetof(xdp_md, data));
     case Op::packet_end: return load_ctx(dst, offsetof(xdp_md, data_end));
     case Op::meta_start: return load_ctx(dst, offsetof(xdp_md, data_meta));
@@ -94,7 +125,6 @@ void Selector::body(const Inst &inst, VReg dst)
     case Op::load_map: return load_value(inst, dst);
     case Op::neg: copy(dst, inst.a); return void(alu(Alu::neg, dst, std::uint64_t{0}));
     case Op::complement: copy(dst, inst.a); return void(alu(Alu::xor_, dst, UINT64_MAX));
-    case Op::rebase: return rebase(inst, dst);
     case Op::element: return element(inst, dst);
     case Op::distance: {
         const VReg behind = reg(inst.b);
@@ -146,12 +176,13 @@ void Selector::pass(const Edge &edge)
         if (facts(param).uses == 0)
             continue;
         if (facts_.edges_in[edge.target] == 1) {
-            homes_[param] = home(edge.args[i]);
+            settle(param, home(edge.args[i]));
             continue;
         }
+        // A pointer stands as far from what is in its register as in the first way here.
         if (!homes_[param].known)
-            homes_[param] = {fresh(), 0, true};
-        copy(homes_[param].reg, edge.args[i]);
+            settle(param, {fresh(), constant_of(edge.args[i]) ? 0 : home(edge.args[i]).imm, true});
+        copy(homes_[param].reg, edge.args[i], homes_[param].imm);
     }
 }
 
@@ -160,9 +191,9 @@ void Selector::pass_again(const Edge &edge)
 {
     const Block &head = in_.blocks[edge.target];
     std::vector<VReg> next;
-    for (const ValueId arg : edge.args) {
+    for (std::size_t i = 0; i < edge.args.size(); ++i) {
         next.push_back(fresh());
-        copy(next.back(), arg);
+        copy(next.back(), edge.args[i], homes_[head.params[i]].imm);
     }
     for (std::size_t i = 0; i < next.size(); ++i)
         if (facts(head.params[i]).uses != 0)
@@ -171,16 +202,48 @@ void Selector::pass_again(const Edge &edge)
 
 void Selector::guard(const Terminator &end, MachineEnd &made)
 {
-    const Home &start = home(end.a);
+    const Home start = home(end.a);
+    const std::uint64_t by = start.imm + end.imm;
     made.test = Test::gt;
     std::swap(made.yes, made.no);
-    made.b = home(end.b).reg;
+    made.b = reg(end.b);
+    if (may_move(end)) {
+        if (by != 0)
+            move_on(start.reg, by);
+        made.a = start.reg;
+        return;
+    }
     // A copy even where nothing is added: on the failing side the verifier takes all knowledge from what is
     // compared.
     made.a = fresh();
     move(made.a, start.reg);
-    if (start.imm + end.imm != 0)
-        alu(Alu::add, made.a, start.imm + end.imm);
+    if (by != 0)
+        alu(Alu::add, made.a, by);
+}
+
+// Whether the guard's pointer itself may be moved to behind the bytes asked for: all that will be read through its
+// register is behind this guard, and comes here once.
+bool Selector::may_move(const Terminator &end) const
+{
+    const ValueId pointer = end.a;
+    const BlockId behind = end.edges[0].target;
+    if (in_.values[pointer].kind != ValueKind::packet || (in_loops_.contains(at_) && makers_[pointer] != at_))
+        return false;
+    const bool alone = facts_.edges_in[behind] == 1;
+    const auto place = layout_.place(at_);
+    return std::ranges::all_of(pointers_in_.at(home(pointer).reg), [&](ValueId value) {
+        return std::ranges::find(end.edges[1].args, value) == end.edges[1].args.end() &&
+               std::ranges::all_of(users_[value], [&](BlockId user) {
+                   return user == at_ || layout_.place(user) < place || (alone && dominators_.dominates(behind, user));
+               });
+    });
+}
+
+void Selector::move_on(VReg reg, std::uint64_t by)
+{
+    alu(Alu::add, reg, by);
+    for (const ValueId value : pointers_in_[reg])
+        homes_[value].imm -= by;
 }
 
 void Selector::branch(const Terminator &end, MachineEnd &made)

@@ -64,14 +64,14 @@ void Selector::load(VReg dst, VReg base, std::size_t off, unsigned width)
 
 // ---- Reading values ----------------------------------------------------------------------------------------------
 
-void Selector::copy(VReg dst, ValueId value)
+void Selector::copy(VReg dst, ValueId value, std::uint64_t less)
 {
     const Home &at = home(value);
     if (at.reg == no_reg)
-        return set(dst, at.imm);
+        return set(dst, at.imm - less);
     move(dst, at.reg);
-    if (at.imm != 0)
-        alu(Alu::add, dst, at.imm);
+    if (at.imm != less)
+        alu(Alu::add, dst, at.imm - less);
 }
 
 VReg Selector::reg(ValueId value)
@@ -88,8 +88,8 @@ VReg Selector::reg(ValueId value)
 std::pair<VReg, std::int16_t> Selector::access(ValueId value, std::uint64_t off)
 {
     const Home &at = home(value);
-    if (std::in_range<std::int16_t>(at.imm + off))
-        return {at.reg, static_cast<std::int16_t>(at.imm + off)};
+    if (const auto all = static_cast<std::int64_t>(at.imm + off); std::in_range<std::int16_t>(all))
+        return {at.reg, static_cast<std::int16_t>(all)};
     const VReg base = fresh();
     copy(base, value);
     alu(Alu::add, base, off);
@@ -165,13 +165,22 @@ Home Selector::offset(const Inst &inst)
     return {dst, base.imm, true};
 }
 
-void Selector::rebase(const Inst &inst, VReg dst)
+// What is masked is how far the two registers are apart, where that stays within the mask, or how far the pointers are.
+Home Selector::rebase(const Inst &inst)
 {
-    const VReg start = reg(inst.b);
-    copy(dst, inst.a);
-    alu(Alu::sub, dst, start);
+    const Home from = home(inst.a);
+    const Home start = home(inst.b);
+    const auto apart = static_cast<std::int64_t>(start.imm - from.imm);
+    const bool as_they_are = static_cast<std::int64_t>(nearest_[inst.a]) + apart >= 0 &&
+                             static_cast<std::int64_t>(in_.values[inst.a].max) + apart <= std::int64_t(inst.imm);
+    const VReg dst = fresh();
+    move(dst, from.reg);
+    alu(Alu::sub, dst, start.reg);
+    if (!as_they_are && apart != 0)
+        alu(Alu::add, dst, 0 - static_cast<std::uint64_t>(apart));
     alu(Alu::and_, dst, inst.imm);
-    alu(Alu::add, dst, start);
+    alu(Alu::add, dst, start.reg);
+    return {dst, as_they_are ? from.imm : start.imm, true};
 }
 
 // The verifier wants to see the bound: a mask, unless it has seen it elsewhere.

@@ -7,10 +7,12 @@
 #include "compiler/bpf/machine.hpp"
 #include "compiler/ir/bounds.hpp"
 #include "compiler/ir/comparisons.hpp"
+#include "compiler/ir/graph.hpp"
 #include "compiler/ir/traits.hpp"
 
 #include <cassert>
 #include <cstddef>
+#include <unordered_map>
 
 namespace xdpf::bpf {
 
@@ -34,6 +36,8 @@ public:
     MachineProgram run();
 
 private:
+    void find_pointers();
+
     // ---- Writing -------------------------------------------------------------------------------------------------
 
     VReg fresh() { return out_.registers++; }
@@ -69,7 +73,9 @@ private:
         const Home &at = home(value);
         return at.reg == no_reg ? std::optional(at.imm) : std::nullopt;
     }
-    void copy(VReg dst, ir::ValueId value);
+    // `dst` = `value` - `less`.
+    void copy(VReg dst, ir::ValueId value, std::uint64_t less = 0);
+    void settle(ir::ValueId value, const Home &at);
     VReg reg(ir::ValueId value);
     // The pointer `value` + `off`, as a register and what is to be added to it in the access itself.
     std::pair<VReg, std::int16_t> access(ir::ValueId value, std::uint64_t off);
@@ -84,7 +90,7 @@ private:
     void binary(const ir::Inst &inst, VReg dst);
     void with_constant(ir::Op op, VReg dst, std::uint64_t number, bool dst_small);
     Home offset(const ir::Inst &inst);
-    void rebase(const ir::Inst &inst, VReg dst);
+    Home rebase(const ir::Inst &inst);
     void element(const ir::Inst &inst, VReg dst);
     void context_field(const ir::Inst &inst, VReg dst);
     void load_value(const ir::Inst &inst, VReg dst);
@@ -118,6 +124,8 @@ private:
     void pass(const ir::Edge &edge);
     void pass_again(const ir::Edge &edge);
     void guard(const ir::Terminator &end, MachineEnd &made);
+    bool may_move(const ir::Terminator &end) const;
+    void move_on(VReg reg, std::uint64_t by);
     void branch(const ir::Terminator &end, MachineEnd &made);
     void compare_with(MachineEnd &made, std::uint64_t number, bool narrow_enough);
     void leave(const ir::Terminator &end);
@@ -128,10 +136,16 @@ private:
     Facts facts_;
     ir::Comparisons comparisons_;
     IdVector<ir::ValueId, std::uint64_t> bounds_;
+    IdVector<ir::ValueId, std::uint64_t> nearest_;
     Layout layout_;
     VReg ctx_;
     bool ctx_used_ = false;
     IdVector<ir::ValueId, Home> homes_;
+    std::unordered_map<VReg, std::vector<ir::ValueId>> pointers_in_; // by register: those that are somewhere in it
+    IdVector<ir::ValueId, std::vector<ir::BlockId>> users_;          // of packet pointers
+    IdVector<ir::ValueId, ir::BlockId> makers_;                      // the same
+    ir::Dominators dominators_;
+    ir::IdSet<ir::BlockId> in_loops_;
     ir::BlockId at_; // what is being selected
     MachineBlock *block_ = nullptr;
     Span span_;

@@ -113,6 +113,28 @@ IdVector<ValueId, std::uint64_t> packet_reaches(const Program &program)
     return follow_reaches(program, growth, again);
 }
 
+IdVector<ValueId, std::uint64_t> nearest_places(const Program &program)
+{
+    Bounds places;
+    places.resize(program.values.size(), 0);
+    Bounds constants = places;
+    IdSet<ValueId> seen(program.values.size());
+    for (const Block &block : program.blocks) {
+        for (const Inst &inst : block.insts)
+            if (inst.op == Op::constant)
+                constants[inst.result] = inst.imm;
+            else if (shape_of(inst.op) == Shape::offset && inst.result.valid())
+                places[inst.result] = plus(places[inst.a], inst.op == Op::offset ? constants[inst.b] : 0);
+        for_each_edge(block.end, [&](const Edge &edge) { // a loop only leads farther
+            const auto &params = program.blocks[edge.target].params;
+            for (std::size_t i = 0; i < params.size(); ++i)
+                places[params[i]] = seen.insert(params[i]) ? places[edge.args[i]]
+                                                           : std::min(places[params[i]], places[edge.args[i]]);
+        });
+    }
+    return places;
+}
+
 void settle_packet_bounds(Program &program)
 {
     const auto is_packet = [&](ValueId value) { return program.values[value].kind == ValueKind::packet; };

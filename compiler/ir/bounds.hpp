@@ -13,6 +13,9 @@ namespace xdpf::ir {
 // two, and the pointer does not move. 0 for what is no packet pointer.
 [[nodiscard]] IdVector<ValueId, std::uint64_t> packet_reaches(const Program &program);
 
+// How far into the packet each pointer is at least. 0 for what is no packet pointer.
+[[nodiscard]] IdVector<ValueId, std::uint64_t> nearest_places(const Program &program);
+
 // Sets the bound of every packet pointer to what follows from how it is made: of a parameter the largest of its
 // arguments, of everything else natural_max(). For whoever makes a graph before all edges into a block are known.
 void settle_packet_bounds(Program &program);

@@ -176,6 +176,12 @@ void ChainWalk::loop_linear(Place first, ir::ValueId selector, const std::vector
     e_.jump({head_, {behind, next_selector, e_.binary(ir::Op::sub, left_, 1, chain_.limit)}});
 }
 
+// How far from the packet's start the verifier takes a step of a loop to be, at most.
+std::uint64_t ChainWalk::farthest(const Step &step) const
+{
+    return std::max<std::uint64_t>(reach_, e_.program_.values[step.place.base].max + step.place.delta);
+}
+
 // What is looked for behind the chain comes before its links: most packets have none. Gives what is known of the others.
 Knowledge ChainWalk::ends_first(const Step &step, const Knowledge &known)
 {
@@ -199,7 +205,7 @@ Knowledge ChainWalk::ends_first(const Step &step, const Knowledge &known)
                           e_.to(matches), e_.to(next));
         e_.start(matches);
         Knowledge here = end;
-        const Place place = e_.rebased(step.place, reach_);
+        const Place place = e_.rebased(step.place, farthest(step));
         here.entry(e_.facts_.find({Fact::Kind::chain_end, base_})).start = place;
         e_.decode_header(id, way, place, node_, here);
         e_.start(next);
@@ -248,24 +254,26 @@ void ChainWalk::units_by_table(const SizeTable &table, std::uint64_t least, ir::
     e_.start(link);
     e_.guard(step.place, static_cast<std::uint32_t>(least), e_.to(whole), fail(step, known));
     e_.start(whole);
+    const sema::Header &any = e_.unit_.headers[table.length->first];
+    const auto length = e_.field(any, any.fields[table.length->second], step.place);
+    const auto highest = e_.binary(ir::Op::shl, e_.constant(table.units), step.selector, UINT64_MAX);
+    const auto unit = e_.binary(ir::Op::shr, highest, 60, max_unit);
+    const auto size = e_.binary(ir::Op::mul, unit, length, std::uint64_t{max_unit} * max_length);
+    // Only now: the verifier then knows the same of all links.
     for (const sema::HeaderId id : links_) {
         const sema::Header &header = e_.unit_.headers[id];
         if (!header.payload_when)
             continue;
         const auto asked = e_.new_block();
         const auto next = e_.new_block();
-        e_.test(*header.payload_when, {.known = &known, .self = id, .self_start = step.place}, e_.to(next),
-                e_.to(asked));
-        e_.start(asked);
         e_.branch(ir::Cond::ne, step.selector, static_cast<std::uint64_t>(selectors_of(id)[0].first), e_.to(next),
-                  fail(step, known));
+                  e_.to(asked));
+        e_.start(asked);
+        e_.test(*header.payload_when, {.known = &known, .self = id, .self_start = step.place}, e_.to(next),
+                fail(step, known));
         e_.start(next);
     }
-    const sema::Header &header = e_.unit_.headers[table.length->first];
-    const auto length = e_.field(header, header.fields[table.length->second], step.place);
-    const auto highest = e_.binary(ir::Op::shl, e_.constant(table.units), step.selector, UINT64_MAX);
-    const auto unit = e_.binary(ir::Op::shr, highest, 60, max_unit);
-    e_.jump({body, {e_.binary(ir::Op::mul, unit, length, std::uint64_t{max_unit} * max_length)}});
+    e_.jump({body, {size}});
 }
 
 void ChainWalk::units_by_tests(const std::vector<LinearSize> &sizes, const Scale &scale, ir::BlockId body,
