@@ -77,6 +77,7 @@ private:
     struct Definition {
         Op op = Op::packet_length; // nothing of interest
         ValueId a;
+        ValueId b;
         std::uint64_t constant = 0; // of a constant, or of the constant operand b
         bool constant_b = false;
     };
@@ -93,7 +94,7 @@ private:
         if (inst.result.valid()) {
             const auto b = constant(inst.b);
             const bool is_constant = inst.op == Op::constant;
-            definitions_[inst.result] = {inst.op, inst.a, is_constant ? inst.imm : b.value_or(0), b.has_value()};
+            definitions_[inst.result] = {inst.op, inst.a, inst.b, is_constant ? inst.imm : b.value_or(0), b.has_value()};
         }
         out_.push_back(inst);
     }
@@ -124,6 +125,8 @@ private:
             return become(inst, inst.a); // whoever guards the one has guarded the other
         if (shape_of(inst.op) == Shape::unary && a)
             return become_constant(inst, evaluate(inst.op, *a, 0));
+        if (is_store(inst.op))
+            return store(inst);
         if (shape_of(inst.op) != Shape::binary)
             return keep(inst);
         if (a && constant(inst.b))
@@ -136,8 +139,84 @@ private:
             become_constant(inst, 0);
         else if (inst.a == inst.b && (inst.op == Op::bit_and || inst.op == Op::bit_or))
             become(inst, inst.a);
+        else if (inst.op == Op::sub && definitions_[inst.a].a == inst.b && definitions_[inst.a].constant_b &&
+                 (definitions_[inst.a].op == Op::add || definitions_[inst.a].op == Op::sub))
+            become_constant(inst, definitions_[inst.a].op == Op::add ? definitions_[inst.a].constant
+                                                                     : 0 - definitions_[inst.a].constant);
         else
             keep(inst);
+        if (folds_carry(inst) && bounds_[definitions_[inst.a].a] <= 0x1fffe)
+            bounds_[inst.result] = std::min<std::uint64_t>(bounds_[inst.result], 0xffff);
+    }
+
+    static bool is_store(Op op) { return op == Op::store_packet || op == Op::store_map || op == Op::store_slot; }
+
+    // Bits above those that are stored do not matter.
+    void store(Inst inst)
+    {
+        ValueId &stored = inst.op == Op::store_slot ? inst.a : inst.b;
+        const Definition &made = definitions_[stored];
+        const std::uint64_t all = max_of_width(inst.width);
+        if (made.op == Op::bit_and && made.constant_b && (made.constant & all) == all && inst.order == Order::little)
+            stored = made.a;
+        keep(inst);
+    }
+
+    // (s & 0xffff) + (s >> 16): no more than 0xffff, if s is below 0x1ffff.
+    bool folds_carry(const Inst &inst) const
+    {
+        if (inst.op != Op::add || !inst.a.valid() || !inst.b.valid())
+            return false;
+        const Definition &low = definitions_[inst.a];
+        const Definition &high = definitions_[inst.b];
+        return low.op == Op::bit_and && low.constant_b && low.constant == 0xffff && high.op == Op::shr &&
+               high.constant_b && high.constant == 16 && low.a == high.a;
+    }
+
+    // A checksum h after words that it covers have become larger by c in one's complement (RFC 1624, equation 3):
+    // ~fold(~h + c) is h - c, less one where that borrows. With d = 0xffff - c: h + d, and one more where h + d > 0xfffe.
+    bool update_checksum(const Inst &inst)
+    {
+        const Definition &folded = definitions_[inst.a];
+        if (folded.op != Op::add || !folds_carry({.op = folded.op, .a = folded.a, .b = folded.b}))
+            return false;
+        const Definition &sum = definitions_[definitions_[folded.a].a];
+        if (sum.op != Op::add || !sum.constant_b || sum.constant == 0 || sum.constant > 0xffff)
+            return false;
+        const Definition &inverted = definitions_[sum.a];
+        if (inverted.op != Op::bit_xor || !inverted.constant_b || inverted.constant != 0xffff ||
+            bounds_[inverted.a] > 0xffff)
+            return false;
+        const ValueId before = inverted.a;
+        const std::uint64_t by = 0xffff - sum.constant;
+        const ValueId beyond = add_binary(Op::add, before, by + 1, 0xffff + by + 1, inst.span);
+        const ValueId carry = add_binary(Op::shr, beyond, 16, 1, inst.span);
+        Inst made = inst;
+        made.op = Op::add;
+        made.a = by == 0 ? before : add_binary(Op::add, before, by, 0xffff + by, inst.span);
+        made.b = carry;
+        made.result = program_.add_value(ValueKind::number, 0xffff + by + 1);
+        definitions_.add({});
+        bounds_.add(0xffff + by + 1);
+        keep(made);
+        Inst low = inst;
+        low.a = made.result;
+        with(low, Op::bit_and, 0xffff);
+        return true;
+    }
+
+    ValueId add_binary(Op op, ValueId a, std::uint64_t b, std::uint64_t most, Span span)
+    {
+        Inst made;
+        made.op = op;
+        made.a = a;
+        made.b = add_constant(b, span);
+        made.span = span;
+        made.result = program_.add_value(ValueKind::number, most);
+        definitions_.add({});
+        bounds_.add(most);
+        keep(made);
+        return made.result;
     }
 
     void simplify_with_constant(Inst inst, std::uint64_t b)
@@ -145,9 +224,15 @@ private:
         const std::uint64_t bound = bounds_[inst.a];
         switch (inst.op) {
         case Op::add:
+            if (bound <= UINT64_MAX - b)
+                bounds_[inst.result] = std::min(bounds_[inst.result], bound + b);
+            [[fallthrough]];
         case Op::sub:
-        case Op::bit_or:
-        case Op::bit_xor: return b == 0 ? become(inst, inst.a) : keep(inst);
+        case Op::bit_or: return b == 0 ? become(inst, inst.a) : keep(inst);
+        case Op::bit_xor:
+            if (b == 0xffff && update_checksum(inst))
+                return;
+            return b == 0 ? become(inst, inst.a) : keep(inst);
         case Op::mul:
         case Op::div: return scale(inst, b);
         case Op::mod:
@@ -159,6 +244,8 @@ private:
         case Op::shr:
             if ((b & 63) == 0)
                 return become(inst, inst.a);
+            if (inst.op == Op::shr && bound >> (b & 63) == 0)
+                return become_constant(inst, 0);
             return b > 63 ? with(inst, inst.op, b & 63) : keep(inst);
         default: return keep(inst);
         }

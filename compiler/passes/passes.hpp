@@ -9,6 +9,9 @@ namespace xdpf::passes {
 // and comparisons with constants in the branch itself.
 void fold(ir::Program &program);
 
+// Leaves out masks that change nothing by what branches on the way have shown. Leaves arithmetic that nobody uses.
+void use_ranges(ir::Program &program);
+
 // Removes unreachable blocks (the kernel's verifier refuses dead code), skips blocks that only jump, joins a block to
 // the only one that jumps to it, makes a branch with two equal edges a jump, drops parameters that are always the same,
 // shares the blocks that return one verdict.

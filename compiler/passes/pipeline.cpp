@@ -26,7 +26,8 @@ constexpr std::array passes{
     Pass{"merge_guards", merge_guards}, // needs one value for one pointer, and straight chains of blocks
     Pass{"simplify_cfg", simplify_cfg}, // blocks whose guard went
     Pass{"share_values_nearby", share_values_nearby}, // blocks that became one, too
-    Pass{"fold", fold},                 // the last one: from here on nothing becomes constant
+    Pass{"use_ranges", use_ranges},
+    Pass{"fold", fold}, // the last one: from here on nothing becomes constant
     Pass{"simplify_cfg", simplify_cfg},
     Pass{"remove_dead_code", remove_dead_code}, // so that a load has no uses but the real ones
     Pass{"choose_byte_order", choose_byte_order},
