@@ -166,16 +166,15 @@ void put_in_order(Diagnostics &diagnostics)
     diagnostics = std::move(ordered);
 }
 
-// Those at the entries of maps see packets that an interface's program has decided about already.
-void count_verdicts(Compilation::State &state)
+// Those at the entries of maps see packets that an interface's program has decided about already. Returns the counters.
+MapId count_verdicts(const sema::Unit &unit, ir::Module &module)
 {
-    ir::Module &module = state.module;
     const MapId counters(module.maps.size());
     module.maps.push_back(passes::verdict_counters(module.maps));
     for (std::size_t i = 0; i < module.programs.size(); ++i)
-        if (state.unit.programs[i].place == ProgramImage::Place::interface)
+        if (unit.programs[i].place == ProgramImage::Place::interface)
             passes::count_verdicts(module.programs[i], counters);
-    state.image.verdict_counters = counters;
+    return counters;
 }
 
 void build(Compilation::State &state, const CompileOptions &options)
@@ -190,7 +189,7 @@ void build(Compilation::State &state, const CompileOptions &options)
     if (state.diagnostics.has_errors())
         return;
     if (options.verdict_counters)
-        count_verdicts(state);
+        state.image.verdict_counters = count_verdicts(state.unit, state.module);
     if (options.optimize) {
         for (ir::Program &program : state.module.programs)
             program.by_rule = false;
@@ -244,6 +243,8 @@ const ir::Module &Compilation::State::reference() const
     if (!by_rule) {
         Diagnostics unused;
         by_rule = lower(unit, unused, {.classify = false});
+        if (image.verdict_counters.valid() && by_rule->programs.size() == module.programs.size())
+            count_verdicts(unit, *by_rule);
         passes::optimize(*by_rule);
     }
     return by_rule->programs.size() == module.programs.size() ? *by_rule : module;

@@ -27,7 +27,7 @@ Test test_of(Cond cond)
 
 Selector::Selector(const Program &program)
     : in_(program), facts_(gather_facts(program)), comparisons_(program), bounds_(ir::upper_bounds(program)),
-      nearest_(ir::nearest_places(program)),
+      nearest_(ir::nearest_places(program)), reaches_(ir::packet_reaches(program)),
       layout_(program, facts_), ctx_(out_.registers++), dominators_(program), in_loops_(blocks_in_loops(program))
 {
     out_.asms = program.asms;
@@ -227,12 +227,14 @@ bool Selector::may_move(const Terminator &end) const
 {
     const ValueId pointer = end.a;
     const BlockId behind = end.edges[0].target;
-    if (in_.values[pointer].kind != ValueKind::packet || (in_loops_.contains(at_) && makers_[pointer] != at_))
+    if (in_.values[pointer].kind != ValueKind::packet)
         return false;
+    const bool again = in_loops_.contains(at_); // then only what is made anew each time
     const bool alone = facts_.edges_in[behind] == 1;
     const auto place = layout_.place(at_);
     return std::ranges::all_of(pointers_in_.at(home(pointer).reg), [&](ValueId value) {
-        return std::ranges::find(end.edges[1].args, value) == end.edges[1].args.end() &&
+        return (!again || makers_[value] == at_) &&
+               std::ranges::find(end.edges[1].args, value) == end.edges[1].args.end() &&
                std::ranges::all_of(users_[value], [&](BlockId user) {
                    return user == at_ || layout_.place(user) < place || (alone && dominators_.dominates(behind, user));
                });

@@ -166,13 +166,14 @@ Home Selector::offset(const Inst &inst)
 }
 
 // What is masked is how far the two registers are apart, where that stays within the mask, or how far the pointers are.
+// Never may a register be nearer to the packet's start than the verifier takes it to be.
 Home Selector::rebase(const Inst &inst)
 {
     const Home from = home(inst.a);
     const Home start = home(inst.b);
     const auto apart = static_cast<std::int64_t>(start.imm - from.imm);
-    const bool as_they_are = static_cast<std::int64_t>(nearest_[inst.a]) + apart >= 0 &&
-                             static_cast<std::int64_t>(in_.values[inst.a].max) + apart <= std::int64_t(inst.imm);
+    const bool as_they_are = apart <= 0 && static_cast<std::int64_t>(nearest_[inst.a]) + apart >= 0 &&
+                             static_cast<std::int64_t>(reaches_[inst.a]) + apart <= std::int64_t(inst.imm);
     const VReg dst = fresh();
     move(dst, from.reg);
     alu(Alu::sub, dst, start.reg);

@@ -137,6 +137,7 @@ private:
     ir::Comparisons comparisons_;
     IdVector<ir::ValueId, std::uint64_t> bounds_;
     IdVector<ir::ValueId, std::uint64_t> nearest_;
+    IdVector<ir::ValueId, std::uint64_t> reaches_;
     Layout layout_;
     VReg ctx_;
     bool ctx_used_ = false;

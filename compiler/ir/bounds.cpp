@@ -83,7 +83,8 @@ Bounds follow_reaches(const Program &program, const Bounds &growth, Bounds &seen
                 reaches[param] = plus(reaches[param], growth[param]);
         for (const Inst &inst : block.insts)
             if (shape_of(inst.op) == Shape::offset && inst.a.valid() && inst.result.valid())
-                reaches[inst.result] = plus(reaches[inst.a], inst.op == Op::rebase ? 0 : inst.imm);
+                reaches[inst.result] = plus(
+                    reaches[inst.a], inst.op == Op::rebase ? 0 : std::min(inst.imm, program.values[inst.b].max));
         for_each_way(block.end, [&](const Edge &edge) {
             const auto &params = program.blocks[edge.target].params;
             for (std::size_t i = 0; i < std::min(params.size(), edge.args.size()); ++i) {

@@ -20,7 +20,7 @@ Distances::Distances(const Program &program) : reaches_(packet_reaches(program))
             else if (inst.op == Op::offset && constants[inst.b] != nullptr)
                 bases_[inst.result] = {inst.a, constants[inst.b]->imm};
             else if (inst.op == Op::offset || inst.op == Op::rebase)
-                anchors_[inst.result].several = true;
+                anchors_[inst.result].start = inst.result;
     do {
         changed_ = false;
         follow(program);

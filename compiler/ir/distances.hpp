@@ -11,8 +11,8 @@ class Distances {
 public:
     explicit Distances(const Program &program);
 
-    // The value of packet_start from which the pointer stands a constant number of bytes whichever way it was made;
-    // none: there is no such.
+    // The value of packet_start, or pointer a number of bytes behind another, from which the pointer stands a constant
+    // number of bytes whichever way it was made; none: there is no such.
     [[nodiscard]] ValueId anchor(ValueId pointer) const { return at(anchors_, pointer).start; }
 
     // How many bytes there are from the pointer on, where `guarded` tells how many a guard of a pointer has shown.
@@ -26,7 +26,7 @@ public:
             most = std::max(most, less(guarded(base.pointer), bytes));
         }
         if (const ValueId start = anchor(pointer); start.valid())
-            most = std::max(most, less(guarded(start), reaches_[pointer]));
+            most = std::max(most, less(guarded(start), reaches_[pointer] - reaches_[start]));
         return most;
     }
 

@@ -181,7 +181,7 @@ ir::Edge ChainWalk::done(const Step &step, Knowledge known)
     const auto meet = e_.new_block();
     e_.start(meet);
     if (head_.valid()) {
-        entry.start = {e_.rebased({step.place.base}, farthest(step) - step.place.delta).base, step.place.delta};
+        entry.start = {e_.rebased({step.place.base}, reach_ - step.place.delta).base, step.place.delta};
     } else {
         entry.start = e_.rebased(step.place, reach_);
         e_.program_.values[entry.start.base].max = reach_;

@@ -72,7 +72,6 @@ private:
         std::optional<std::pair<sema::HeaderId, std::size_t>> length; // field
     };
     [[nodiscard]] std::optional<SizeTable> size_table(const std::vector<LinearSize> &sizes) const;
-    [[nodiscard]] std::uint64_t farthest(const Step &step) const;
     [[nodiscard]] Knowledge ends_first(const Step &step, const Knowledge &known);
     // Jump to `body` with the size of what stands at the step, if it is a link.
     void units_by_table(const SizeTable &table, std::uint64_t least, ir::BlockId body, const Step &step,

@@ -138,6 +138,7 @@ void ChainWalk::loop_linear(Place first, ir::ValueId selector, const std::vector
     const std::uint64_t least = std::ranges::min(sizes, {}, &LinearSize::bytes).bytes;
     const auto table = size_table(sizes);
     const std::uint64_t unit = table ? 1 : common_unit(sizes, least);
+    // As far as the verifier knows: it does not see which units there are.
     const std::uint64_t most_behind = table ? max_unit * max_length : longest_ - least;
     if (first.base != e_.packet_start_)
         first = rebased_in_front(first);
@@ -155,7 +156,7 @@ void ChainWalk::loop_linear(Place first, ir::ValueId selector, const std::vector
     e_.start(head_);
     const Knowledge known = ends_first(step, before);
     const auto body = e_.new_block();
-    const auto units = e_.program_.add_value(ir::ValueKind::number, most_behind / unit);
+    const auto units = e_.program_.add_value(ir::ValueKind::number, (longest_ - least) / unit);
     e_.program_.blocks[body].params = {units};
     if (table)
         units_by_table(*table, least, body, step, known);
@@ -167,19 +168,13 @@ void ChainWalk::loop_linear(Place first, ir::ValueId selector, const std::vector
     e_.start(has_room);
     const sema::Header &link = e_.unit_.headers[links_.front()];
     const auto next_selector = e_.field(link, link.fields[*link.then], step.place);
-    const auto size = unit == 1 ? units : e_.binary(ir::Op::mul, units, unit, most_behind);
+    const auto size = unit == 1 ? units : e_.binary(ir::Op::mul, units, unit, longest_ - least);
     const ir::ValueId behind =
         e_.offset({e_.materialised(step.place.plus(static_cast<std::uint32_t>(least))).base}, size, most_behind);
     const auto whole = e_.new_block();
     e_.guard({behind, 0}, 0, e_.to(whole), fail(step, known));
     e_.start(whole);
     e_.jump({head_, {behind, next_selector, e_.binary(ir::Op::sub, left_, 1, chain_.limit)}});
-}
-
-// How far from the packet's start the verifier takes a step of a loop to be, at most.
-std::uint64_t ChainWalk::farthest(const Step &step) const
-{
-    return std::max<std::uint64_t>(reach_, e_.program_.values[step.place.base].max + step.place.delta);
 }
 
 // What is looked for behind the chain comes before its links: most packets have none. Gives what is known of the others.
@@ -205,7 +200,7 @@ Knowledge ChainWalk::ends_first(const Step &step, const Knowledge &known)
                           e_.to(matches), e_.to(next));
         e_.start(matches);
         Knowledge here = end;
-        const Place place = e_.rebased(step.place, farthest(step));
+        const Place place = e_.rebased(step.place, reach_);
         here.entry(e_.facts_.find({Fact::Kind::chain_end, base_})).start = place;
         e_.decode_header(id, way, place, node_, here);
         e_.start(next);
@@ -258,7 +253,7 @@ void ChainWalk::units_by_table(const SizeTable &table, std::uint64_t least, ir::
     const auto length = e_.field(any, any.fields[table.length->second], step.place);
     const auto highest = e_.binary(ir::Op::shl, e_.constant(table.units), step.selector, UINT64_MAX);
     const auto unit = e_.binary(ir::Op::shr, highest, 60, max_unit);
-    const auto size = e_.binary(ir::Op::mul, unit, length, std::uint64_t{max_unit} * max_length);
+    const auto size = e_.binary(ir::Op::mul, unit, length, longest_ - least);
     // Only now: the verifier then knows the same of all links.
     for (const sema::HeaderId id : links_) {
         const sema::Header &header = e_.unit_.headers[id];

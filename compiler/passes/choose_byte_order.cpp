@@ -19,6 +19,10 @@ public:
             for (Inst &inst : block.insts)
                 if (inst.result.valid())
                     definitions_[inst.result] = &inst;
+        swappable_uses_.resize(program.values.size(), 0);
+        for (const Block &block : program.blocks)
+            if (compares_equal(block.end))
+                ++swappable_uses_[block.end.a];
     }
 
     void run()
@@ -40,8 +44,21 @@ private:
     Inst *swappable(ValueId value)
     {
         Inst *const load = definition(value);
-        const bool fits = load != nullptr && is_load(load->op) && load->order == Order::big && load->width > 1;
-        return fits && uses_[value] == 1 ? load : nullptr;
+        return is_big_load(load) && uses_[value] == 1 ? load : nullptr;
+    }
+
+    static bool is_big_load(const Inst *inst)
+    {
+        return inst != nullptr && is_load(inst->op) && inst->order == Order::big && inst->width > 1;
+    }
+
+    // A load's bytes with a number, one by one.
+    bool compares_equal(const Terminator &end)
+    {
+        if (end.kind != Terminator::Kind::branch || end.b.valid() || !is_big_load(definition(end.a)))
+            return false;
+        return is_bit_test(end.cond) ||
+               (is_equality(end.cond) && end.imm <= max_of_width(definition(end.a)->width));
     }
 
     Inst *definition(ValueId value) { return value.value < definitions_.size() ? definitions_[value] : nullptr; }
@@ -68,14 +85,10 @@ private:
             return;
         if (end.b.valid())
             return swap_both(end);
-        if (Inst *const load = swappable(end.a)) {
-            const std::uint64_t max = max_of_width(load->width);
-            if (is_equality(end.cond) && end.imm > max)
-                return;
-            if (!is_equality(end.cond) && !is_bit_test(end.cond))
-                return;
-            end.imm = swap_bytes(end.imm & max, load->width);
-            swap_load(*load);
+        if (swappable_uses_[end.a] != 0 && swappable_uses_[end.a] == uses_[end.a]) {
+            Inst &load = *definition(end.a);
+            end.imm = swap_bytes(end.imm & max_of_width(load.width), load.width);
+            swap_load(load);
         } else if (is_equality(end.cond)) {
             swap_masked(end);
         }
@@ -143,6 +156,7 @@ private:
 
     Program &program_;
     IdVector<ValueId, std::uint32_t> uses_;
+    IdVector<ValueId, std::uint32_t> swappable_uses_;
     IdVector<ValueId, Inst *> definitions_;
     std::vector<NewMask> new_masks_;
 };

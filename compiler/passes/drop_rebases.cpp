@@ -1,6 +1,7 @@
 // A rebase makes one of several constant distances from the packet's start, so that the kernel's verifier walks what
 // follows once. That takes three instructions of every packet, and every byte behind must be guarded anew; so it moves
 // to where the ways that need the pointer have parted, and is left out of those that are short.
+#include "compiler/ir/bounds.hpp"
 #include "compiler/ir/graph.hpp"
 #include "compiler/passes/passes.hpp"
 #include "compiler/passes/rewrite.hpp"
@@ -174,6 +175,7 @@ void drop_rebases(Program &program)
         const std::uint64_t times = ways(program, loops, inst);
         return times <= budget && weight_behind(program, at, weights) * times <= budget;
     });
+    settle_packet_bounds(program); // a pointer may be farther in than its rebase
 }
 
 } // namespace xdpf::passes

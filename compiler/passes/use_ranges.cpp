@@ -10,6 +10,7 @@ using namespace ir;
 
 void use_ranges(Program &program)
 {
+    const auto reachable = reachable_blocks(program);
     const Comparisons comparisons(program);
     const auto bounds = upper_bounds(program);
     Replacements replacements(program);
@@ -27,7 +28,7 @@ void use_ranges(Program &program)
             const Inst *mask = inst.op == Op::bit_and ? constant(inst.b) : nullptr;
             const Inst *less = mask != nullptr ? made[inst.a] : nullptr;
             const Inst *by = less != nullptr && less->op == Op::sub ? constant(less->b) : nullptr;
-            if (by == nullptr || (mask->imm & (mask->imm + 1)) != 0)
+            if (by == nullptr || !reachable.contains(BlockId(i)) || (mask->imm & (mask->imm + 1)) != 0)
                 continue;
             const bool no_borrow = comparisons.shown(
                 less->a, BlockId(i), [&](const Range &range) { return range.least >= by->imm && by->imm != 0; });

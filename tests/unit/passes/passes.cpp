@@ -338,7 +338,7 @@ TEST_CASE("the whole list on the program that the project began with")
         b1(): %3 = load.le16 %1 + 12 if %3 == 8 ? b2() : b6()
         b2(): %4 = load.u8 %1 + 23 if %4 == 17 ? b3() : b4()
         b3(): %5 = ctx rx_queue %6 = redirect @xsks[%5] else 2 return %6
-        b4(): %7 = load.u8 %1 + 23 if %7 == 6 ? b5() : b6()
+        b4(): if %4 == 6 ? b5() : b6()
         b5(): return 1
         b6(): return 2)")));
 }
