@@ -231,14 +231,25 @@ bool Selector::may_move(const Terminator &end) const
         return false;
     const bool again = in_loops_.contains(at_); // then only what is made anew each time
     const bool alone = facts_.edges_in[behind] == 1;
-    const auto place = layout_.place(at_);
     return std::ranges::all_of(pointers_in_.at(home(pointer).reg), [&](ValueId value) {
         return (!again || makers_[value] == at_) &&
                std::ranges::find(end.edges[1].args, value) == end.edges[1].args.end() &&
                std::ranges::all_of(users_[value], [&](BlockId user) {
-                   return user == at_ || layout_.place(user) < place || (alone && dominators_.dominates(behind, user));
+                   return user == at_ || (alone && dominators_.dominates(behind, user)) || is_behind_us(user, value);
                });
     });
+}
+
+// All uses of the value in that block have been selected, those on its edges included.
+bool Selector::is_behind_us(BlockId user, ValueId value) const
+{
+    const auto place = layout_.place(at_);
+    const Terminator &end = in_.blocks[user].end;
+    for (unsigned edge = 0; edge < 2 && has_two_edges(end); ++edge)
+        if (layout_.target(user, edge) > place && layout_.split(user, edge) &&
+            std::ranges::find(end.edges[edge].args, value) != end.edges[edge].args.end())
+            return false;
+    return layout_.place(user) < place;
 }
 
 void Selector::move_on(VReg reg, std::uint64_t by)

@@ -125,6 +125,7 @@ private:
     void pass_again(const ir::Edge &edge);
     void guard(const ir::Terminator &end, MachineEnd &made);
     bool may_move(const ir::Terminator &end) const;
+    bool is_behind_us(ir::BlockId user, ir::ValueId value) const;
     void move_on(VReg reg, std::uint64_t by);
     void branch(const ir::Terminator &end, MachineEnd &made);
     void compare_with(MachineEnd &made, std::uint64_t number, bool narrow_enough);
