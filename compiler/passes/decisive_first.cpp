@@ -5,6 +5,7 @@
 //   b3: if %3 == 17 ? b4 : out                 b3: guard %2 + 8 ? b4 : out
 //
 // Few pass an "equals"; nearly all have a header's version right and the bytes that it needs.
+#include "compiler/ir/distances.hpp"
 #include "compiler/ir/facts.hpp"
 #include "compiler/ir/id_set.hpp"
 #include "compiler/ir/traits.hpp"
@@ -24,13 +25,13 @@ struct Link {
     Terminator end;
     std::size_t on = 0;     // the edge that leads on
     bool decisive = false;  // few packets go on
-    bool in_place = false;  // reads bytes that a guard in the chain stands for
+    std::vector<ValueId> unguarded; // pointers to bytes that a guard in the chain shows
 };
 
 class Chains {
 public:
     explicit Chains(Program &program)
-        : program_(program), incoming_(count_incoming(program)), dominators_(program)
+        : program_(program), incoming_(count_incoming(program)), dominators_(program), distances_(program)
     {
         users_.resize(program.values.size());
         for (std::size_t i = 0; i < program.blocks.size(); ++i) {
@@ -47,7 +48,7 @@ public:
     void run()
     {
         IdSet<BlockId> done = blocks_in_loops(program_); // those stay in the order that the kernel's verifier likes
-        walk_facts(program_, [&](BlockId id, const Facts &known) {
+        walk_facts(program_, distances_, find_loop_facts(program_, distances_), [&](BlockId id, const Facts &known) {
             if (done.contains(id))
                 return;
             const std::vector<BlockId> chain = chain_from(id);
@@ -111,9 +112,9 @@ private:
             Link &link = links.back();
             const Cond goes_on = link.on == 0 ? block.end.cond : inverse(block.end.cond);
             link.decisive = block.end.kind == Terminator::Kind::branch && goes_on == Cond::eq && !block.end.b.valid();
-            link.in_place = std::ranges::any_of(link.insts, [&](const Inst &inst) {
-                return inst.op == Op::load && known.present(inst.a) < inst.imm + inst.width;
-            });
+            for (const Inst &inst : link.insts)
+                if (inst.op == Op::load && known.present(inst.a) < inst.imm + inst.width)
+                    link.unguarded.push_back(inst.a);
         }
         bool changed = false;
         for (std::size_t i = 1; i < links.size(); ++i)
@@ -133,10 +134,19 @@ private:
         return first.edges[0].target == chain[1] ? first.edges[1] : first.edges[0];
     }
 
-    // What the other makes, or has shown of what this one uses: a test bounds a number, a guard shows bytes.
-    static bool depends(const Link &one, const Link &other)
+    // Whether a guard of the one pointer may be what shows bytes at the other.
+    bool may_show(ValueId guarded, ValueId pointer) const
     {
-        if (one.in_place && other.end.kind == Terminator::Kind::guard)
+        const ValueId one = distances_.anchor(guarded);
+        const ValueId other = distances_.anchor(pointer);
+        return !one.valid() || !other.valid() || one == other;
+    }
+
+    // What the other makes, or has shown of what this one uses: a test bounds a number, a guard shows bytes.
+    bool depends(const Link &one, const Link &other) const
+    {
+        if (other.end.kind == Terminator::Kind::guard &&
+            std::ranges::any_of(one.unguarded, [&](ValueId pointer) { return may_show(other.end.a, pointer); }))
             return true;
         bool out = false;
         const auto look = [&](ValueId used) {
@@ -179,6 +189,7 @@ private:
     Program &program_;
     IdVector<BlockId, std::uint32_t> incoming_;
     Dominators dominators_;
+    Distances distances_;
     IdVector<ValueId, std::vector<BlockId>> users_;
 };
 

@@ -117,6 +117,48 @@ TEST_CASE("constants with the sign bit are compared in 32 bits")
     CHECK(contains(with_field("load.le64 %1 + 0", "if %3 == 0x123456789 ? b2() : b3()"), "0x123456789 ll"));
 }
 
+TEST_CASE("a guard moves its pointer where nobody needs it where it was")
+{
+    const std::string alone = with_field("load.u8 %1 + 12", "if %3 == 8 ? b2() : b3()");
+    CHECK(contains(alone, "r4 += 20\n      if r4 > r5 goto"));
+    CHECK(contains(alone, "*(u8 *)(r4 -8)"));
+
+    // Here both ways read through it.
+    constexpr std::string_view both = "program test {\nb0():\n  %1 = packet_start\n  %2 = packet_end\n"
+                                      "  guard %1 + 20 <= %2 ? b1() : b4()\nb1():\n  %3 = load.u8 %1 + 12\n"
+                                      "  if %3 == 8 ? b2() : b3()\nb2():\n  guard %1 + 40 <= %2 ? b3() : b5()\n"
+                                      "b3():\n  %4 = load.u8 %1 + 13\n  return %4\n"
+                                      "b4():\n  return 2\nb5():\n  %6 = load.u8 %1 + 14\n  return %6\n}\n";
+    CHECK(contains(text_of(both), "r4 += 20\n      if r4 > r5 goto")); // all that is behind has passed the first one
+    CHECK(contains(text_of(both), "r3 = r4\n      r3 += 20\n      if r3 <= r5 goto"));
+    std::vector<std::vector<std::byte>> packets;
+    for (const std::size_t size : {19U, 20U, 39U, 40U})
+        for (const int selects : {8, 9}) {
+            packets.emplace_back(size);
+            for (std::size_t i = 0; i < size; ++i)
+                packets.back()[i] = static_cast<std::byte>(i);
+            packets.back()[12] = static_cast<std::byte>(selects);
+        }
+    same_in_both(parse(both), packets);
+
+    // In a loop, only a pointer that each round makes anew.
+    constexpr std::string_view loop =
+        "program test {\nb0():\n  %1 = packet_start\n  %2 = packet_end\n  %3 = 4\n"
+        "  guard %1 + 4 <= %2 ? b1(%1, %3) : b4()\n"
+        "b1(%4: packet max 16, %5: max 4) loop 4:\n  %6 = load.u8 %4 + 0\n  if %6 == 7 ? b5() : b2()\n"
+        "b2():\n  if %5 != 0 ? b3() : b4()\n"
+        "b3():\n  %7 = 4\n  %8 = offset %4 + %7 max 4\n  %9 = 1\n  %10 = sub %5, %9 within 4\n"
+        "  guard %8 + 4 <= %2 ? b6() : b4()\n"
+        "b4():\n  return 2\nb5():\n  %11 = load.u8 %4 + 1\n  return %11\nb6():\n  again b1(%8, %10)\n}\n";
+    packets.clear();
+    for (std::size_t size = 3; size < 24; ++size)
+        for (std::size_t at = 0; at < size; at += 4) {
+            packets.emplace_back(size, std::byte{3});
+            packets.back()[at] = std::byte{7};
+        }
+    same_in_both(parse(loop), packets);
+}
+
 TEST_CASE("a distance that the verifier cannot bound gets a mask")
 {
     const std::string_view guard = "guard %5 + 4 <= %2 ? b2() : b3()";
