@@ -29,18 +29,36 @@ bool is_guard(const Terminator &end) { return end.kind == Terminator::Kind::guar
 
 // What holds in one place.
 struct Needs {
+    struct Bytes {
+        ValueId pointer;
+        std::uint64_t count = 0;
+        bool operator==(const Bytes &) const = default;
+    };
     bool surely = false; // ends in the outcome whatever the packet's length
-    std::map<ValueId, std::uint64_t> bytes;
+    std::vector<Bytes> bytes; // in order of pointer
 
     [[nodiscard]] std::uint64_t of(ValueId pointer) const
     {
-        const auto at = bytes.find(pointer);
-        return at == bytes.end() ? 0 : at->second;
+        const auto at = std::ranges::find(bytes, pointer, &Bytes::pointer);
+        return at == bytes.end() ? 0 : at->count;
     }
     void want(ValueId pointer, std::uint64_t count)
     {
-        if (std::uint64_t &there = bytes[pointer]; there < count)
-            there = count;
+        const auto at = std::ranges::lower_bound(bytes, pointer, {}, &Bytes::pointer);
+        if (at == bytes.end() || at->pointer != pointer)
+            bytes.insert(at, {pointer, count});
+        else
+            at->count = std::max(at->count, count);
+    }
+    // How many bytes it was.
+    std::uint64_t take(ValueId pointer)
+    {
+        const auto at = std::ranges::find(bytes, pointer, &Bytes::pointer);
+        if (at == bytes.end())
+            return 0;
+        const std::uint64_t count = at->count;
+        bytes.erase(at);
+        return count;
     }
     bool operator==(const Needs &) const = default;
 };
@@ -51,7 +69,7 @@ Needs meet(Needs a, const Needs &b)
         return a.surely ? b : a;
     for (auto &[pointer, count] : a.bytes)
         count = std::min(count, b.of(pointer));
-    std::erase_if(a.bytes, [](const auto &entry) { return entry.second == 0; });
+    std::erase_if(a.bytes, [](const Needs::Bytes &entry) { return entry.count == 0; });
     return a;
 }
 
@@ -132,11 +150,9 @@ private:
         if (std::ranges::any_of(block.insts, [](const Inst &inst) { return !is_droppable(inst.op); }))
             return {};
         for (const Inst &inst : block.insts | std::views::reverse) {
-            const auto at = needs.bytes.find(inst.result);
-            if (!inst.result.valid() || at == needs.bytes.end())
+            const std::uint64_t count = inst.result.valid() ? needs.take(inst.result) : 0;
+            if (count == 0)
                 continue;
-            const std::uint64_t count = at->second;
-            needs.bytes.erase(at);
             if (inst.op == Op::rebase)
                 needs.want(inst.a, count);
             else if (inst.op == Op::offset)

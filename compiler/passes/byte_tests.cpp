@@ -2,11 +2,18 @@
 
 #include "compiler/ir/traits.hpp"
 
+#include <array>
 #include <bit>
 
 namespace xdpf::passes {
 
 using namespace ir;
+
+namespace {
+
+constexpr unsigned deepest = 6; // operations between a load and its test
+
+} // namespace
 
 std::optional<Masked> masked(const Bytes &bytes)
 {
@@ -53,7 +60,6 @@ const Inst *ByteTests::definition(ValueId value) const
 // The load that a value is computed of with constants alone.
 ByteTests::Source ByteTests::source(ValueId value) const
 {
-    constexpr unsigned deepest = 6;
     Source out;
     for (unsigned depth = 0; depth < deepest; ++depth) {
         const Inst *const inst = definition(value);
@@ -76,13 +82,21 @@ ByteTests::Source ByteTests::source(ValueId value) const
     return out;
 }
 
-std::optional<std::uint64_t> ByteTests::computed(ValueId value, const Inst *load, std::uint64_t byte) const
+// The bytes with which a value that is computed of them compares so.
+Bytes ByteTests::passing(ValueId value, const Inst *load, Cond cond, std::uint64_t imm) const
 {
-    const Inst *const inst = definition(value);
-    if (inst == load)
-        return byte;
-    const auto a = computed(inst->a, load, byte);
-    return a ? std::optional(evaluate(inst->op, *a, definition(inst->b)->imm)) : std::nullopt;
+    std::array<const Inst *, deepest> steps{}; // from the value to the load
+    std::size_t count = 0;
+    for (const Inst *inst = definition(value); inst != load; inst = definition(inst->a))
+        steps[count++] = inst;
+    Bytes out;
+    for (unsigned byte = 0; byte < out.size(); ++byte) {
+        std::uint64_t number = byte;
+        for (std::size_t i = count; i-- > 0;)
+            number = evaluate(steps[i]->op, number, definition(steps[i]->b)->imm);
+        out[byte] = evaluate(cond, number, imm);
+    }
+    return out;
 }
 
 ValueId ByteTests::pointer(const Terminator &end) const
@@ -92,6 +106,8 @@ ValueId ByteTests::pointer(const Terminator &end) const
     const Source of = source(end.a);
     return of.load != nullptr ? of.load->a : ValueId();
 }
+
+unsigned ByteTests::cost(const Terminator &end) const { return source(end.a).cost + 1; }
 
 std::optional<ByteTest> ByteTests::read(const Terminator &end, std::size_t pass) const
 {
@@ -108,8 +124,7 @@ std::optional<ByteTest> ByteTests::read(const Terminator &end, std::size_t pass)
             bytes.set(end.imm);
             return out;
         }
-        for (unsigned i = 0; i < bytes.size(); ++i)
-            bytes[i] = evaluate(cond, *computed(end.a, of.load, i), end.imm);
+        bytes = passing(end.a, of.load, cond, end.imm);
         return out;
     }
     std::uint64_t mask = of.mask & max_of_width(of.load->width);

@@ -42,6 +42,8 @@ public:
     [[nodiscard]] std::optional<ByteTest> read(const ir::Terminator &end, std::size_t pass) const;
     // Of the load that a branch's value comes from; none where it comes from elsewhere.
     [[nodiscard]] ir::ValueId pointer(const ir::Terminator &end) const;
+    // As in ByteTest, of a branch with a pointer.
+    [[nodiscard]] unsigned cost(const ir::Terminator &end) const;
 
 private:
     struct Source { // a load, and what is computed of it
@@ -51,8 +53,7 @@ private:
         unsigned cost = 1;
     };
     [[nodiscard]] Source source(ir::ValueId value) const;
-    [[nodiscard]] std::optional<std::uint64_t> computed(ir::ValueId value, const ir::Inst *load,
-                                                        std::uint64_t byte) const;
+    [[nodiscard]] Bytes passing(ir::ValueId value, const ir::Inst *load, ir::Cond cond, std::uint64_t imm) const;
     [[nodiscard]] const ir::Inst *definition(ir::ValueId value) const;
 
     IdVector<ir::ValueId, const ir::Inst *> definitions_;

@@ -13,6 +13,8 @@
 #include "compiler/passes/rewrite.hpp"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 namespace xdpf::passes {
 namespace {
@@ -31,31 +33,30 @@ struct Link {
 class Chains {
 public:
     explicit Chains(Program &program)
-        : program_(program), incoming_(count_incoming(program)), dominators_(program), distances_(program)
+        : program_(program), incoming_(count_incoming(program)), done_(blocks_in_loops(program))
     {
-        users_.resize(program.values.size());
-        for (std::size_t i = 0; i < program.blocks.size(); ++i) {
-            const auto use = [&](ValueId value) {
-                if (auto &users = users_[value]; users.empty() || users.back() != BlockId(i))
-                    users.push_back(BlockId(i));
-            };
-            for (const Inst &inst : program.blocks[BlockId(i)].insts)
-                for_each_use(inst, use);
-            for_each_use(program.blocks[BlockId(i)].end, use);
-        }
     }
 
     void run()
     {
-        IdSet<BlockId> done = blocks_in_loops(program_); // those stay in the order that the kernel's verifier likes
-        walk_facts(program_, distances_, find_loop_facts(program_, distances_), [&](BlockId id, const Facts &known) {
-            if (done.contains(id))
-                return;
-            const std::vector<BlockId> chain = chain_from(id);
+        std::map<BlockId, std::vector<BlockId>> chains; // by their first block; those of loops stay as the verifier likes
+        for (std::size_t i = 0; i < program_.blocks.size(); ++i) {
+            if (done_.contains(BlockId(i)))
+                continue;
+            std::vector<BlockId> chain = chain_from(BlockId(i));
             for (const BlockId part : chain)
-                done.insert(part);
-            if (chain.size() > 1)
-                sort(chain, known);
+                done_.insert(part);
+            if (chain.size() > 1 && is_out_of_order(chain))
+                chains.emplace(BlockId(i), std::move(chain));
+        }
+        if (chains.empty())
+            return;
+        dominators_.emplace(program_);
+        distances_.emplace(program_);
+        find_users();
+        walk_facts(program_, *distances_, find_loop_facts(program_, *distances_), [&](BlockId id, const Facts &known) {
+            if (const auto chain = chains.find(id); chain != chains.end())
+                sort(chain->second, known);
         });
     }
 
@@ -99,19 +100,51 @@ private:
         return incoming_[id] == 1 && block.params.empty() && !block.is_loop() && is_quiet(block);
     }
 
+    void find_users()
+    {
+        users_.resize(program_.values.size());
+        for (std::size_t i = 0; i < program_.blocks.size(); ++i) {
+            const auto use = [&](ValueId value) {
+                if (auto &users = users_[value]; users.empty() || users.back() != BlockId(i))
+                    users.push_back(BlockId(i));
+            };
+            for (const Inst &inst : program_.blocks[BlockId(i)].insts)
+                for_each_use(inst, use);
+            for_each_use(program_.blocks[BlockId(i)].end, use);
+        }
+    }
+
+    // Few packets go on from there to a chain's next block.
+    static bool is_decisive(const Terminator &end, std::size_t on)
+    {
+        const Cond goes_on = on == 0 ? end.cond : inverse(end.cond);
+        return end.kind == Terminator::Kind::branch && goes_on == Cond::eq && !end.b.valid();
+    }
+
+    bool is_out_of_order(const std::vector<BlockId> &chain) const
+    {
+        const Edge out = out_of(chain);
+        bool other = false;
+        for (const BlockId id : chain) {
+            const Terminator &end = program_.blocks[id].end;
+            const bool decisive = is_decisive(end, *way_on(end, out));
+            if (decisive && other)
+                return out.args.empty();
+            other = other || !decisive;
+        }
+        return false;
+    }
+
     // `known`: at the beginning of the chain.
     void sort(const std::vector<BlockId> &chain, const Facts &known)
     {
         const Edge out = out_of(chain);
-        if (!out.args.empty())
-            return;
         std::vector<Link> links;
         for (const BlockId id : chain) {
             Block &block = program_.blocks[id];
             links.push_back({block.insts, block.end, *way_on(block.end, out)});
             Link &link = links.back();
-            const Cond goes_on = link.on == 0 ? block.end.cond : inverse(block.end.cond);
-            link.decisive = block.end.kind == Terminator::Kind::branch && goes_on == Cond::eq && !block.end.b.valid();
+            link.decisive = is_decisive(link.end, link.on);
             for (const Inst &inst : link.insts)
                 if (inst.op == Op::load && known.present(inst.a) < inst.imm + inst.width)
                     link.unguarded.push_back(inst.a);
@@ -137,8 +170,8 @@ private:
     // Whether a guard of the one pointer may be what shows bytes at the other.
     bool may_show(ValueId guarded, ValueId pointer) const
     {
-        const ValueId one = distances_.anchor(guarded);
-        const ValueId other = distances_.anchor(pointer);
+        const ValueId one = distances_->anchor(guarded);
+        const ValueId other = distances_->anchor(pointer);
         return !one.valid() || !other.valid() || one == other;
     }
 
@@ -166,7 +199,7 @@ private:
     {
         return std::ranges::any_of(link.insts, [&](const Inst &inst) {
             return std::ranges::any_of(users_[inst.result], [&](BlockId user) {
-                return std::ranges::find(chain, user) == chain.end() && !dominators_.dominates(chain.back(), user);
+                return std::ranges::find(chain, user) == chain.end() && !dominators_->dominates(chain.back(), user);
             });
         });
     }
@@ -188,8 +221,9 @@ private:
 
     Program &program_;
     IdVector<BlockId, std::uint32_t> incoming_;
-    Dominators dominators_;
-    Distances distances_;
+    IdSet<BlockId> done_;
+    std::optional<Dominators> dominators_;
+    std::optional<Distances> distances_;
     IdVector<ValueId, std::vector<BlockId>> users_;
 };
 

@@ -97,8 +97,16 @@ public:
     explicit Sinking(Program &program) : program_(program), dominators_(program), incoming_(count_incoming(program))
     {
         users_.resize(program.values.size());
+        IdSet<ValueId> rebased(program.values.size());
+        for (const Block &block : program.blocks)
+            for (const Inst &inst : block.insts)
+                if (is_rebase(inst))
+                    rebased.insert(inst.result);
         for (std::size_t i = 0; i < program.blocks.size(); ++i) {
-            const auto use = [&](ValueId value) { users_[value].push_back(BlockId(i)); };
+            const auto use = [&](ValueId value) {
+                if (rebased.contains(value))
+                    users_[value].push_back(BlockId(i));
+            };
             for (const Inst &inst : program.blocks[BlockId(i)].insts)
                 for_each_use(inst, use);
             for_each_use(program.blocks[BlockId(i)].end, use);
@@ -163,6 +171,8 @@ private:
 
 void drop_rebases(Program &program)
 {
+    if (std::ranges::none_of(program.blocks, [](const Block &block) { return std::ranges::any_of(block.insts, is_rebase); }))
+        return;
     Sinking(program).run();
     IdSet<ValueId> rebased(program.values.size());
     remove(program, [&](const Inst &inst, BlockId) {

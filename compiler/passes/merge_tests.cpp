@@ -140,9 +140,33 @@ private:
 
     void merge(BlockId id)
     {
-        for (const std::size_t pass : {0U, 1U})
+        for (const std::size_t pass : {0U, 1U}) {
+            if (!may_improve(id, pass))
+                continue;
             if (const auto test = read(program_.blocks[id].end, pass); test && merge(id, *test, pass))
                 return;
+        }
+    }
+
+    // Whether the test may become shorter by itself, or one behind it asks for bytes near the same pointer.
+    bool may_improve(BlockId id, std::size_t pass) const
+    {
+        const Terminator &end = program_.blocks[id].end;
+        const ValueId pointer = pointer_of(end);
+        if (!pointer.valid() || tests_.cost(end) > 2)
+            return pointer.valid();
+        for (BlockId at = end.edges[pass].target; is_quiet(at);) {
+            const Terminator &there = program_.blocks[at].end;
+            if (!has_two_edges(there))
+                return false;
+            const std::size_t on = same(there.edges[1], end.edges[1 - pass]) ? 0 : 1;
+            if (!same(there.edges[1 - on], end.edges[1 - pass]))
+                return false;
+            if (pointer_of(there) == pointer)
+                return true;
+            at = there.edges[on].target;
+        }
+        return false;
     }
 
     // Takes tests from the blocks behind edges[pass] in.

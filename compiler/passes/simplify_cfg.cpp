@@ -1,8 +1,8 @@
 #include "compiler/passes/passes.hpp"
 #include "compiler/passes/rewrite.hpp"
 
+#include <algorithm>
 #include <map>
-#include <optional>
 #include <tuple>
 
 namespace xdpf::passes {
@@ -89,51 +89,52 @@ void share_returns(Program &program)
 // each argument does.
 void drop_uniform_params(Program &program)
 {
+    if (std::ranges::all_of(program.blocks,
+                            [](const Block &block) { return block.params.empty() || block.is_loop(); }))
+        return;
     const auto reachable = reachable_blocks(program);
-    struct Incoming {
-        std::vector<std::optional<ValueId>> values; // by parameter; none: more than one
-        bool any = false;
-    };
-    IdVector<BlockId, Incoming> incoming;
-    incoming.resize(program.blocks.size());
+    IdVector<ValueId, ValueId> only; // by parameter: what the edges so far bring
+    only.resize(program.values.size());
+    IdSet<ValueId> several(program.values.size());
+    IdSet<ValueId> dropped(program.values.size());
     Replacements replacements(program);
     const auto arrive = [&](const Edge &edge) {
-        Incoming &there = incoming[edge.target];
-        for (std::size_t i = 0; i < edge.args.size(); ++i) {
+        const auto &params = program.blocks[edge.target].params;
+        for (std::size_t i = 0; i < params.size(); ++i) {
             const ValueId arg = replacements.find(edge.args[i]);
-            if (!there.any)
-                there.values.emplace_back(arg);
-            else if (there.values[i] != arg)
-                there.values[i].reset();
+            if (!only[params[i]].valid())
+                only[params[i]] = arg;
+            else if (only[params[i]] != arg)
+                several.insert(params[i]);
         }
-        there.any = true;
     };
-    IdVector<BlockId, std::vector<bool>> dropped;
-    dropped.resize(program.blocks.size());
+    bool any = false;
     for (std::size_t i = 0; i < program.blocks.size(); ++i) {
-        const BlockId id(i);
-        if (!reachable.contains(id))
+        const Block &block = program.blocks[BlockId(i)];
+        if (!reachable.contains(BlockId(i)))
             continue;
-        const auto &params = program.blocks[id].params;
-        dropped[id].resize(params.size(), false);
-        for (std::size_t p = 0; p < params.size(); ++p) {
-            if (program.blocks[id].is_loop() || !incoming[id].values[p])
+        for (const ValueId param : block.params) {
+            if (block.is_loop() || several.contains(param))
                 continue;
-            replacements.replace(params[p], *incoming[id].values[p]);
-            dropped[id][p] = true;
+            replacements.replace(param, only[param]);
+            any = dropped.insert(param);
         }
-        for_each_edge(program.blocks[id].end, arrive);
+        for_each_edge(block.end, arrive);
     }
-    const auto prune = [](std::vector<ValueId> &list, const std::vector<bool> &drop) {
-        std::size_t at = 0;
-        std::erase_if(list, [&](ValueId) { return drop[at++]; });
-    };
+    if (!any)
+        return;
+    const auto is_dropped = [&](ValueId param) { return dropped.contains(param); };
     for (std::size_t i = 0; i < program.blocks.size(); ++i) {
         if (!reachable.contains(BlockId(i)))
             continue;
-        prune(program.blocks[BlockId(i)].params, dropped[BlockId(i)]);
-        for_each_edge(program.blocks[BlockId(i)].end, [&](Edge &edge) { prune(edge.args, dropped[edge.target]); });
+        for_each_edge(program.blocks[BlockId(i)].end, [&](Edge &edge) {
+            std::size_t at = 0;
+            std::erase_if(edge.args, [&](ValueId) { return is_dropped(program.blocks[edge.target].params[at++]); });
+        });
     }
+    for (std::size_t i = 0; i < program.blocks.size(); ++i)
+        if (reachable.contains(BlockId(i)))
+            std::erase_if(program.blocks[BlockId(i)].params, is_dropped);
     replacements.apply(program);
 }
 
