@@ -27,8 +27,8 @@ Test test_of(Cond cond)
 
 Selector::Selector(const Program &program)
     : in_(program), facts_(gather_facts(program)), comparisons_(program), bounds_(ir::upper_bounds(program)),
-      nearest_(ir::nearest_places(program)), reaches_(ir::packet_reaches(program)),
-      layout_(program, facts_), ctx_(out_.registers++), dominators_(program), in_loops_(blocks_in_loops(program))
+      nearest_(ir::nearest_places(program)), reaches_(ir::packet_reaches(program)), layout_(program, facts_),
+      ctx_(out_.registers++), dominators_(program), in_loops_(blocks_in_loops(program))
 {
     out_.asms = program.asms;
     homes_.resize(program.values.size());
@@ -282,14 +282,17 @@ void Selector::branch(const Terminator &end, MachineEnd &made)
     }
     const unsigned swapped = facts(a).swapped;
     compare_with(made, swapped != 0 ? swap_bytes(*number, swapped) : *number, small(a));
+    // Shorter in the machine's code; what the verifier shall learn of a larger number it learns from all of its bits.
+    made.narrow =
+        made.narrow || (made.b == no_reg && made.imm >= 0 && small(a) && (swapped != 0 || bounds_[a] <= UINT32_MAX));
 }
 
 // The kernel extends a 64-bit comparison's immediate by its sign.
 void Selector::compare_with(MachineEnd &made, std::uint64_t number, bool narrow_enough)
 {
-    if (fits_imm(number)) {
+    if (fits_imm(number))
         made.imm = static_cast<std::int32_t>(number);
-    } else if (number <= UINT32_MAX && (narrow_enough || made.test == Test::set)) {
+    else if (number <= UINT32_MAX && (narrow_enough || made.test == Test::set)) {
         made.imm = static_cast<std::int32_t>(number);
         made.narrow = true;
     } else {

@@ -127,7 +127,7 @@ void Selector::with_constant(Op op, VReg dst, std::uint64_t number, bool dst_sma
 {
     if ((op == Op::shl || op == Op::shr)) {
         if ((number & 63) != 0)
-            alu(alu_of(op), dst, number & 63);
+            alu(alu_of(op), dst, number & 63, op == Op::shr && dst_small && (number & 63) < 32);
         return;
     }
     if (number == 0 && (op == Op::div || op == Op::mod)) {
@@ -138,7 +138,7 @@ void Selector::with_constant(Op op, VReg dst, std::uint64_t number, bool dst_sma
     if (op == Op::sub && fits_imm(-number))
         return void(alu(Alu::add, dst, -number));
     if (fits_imm(number))
-        return void(alu(alu_of(op), dst, number));
+        return void(alu(alu_of(op), dst, number, op == Op::bit_and && number <= INT32_MAX));
     const bool upper_zero = op == Op::bit_and || (dst_small && (op == Op::bit_or || op == Op::bit_xor));
     if (number <= UINT32_MAX && upper_zero)
         return void(alu(alu_of(op), dst, number, true));
@@ -179,7 +179,7 @@ Home Selector::rebase(const Inst &inst)
     alu(Alu::sub, dst, start.reg);
     if (!as_they_are && apart != 0)
         alu(Alu::add, dst, 0 - static_cast<std::uint64_t>(apart));
-    alu(Alu::and_, dst, inst.imm);
+    alu(Alu::and_, dst, inst.imm, true);
     alu(Alu::add, dst, start.reg);
     return {dst, as_they_are ? from.imm : start.imm, true};
 }
