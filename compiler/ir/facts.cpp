@@ -63,10 +63,14 @@ LoopFacts find_loop_facts(const Program &program, const Distances &distances)
     constexpr unsigned enough = 4; // sweeps; what still shrinks then is not known
     LoopFacts loops;
     loops.resize(program.values.size(), UINT64_MAX);
-    bool changed = std::ranges::any_of(program.blocks, &Block::is_loop);
+    std::size_t count = 0; // of blocks up to the end of the last loop
+    for (std::size_t i = 0; i < program.blocks.size(); ++i)
+        if (program.blocks[BlockId(i)].end.kind == Terminator::Kind::again)
+            count = i + 1;
+    bool changed = count > 0;
     for (unsigned sweeps = 0; changed; ++sweeps) {
         changed = false;
-        walk_facts(program, distances, loops, [&](BlockId id, const Facts &known) {
+        walk_facts(program, distances, loops, count, [&](BlockId id, const Facts &known) {
             const Terminator &end = program.blocks[id].end;
             if (end.kind != Terminator::Kind::again)
                 return;

@@ -55,14 +55,15 @@ void learn_inside(const Block &block, Facts &known);
 [[nodiscard]] Facts facts_along(const Program &program, const Terminator &end, std::size_t which, const Facts &known,
                                 const LoopFacts &loops);
 
-// The sweep of walk_facts(), with what is known of loops.
-template <class F> void walk_facts(const Program &program, const Distances &distances, const LoopFacts &loops, F visit)
+// The sweep of walk_facts(), with what is known of loops; of the first `count` blocks.
+template <class F>
+void walk_facts(const Program &program, const Distances &distances, const LoopFacts &loops, std::size_t count, F visit)
 {
     IdVector<BlockId, std::optional<Facts>> incoming;
     incoming.resize(program.blocks.size());
     if (!program.blocks.empty())
         incoming[BlockId(0)].emplace(distances);
-    for (std::size_t i = 0; i < program.blocks.size(); ++i) {
+    for (std::size_t i = 0; i < count; ++i) {
         if (!incoming[BlockId(i)])
             continue;
         Facts known = std::move(*incoming[BlockId(i)]);
@@ -79,6 +80,11 @@ template <class F> void walk_facts(const Program &program, const Distances &dist
                 present = std::move(there);
         });
     }
+}
+
+template <class F> void walk_facts(const Program &program, const Distances &distances, const LoopFacts &loops, F visit)
+{
+    walk_facts(program, distances, loops, program.blocks.size(), visit);
 }
 
 // Calls visit(BlockId, const Facts &) for each reachable block in order. The visit may change the block's terminator,

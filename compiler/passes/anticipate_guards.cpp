@@ -196,7 +196,7 @@ bool is_possible(const Program &program, ValueId pointer, std::uint64_t bytes)
 // Guards that lead to one outcome, with what each asked at first and could ask.
 class Widening {
 public:
-    Widening(Program &program, BlockId outcome) : program_(program)
+    Widening(Program &program, BlockId outcome) : program_(program), distances_(program)
     {
         const Dominators dominators(program);
         const Anticipation anticipated(program, dominators, outcome);
@@ -235,7 +235,7 @@ private:
     bool sweep()
     {
         bool changed = false;
-        walk_facts(program_, [&](BlockId id, const Facts &known) {
+        walk_facts(program_, distances_, find_loop_facts(program_, distances_), [&](BlockId id, const Facts &known) {
             Guard &guard = guards_[id];
             if (guard.state == State::none)
                 return;
@@ -255,6 +255,7 @@ private:
     }
 
     Program &program_;
+    Distances distances_; // which guards do not change
     IdVector<BlockId, Guard> guards_;
 };
 
