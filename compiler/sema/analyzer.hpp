@@ -125,6 +125,9 @@ bool names_of(ast::ExprId id, const Scope &scope, std::vector<NamePart> &out);
 [[nodiscard]] std::string describe(ValueType type, std::uint32_t bits);
 [[nodiscard]] u128 largest(std::uint32_t bits);
 
+// How a value of the type stands in a map.
+[[nodiscard]] FieldFormat format_of(ValueType type);
+
 class Analyzer {
 public:
     Analyzer(const Modules &modules, Sources &sources, Diagnostics &diagnostics, const AnalyzeOptions &options)
