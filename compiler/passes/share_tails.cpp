@@ -73,6 +73,7 @@ private:
             return false;
         for (const auto &[second, first] : match.blocks)
             gone.insert(second);
+        incoming_[kept] += incoming_[other];
         Block &first = program_.blocks[kept];
         std::vector<ValueId> given_kept;
         std::vector<ValueId> given_other;
@@ -171,7 +172,8 @@ private:
             return at->second == a;
         if (a == b)
             return std::ranges::none_of(match.outside, [&](const auto &pair) { return pair.second == a; });
-        if (program_.values[a].kind != program_.values[b].kind ||
+        const ValueKind kind = program_.values[a].kind; // what is known of a map's value or a record goes no further
+        if ((kind != ValueKind::number && kind != ValueKind::packet) || kind != program_.values[b].kind ||
             std::ranges::any_of(match.outside, [&](const auto &pair) { return pair.second == a; }) ||
             std::ranges::any_of(match.made, [&](const auto &pair) { return pair.second == a; }))
             return false;

@@ -69,6 +69,15 @@ TEST_CASE("parts that do the same with different values are one")
             "b4(%12: packet max 54): %6 = load.be16 %12 + 2 if %6 >= 53 ? b5() : b7() "
             "b5(): %7 = load.be16 %12 + 4 if %7 <= 9 ? b6() : b7() "
             "b6(): return 1 b7(): return 2");
+    // Not what has been shown of an entry of a map: another might be null.
+    stays(share_for_any_rule,
+          "slot $0 : 4 slot $1 : 4 b0(): %1 = packet_start %2 = packet_end guard %1 + 64 <= %2 ? b1() : b5() "
+          "b1(): %3 = load.le32 %1 + 12 store.le32 $0 + 0, %3 %4 = load.le32 %1 + 16 store.le32 $1 + 0, %4 "
+          "%5 = lookup @seen[$0] if %5 != 0 ? b2() : b3() "
+          "b2(): %6 = load.le64 %5 + 0 %7 = 1 %8 = add %6, %7 store.le64 %5 + 0, %8 jump b5() "
+          "b3(): %9 = lookup @last[$1] if %9 != 0 ? b4() : b5() "
+          "b4(): %10 = load.le64 %9 + 0 %11 = 1 %12 = add %10, %11 store.le64 %9 + 0, %12 jump b5() "
+          "b5(): return 2");
     // Each rule keeps its own where it matters which one decides.
     stays(share_tails, twice);
     // Others that end in something else stay two, and so do those of which one leads to the other.
