@@ -34,7 +34,7 @@ struct Needs {
         std::uint64_t count = 0;
         bool operator==(const Bytes &) const = default;
     };
-    bool surely = false; // ends in the outcome whatever the packet's length
+    bool surely = false;      // ends in the outcome whatever the packet's length
     std::vector<Bytes> bytes; // in order of pointer
 
     [[nodiscard]] std::uint64_t of(ValueId pointer) const

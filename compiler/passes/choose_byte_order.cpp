@@ -57,8 +57,7 @@ private:
     {
         if (end.kind != Terminator::Kind::branch || end.b.valid() || !is_big_load(definition(end.a)))
             return false;
-        return is_bit_test(end.cond) ||
-               (is_equality(end.cond) && end.imm <= max_of_width(definition(end.a)->width));
+        return is_bit_test(end.cond) || (is_equality(end.cond) && end.imm <= max_of_width(definition(end.a)->width));
     }
 
     Inst *definition(ValueId value) { return value.value < definitions_.size() ? definitions_[value] : nullptr; }

@@ -25,8 +25,8 @@ using namespace ir;
 struct Link {
     std::vector<Inst> insts;
     Terminator end;
-    std::size_t on = 0;     // the edge that leads on
-    bool decisive = false;  // few packets go on
+    std::size_t on = 0;             // the edge that leads on
+    bool decisive = false;          // few packets go on
     std::vector<ValueId> unguarded; // pointers to bytes that a guard in the chain shows
 };
 
@@ -39,7 +39,8 @@ public:
 
     void run()
     {
-        std::map<BlockId, std::vector<BlockId>> chains; // by their first block; those of loops stay as the verifier likes
+        std::map<BlockId, std::vector<BlockId>>
+            chains; // by their first block; those of loops stay as the verifier likes
         for (std::size_t i = 0; i < program_.blocks.size(); ++i) {
             if (done_.contains(BlockId(i)))
                 continue;

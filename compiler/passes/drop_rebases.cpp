@@ -171,7 +171,8 @@ private:
 
 void drop_rebases(Program &program)
 {
-    if (std::ranges::none_of(program.blocks, [](const Block &block) { return std::ranges::any_of(block.insts, is_rebase); }))
+    if (std::ranges::none_of(program.blocks,
+                             [](const Block &block) { return std::ranges::any_of(block.insts, is_rebase); }))
         return;
     Sinking(program).run();
     IdSet<ValueId> rebased(program.values.size());

@@ -94,7 +94,8 @@ private:
         if (inst.result.valid()) {
             const auto b = constant(inst.b);
             const bool is_constant = inst.op == Op::constant;
-            definitions_[inst.result] = {inst.op, inst.a, inst.b, is_constant ? inst.imm : b.value_or(0), b.has_value()};
+            definitions_[inst.result] = {inst.op, inst.a, inst.b, is_constant ? inst.imm : b.value_or(0),
+                                         b.has_value()};
         }
         out_.push_back(inst);
     }
@@ -174,7 +175,8 @@ private:
     }
 
     // A checksum h after words that it covers have become larger by c in one's complement (RFC 1624, equation 3):
-    // ~fold(~h + c) is h - c, less one where that borrows. With d = 0xffff - c: h + d, and one more where h + d > 0xfffe.
+    // ~fold(~h + c) is h - c, less one where that borrows. With d = 0xffff - c: h + d, and one more where h + d >
+    // 0xfffe.
     bool update_checksum(const Inst &inst)
     {
         const Definition &folded = definitions_[inst.a];

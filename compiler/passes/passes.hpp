@@ -51,8 +51,8 @@ void order_tests(ir::Program &program);
 // In a chain of tests that fail alike, has those that few packets pass come first. Needs straight chains of blocks.
 void decisive_first(ir::Program &program);
 
-// Makes one of parts that do the same with different values, where it does not matter for which rule. Leaves blocks in
-// a new order.
+// Makes one of parts that do the same with different packet pointers, where it does not matter for which rule. Leaves
+// blocks in a new order.
 void share_tails(ir::Program &program);
 
 // Turns big-endian loads that are only compared for equality (also behind a mask), or only stored big-endian, into

@@ -23,8 +23,8 @@ constexpr std::array passes{
     Pass{"simplify_cfg", simplify_cfg}, // blocks whose test went
     Pass{"drop_rebases", drop_rebases},
     Pass{"anticipate_guards", anticipate_guards},
-    Pass{"merge_guards", merge_guards}, // needs one value for one pointer, and straight chains of blocks
-    Pass{"simplify_cfg", simplify_cfg}, // blocks whose guard went
+    Pass{"merge_guards", merge_guards},               // needs one value for one pointer, and straight chains of blocks
+    Pass{"simplify_cfg", simplify_cfg},               // blocks whose guard went
     Pass{"share_values_nearby", share_values_nearby}, // blocks that became one, too
     Pass{"use_ranges", use_ranges},
     Pass{"fold", fold}, // the last one: from here on nothing becomes constant

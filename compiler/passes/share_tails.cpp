@@ -1,4 +1,4 @@
-// Parts of the program that do the same with different values become one, with those values as parameters.
+// Parts of the program that do the same with different packet pointers become one, with those as parameters.
 //
 //   b1: … jump b3 b2: … jump b4                          b1: … jump b3(%1) b2: … jump b3(%2)
 //   b3: %3 = load.be16 %1 + 2 if %3 == 53 ? b5 : b6  →   b3(%7): %3 = load.be16 %7 + 2 if %3 == 53 ? b5 : b6
@@ -28,9 +28,9 @@ constexpr std::size_t enough = 8;         // alike blocks that are looked at
 // Two parts that do the same: how the second's blocks and values are called in the first.
 struct Match {
     std::map<BlockId, BlockId> blocks;
-    std::map<ValueId, ValueId> made;     // inside
-    std::map<ValueId, ValueId> outside;  // those that differ
-    std::size_t size = 0;                // instructions of one of them, about
+    std::map<ValueId, ValueId> made;    // inside
+    std::map<ValueId, ValueId> outside; // those that differ
+    std::size_t size = 0;               // instructions of one of them, about
 };
 
 class Tails {
@@ -172,8 +172,8 @@ private:
             return at->second == a;
         if (a == b)
             return std::ranges::none_of(match.outside, [&](const auto &pair) { return pair.second == a; });
-        const ValueKind kind = program_.values[a].kind; // what is known of a map's value or a record goes no further
-        if ((kind != ValueKind::number && kind != ValueKind::packet) || kind != program_.values[b].kind ||
+        // What is known of others, that an entry is there or a number small, does not go through a parameter.
+        if (program_.values[a].kind != ValueKind::packet || program_.values[b].kind != ValueKind::packet ||
             std::ranges::any_of(match.outside, [&](const auto &pair) { return pair.second == a; }) ||
             std::ranges::any_of(match.made, [&](const auto &pair) { return pair.second == a; }))
             return false;

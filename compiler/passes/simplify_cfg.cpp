@@ -62,8 +62,8 @@ void skip_jumps(Program &program)
         });
 }
 
-// Blocks that only return one verdict, and for one rule where that matters, are one, the last of them. In a very long row of rules that would be
-// far from most, and to find what dominates it would take long.
+// Blocks that only return one verdict, and for one rule where that matters, are one, the last of them. In a very long
+// row of rules that would be far from most, and to find what dominates it would take long.
 void share_returns(Program &program)
 {
     constexpr std::size_t many = 4096;
@@ -89,8 +89,7 @@ void share_returns(Program &program)
 // each argument does.
 void drop_uniform_params(Program &program)
 {
-    if (std::ranges::all_of(program.blocks,
-                            [](const Block &block) { return block.params.empty() || block.is_loop(); }))
+    if (std::ranges::all_of(program.blocks, [](const Block &block) { return block.params.empty() || block.is_loop(); }))
         return;
     const auto reachable = reachable_blocks(program);
     IdVector<ValueId, ValueId> only; // by parameter: what the edges so far bring

@@ -50,7 +50,7 @@ TEST_CASE("tests side by side look at one number")
     CHECK(loads == 2);
 }
 
-TEST_CASE("parts that do the same with different values are one")
+TEST_CASE("parts that do the same with different pointers are one")
 {
     const std::string twice = "b0(): %1 = packet_start %2 = packet_end guard %1 + 64 <= %2 ? b1() : b8() "
                               "b1(): %3 = load.u8 %1 + 12 if %3 == 8 ? b2() : b5() "
