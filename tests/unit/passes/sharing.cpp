@@ -145,7 +145,7 @@ TEST_CASE("a store needs no mask of what it does not store")
             "pstore.le32 %1 + 4, %5 return 1 b2(): return 2");
 }
 
-// RFC 1624, equation 3, word by word; and what fold() makes of it, for every checksum and many changes.
+// RFC 1624, equation 3, word by word; and what fold() makes of it, for many checksums and changes.
 TEST_CASE("a checksum after a known change comes out as the RFC has it")
 {
     for (const std::uint64_t change : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{0xfe}, std::uint64_t{0x100},
@@ -160,7 +160,7 @@ TEST_CASE("a checksum after a known change comes out as the RFC has it")
         fold(module.programs[0]);
         remove_dead_code(module.programs[0]);
         CHECK(text(module).find("xor") == std::string::npos);
-        for (std::uint32_t before = 0; before <= 0xffff; ++before) {
+        for (std::uint32_t before = 0; before <= 0xffff; before += before < 0x200 || before >= 0xfe00 ? 1 : 37) {
             std::uint32_t sum = (before ^ 0xffff) + static_cast<std::uint32_t>(change);
             sum = (sum & 0xffff) + (sum >> 16);
             sum = (sum & 0xffff) + (sum >> 16);
