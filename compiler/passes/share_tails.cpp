@@ -21,7 +21,7 @@ namespace {
 
 using namespace ir;
 
-constexpr std::size_t most_blocks = 1024; // of a program that is worth the search
+constexpr std::size_t most_steps = 4'000'000; // from block to block, in search of ways from one part to the other
 constexpr std::size_t most_params = 2;    // that a part gets
 constexpr std::size_t enough = 8;         // alike blocks that are looked at
 
@@ -92,6 +92,7 @@ private:
                 inside.apply(inst);
             inside.apply(program_.blocks[block].end);
         }
+        steps_ += program_.blocks.size();
         for (Block &block : program_.blocks)
             for_each_edge(block.end, [&](Edge &edge) {
                 if (edge.target != kept && edge.target != other)
@@ -181,14 +182,15 @@ private:
         return true;
     }
 
-    bool leads_to(BlockId from, BlockId to) const
+    // Or it would take too long to find out.
+    bool leads_to(BlockId from, BlockId to)
     {
         IdSet<BlockId> seen(program_.blocks.size());
         std::vector<BlockId> open{from};
         while (!open.empty()) {
             const BlockId at = open.back();
             open.pop_back();
-            if (at == to)
+            if (at == to || ++steps_ > most_steps)
                 return true;
             for_each_way(program_.blocks[at].end, [&](const Edge &edge) {
                 if (!seen.contains(edge.target)) {
@@ -202,6 +204,7 @@ private:
 
     Program &program_;
     IdVector<BlockId, std::uint32_t> incoming_;
+    std::size_t steps_ = 0;
     bool changed_ = false;
 };
 
@@ -209,7 +212,7 @@ private:
 
 void share_tails(Program &program)
 {
-    if (program.by_rule || program.blocks.size() > most_blocks || !Tails(program).run())
+    if (program.by_rule || !Tails(program).run())
         return;
     put_in_order(program);
     settle_packet_bounds(program);
