@@ -149,7 +149,8 @@ TEST_CASE("prefixes that lie in each other, in both orders")
             for (const std::uint64_t number : {0xc6336417U, 0U, UINT32_MAX})
                 add_prefix(list, "ipv4.dst", number, narrow_first ? 32 - i : i + 1, verdict(random));
         check_form(list.source);
-        check({list.source + "default -> tx\n", {}, 0, narrow_first}, packets(random, list, &Numbers::dst, 900));
+        list.source += "default -> tx\n";
+        check({list.source, {}, 0, narrow_first}, packets(random, list, &Numbers::dst, 900));
     }
 }
 
@@ -167,11 +168,12 @@ TEST_CASE("several tables of intervals beside other rules")
         for (std::size_t i = 0; i < 30; ++i)
             exact += fmt::format("match ipv4.src == {} and udp.dport == {} -> tx\n",
                                  address(sources.ends[random.below(sources.ends.size())]), random.below(100));
-        const auto source = sources.source + mixed + exact + ports.source;
+        const auto source = fmt::format("{}{}{}{}", sources.source, mixed, exact, ports.source);
         check_form(source);
         check({source, {}}, packets(random, sources, &Numbers::src, 600));
-        check({ports.source + mixed + sources.source, {}, 0, true}, packets(random, ports, &Numbers::dport, 600));
-        check({mixed + sources.source + mixed, {}}, packets(random, sources, &Numbers::src, 600));
+        check({fmt::format("{}{}{}", ports.source, mixed, sources.source), {}, 0, true},
+              packets(random, ports, &Numbers::dport, 600));
+        check({fmt::format("{0}{1}{0}", mixed, sources.source), {}}, packets(random, sources, &Numbers::src, 600));
     }
 }
 
