@@ -34,7 +34,7 @@ bool RunWriter::write_intervals()
           .depth = table->levels.size(),
           .widest = table->has_leaves() ? table->most_ends() : 0,
           .entries = flat.size(),
-          .why = "all of them ask for one field, the same"});
+          .why = "nothing but one field is asked for"});
     load_fields();
     const auto code = start_decision();
     ask_levels(*table);

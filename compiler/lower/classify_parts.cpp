@@ -9,7 +9,6 @@ namespace {
 constexpr std::size_t fewest_points = 24;    // fewer are no faster than as a tree
 constexpr std::size_t fewest_intervals = 12; // likewise
 constexpr std::size_t most_tables = 4;       // of one run: each costs what a lookup takes
-constexpr std::uint32_t widest_number = 32;  // bits of a field whose intervals become a table
 
 using Fields = std::vector<std::pair<sema::HeaderRef, std::size_t>>;
 
@@ -41,7 +40,7 @@ RunPart::Kind kind_of(const sema::Unit &unit, const RunRule &rule, const Fields 
 {
     const auto &[header, number] = fields.front();
     const sema::Field &field = unit.headers[header.header].fields[number];
-    if (fields.size() == 1 && field.bits <= widest_number && !field.floating())
+    if (fields.size() == 1 && field.bits <= widest_interval && !field.floating())
         return RunPart::Kind::intervals;
     return is_point(rule) ? RunPart::Kind::points : RunPart::Kind::mixed;
 }

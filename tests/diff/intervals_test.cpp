@@ -198,6 +198,22 @@ TEST_CASE("rules of one field that do more than decide, and sets of many interva
     check({source, {}}, packets(random, list, &Numbers::src, 600));
 }
 
+TEST_CASE("few rules with large sets")
+{
+    Random random(5);
+    const List list = prefixes(random, "ipv4.src", 120, true);
+    std::string set;
+    for (std::size_t i = 0; i < list.ends.size(); i += 2)
+        set += fmt::format("{}{}..{}", i == 0 ? "" : ", ", address(list.ends[i]), address(list.ends[i + 1]));
+    const std::string others = "match tcp -> tx\nmatch not ipv4 -> { seen[1] += 1; drop }\n";
+    for (const std::string_view negation : {"", "not "}) {
+        const auto large = fmt::format("match {}ipv4.src in {{{}}} -> {{ seen[0] += 1; drop }}\n", negation, set);
+        const auto source = fmt::format("defmap seen : array<u32 -> u64>[4]\n{}{}{}", others, large, others);
+        check_form(source);
+        check({source, {}, 0, negation.empty()}, packets(random, list, &Numbers::src, 600));
+    }
+}
+
 TEST_CASE("intervals beside rules from a file")
 {
     Random random(6);
