@@ -452,7 +452,10 @@ void ProgramTables::finish(ir::Program &program, std::vector<MapSpec> &maps, std
             begins[i] = rule_tables::head_size + writer.add(i, contents_[i].bytes);
     const auto set = std::move(writer).take();
     const std::uint32_t sets = replaceable ? 2 : 1;
-    constexpr std::size_t least_room = 32'000; // for some hundred rules where there are few now
+    std::size_t fixed = 0; // of which no more will be needed
+    for (const Contents &one : contents_)
+        fixed += one.bytes.size();
+    const std::size_t least_room = fixed + 32'000; // for some hundred rules where there are few now
     const std::size_t used =
         rule_tables::head_size + (replaceable ? std::max(set.size(), least_room) : set.size()) * sets;
     constexpr std::size_t slack = 512; // a node or a rule that begins at the last byte
