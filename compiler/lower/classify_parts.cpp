@@ -58,6 +58,10 @@ std::vector<Stretch> stretches_of(const sema::Unit &unit, const std::vector<cons
         last.part.rules.push_back(rule);
         last.numbers += kind == RunPart::Kind::intervals ? rule->tests.front().intervals.size() : 1;
     }
+    for (Stretch &one : out)
+        if (one.part.kind == RunPart::Kind::intervals &&
+            std::ranges::all_of(one.part.rules, [](const RunRule *rule) { return rule->counted && is_point(*rule); }))
+            one.part.kind = RunPart::Kind::points; // in a hash table it is known sooner which is to be counted
     return out;
 }
 
@@ -74,8 +78,9 @@ std::vector<RunPart> split_parts(const sema::Unit &unit, const std::vector<const
     std::vector<RunPart> out;
     for (auto &[fields, part, numbers] : stretches) {
         const auto fewest = part.kind == RunPart::Kind::points ? fewest_points : fewest_intervals;
-        const bool behind_more = !out.empty() && out.back().kind == RunPart::Kind::mixed &&
-                                 out.back().rules.size() > std::max(most_in_code, part.rules.size());
+        // Two trees of which one would do take longer than the table saves.
+        const bool behind_more =
+            !out.empty() && out.back().kind == RunPart::Kind::mixed && out.back().rules.size() > numbers;
         if (numbers < std::max(least, fewest) || (part.kind == RunPart::Kind::intervals && behind_more))
             part.kind = RunPart::Kind::mixed;
         if (out.empty() || part.kind != RunPart::Kind::mixed || out.back().kind != RunPart::Kind::mixed)
