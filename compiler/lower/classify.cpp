@@ -10,7 +10,6 @@ namespace xdpf::lowering {
 namespace {
 
 constexpr std::size_t few = 6;                  // rules, tested in a row
-constexpr std::size_t most_in_code = 400;       // more become tables
 constexpr std::size_t most_code_entries = 4000; // of the tree: some 15,000 instructions
 constexpr std::size_t widest_in_code = 16;      // of its leaves
 constexpr std::size_t most_boxes = 64;          // of one rule whose sets have several intervals each

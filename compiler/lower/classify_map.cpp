@@ -159,7 +159,9 @@ ir::SlotId RunWriter::cache_slot()
     for (std::size_t i = 1; i < words_.size(); ++i)
         hash = e_.binary(ir::Op::bit_xor, hash, e_.binary(ir::Op::mul, words_[i], e_.constant(golden)));
     const auto spread = e_.binary(ir::Op::mul, hash, e_.constant(golden));
-    const auto index = e_.binary(ir::Op::shr, spread, 64 - std::countr_zero(cached_flows), cached_flows - 1);
+    auto index = e_.binary(ir::Op::shr, spread, 64 - std::countr_zero(cached_flows), cached_flows - 1);
+    if (class_ != 0) // the same key in another tree has another entry
+        index = e_.binary(ir::Op::bit_xor, index, class_ % cached_flows, cached_flows - 1);
     const auto slot = e_.slot_of(Emitter::SlotUse::key, 4);
     e_.store(slot, 0, 4, ir::Order::little, index);
     return slot;

@@ -76,12 +76,15 @@ std::vector<RunPart> split_parts(const sema::Unit &unit, const std::vector<const
     std::ranges::sort(sizes, std::greater());
     const std::size_t least = sizes.size() > most_tables ? sizes[most_tables] + 1 : 0;
     std::vector<RunPart> out;
+    std::size_t done = 0; // of the rules
     for (auto &[fields, part, numbers] : stretches) {
         const auto fewest = part.kind == RunPart::Kind::points ? fewest_points : fewest_intervals;
-        // Two trees of which one would do take longer than the table saves.
-        const bool behind_more =
-            !out.empty() && out.back().kind == RunPart::Kind::mixed && out.back().rules.size() > numbers;
-        if (numbers < std::max(least, fewest) || (part.kind == RunPart::Kind::intervals && behind_more))
+        done += part.rules.size();
+        const auto before = out.empty() || out.back().kind != RunPart::Kind::mixed ? 0 : out.back().rules.size();
+        const auto behind = rules.size() - done;
+        // Of many others, all in one table: what is in the cache of flows is found there once, and not twice.
+        const bool amid_many = before > 0 && behind > 0 && before + behind > numbers && rules.size() > most_in_code;
+        if (numbers < std::max(least, fewest) || (part.kind == RunPart::Kind::intervals && amid_many))
             part.kind = RunPart::Kind::mixed;
         if (out.empty() || part.kind != RunPart::Kind::mixed || out.back().kind != RunPart::Kind::mixed)
             out.push_back(std::move(part));

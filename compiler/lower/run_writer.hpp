@@ -12,6 +12,8 @@
 
 namespace xdpf::lowering {
 
+inline constexpr std::size_t most_in_code = 400; // rules of a tree; more become tables
+
 // Rules that stand in a row. Of points each has the same fields, and compares each with one number; of intervals each
 // has one test, of the same field.
 struct RunPart {
