@@ -14,6 +14,7 @@ std::string_view text_of(RunForm::Kind kind)
     case RunForm::Kind::row: return "tested one after the other";
     case RunForm::Kind::tree: return "a tree of comparisons, in code";
     case RunForm::Kind::points: return "a hash table in a map";
+    case RunForm::Kind::intervals: return "a table of intervals in a map";
     case RunForm::Kind::tables: return "a tree in a map, behind a cache of flows";
     }
     return {};
@@ -60,6 +61,10 @@ std::string Compilation::explain_forms() const
                                form.headers.empty() ? "none of the headers" : form.headers, text_of(form.kind));
             if (form.kind == RunForm::Kind::points)
                 out += fmt::format("    over {}, each compared with one number\n", sema::counted(form.fields, "field"));
+            else if (form.kind == RunForm::Kind::intervals)
+                out += fmt::format("    over 1 field, {}; up to {} of entries{}\n",
+                                   sema::counted(form.entries, "interval"), sema::counted(form.depth, "level"),
+                                   form.widest == 0 ? "" : fmt::format(", then {} ends at once", form.widest));
             else if (form.kind != RunForm::Kind::row)
                 out += fmt::format("    over {}, up to {}, then up to {}; {} entries in all\n",
                                    sema::counted(form.fields, "field"), sema::counted(form.depth, "comparison"),

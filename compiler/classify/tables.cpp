@@ -82,13 +82,15 @@ void TableWriter::add(std::size_t tree, const Tree &from, const RuleSet &set, st
     this->set(4 * tree, place(from.root));
 }
 
-void TableWriter::add(std::size_t tree, std::span<const std::byte> bytes)
+std::uint32_t TableWriter::add(std::size_t tree, std::span<const std::byte> bytes)
 {
     constexpr std::size_t cache_line = 64;
     while (bytes_.size() % cache_line != 0)
         put(0, 4);
-    this->set(4 * tree, here());
+    const auto begin = here();
+    this->set(4 * tree, begin);
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    return begin;
 }
 
 } // namespace xdpf::classify

@@ -45,8 +45,8 @@ public:
     // `actions`: what stands in the tables for each action of the set.
     void add(std::size_t tree, const Tree &from, const RuleSet &set, std::span<const std::uint32_t> actions);
 
-    // Anything else whose beginning stands where the root of a tree would.
-    void add(std::size_t tree, std::span<const std::byte> bytes);
+    // Anything else whose beginning stands where the root of a tree would. Gives that, an offset from the set's own.
+    std::uint32_t add(std::size_t tree, std::span<const std::byte> bytes);
 
     [[nodiscard]] std::vector<std::byte> take() && { return std::move(bytes_); }
     [[nodiscard]] std::size_t size() const { return bytes_.size(); }

@@ -10,7 +10,6 @@ namespace xdpf::lowering {
 namespace {
 
 constexpr std::size_t few = 6;                  // rules, tested in a row
-constexpr std::size_t most_in_code = 400;       // more become tables
 constexpr std::size_t most_code_entries = 4000; // of the tree: some 15,000 instructions
 constexpr std::size_t widest_in_code = 16;      // of its leaves
 constexpr std::size_t most_boxes = 64;          // of one rule whose sets have several intervals each
@@ -85,10 +84,10 @@ void RunWriter::write()
     write_counts();
 }
 
-// Stretches of rules that each compare the same fields with one number become a hash table of their own.
+// Stretches of rules that ask for the same fields become tables of their own.
 void RunWriter::write_parts()
 {
-    const auto parts = split_points(rules_);
+    const auto parts = split_parts(e_.unit_, rules_);
     const Outcome behind_all = otherwise_;
     for (std::size_t i = 0; i < parts.size(); ++i) {
         const bool last = i + 1 == parts.size();
@@ -96,7 +95,9 @@ void RunWriter::write_parts()
         next_ = last ? ir::BlockId() : e_.new_block();
         otherwise_ = last ? behind_all : Outcome{};
         forget_fields();
-        if (!parts[i].points || !write_points()) {
+        const auto kind = parts[i].kind;
+        if (!(kind == RunPart::Kind::points && write_points()) &&
+            !(kind == RunPart::Kind::intervals && write_intervals())) {
             forget_fields();
             write_run();
         }

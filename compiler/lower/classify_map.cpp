@@ -17,10 +17,11 @@ namespace xdpf::lowering {
 namespace {
 
 constexpr std::uint64_t not_placed = UINT32_MAX >> 1; // the mask of pointers into the tables, until their size is known
-constexpr std::size_t most_table_entries = 700'000;   // of one tree
-constexpr std::uint32_t cached_flows = 8192;          // a power of two
-constexpr std::uint32_t first_jump = 8;               // codes from here on are no verdicts
-constexpr std::uint64_t most_steps = 400'000;         // of the verifier's million, for all tables of a program
+constexpr std::uint64_t not_begun = std::uint64_t{1} << 32; // and a number: the offset of bytes, until it is known
+constexpr std::size_t most_table_entries = 700'000;         // of one tree
+constexpr std::uint32_t cached_flows = 8192;                // a power of two
+constexpr std::uint32_t first_jump = 8;                     // codes from here on are no verdicts
+constexpr std::uint64_t most_steps = 400'000;               // of the verifier's million, for all tables of a program
 constexpr unsigned code_bits = 22;
 constexpr unsigned class_bits = 32 - code_bits;
 constexpr std::uint64_t code_mask = (1U << code_bits) - 1;
@@ -111,7 +112,33 @@ ir::ValueId RunWriter::table(ir::ValueId at)
     made.map = e_.tables_.map;
     made.imm = 0;
     const auto base = made.result = e_.program_.add_value(ir::ValueKind::map_value);
-    return at.valid() ? element(base, at, not_placed) : base;
+    if (!at.valid())
+        return base;
+    e_.tables_.anywhere = true;
+    return element(base, at, not_placed);
+}
+
+RunWriter::Stored RunWriter::stored(std::vector<std::byte> bytes)
+{
+    Stored where;
+    where.mask = std::bit_ceil(bytes.size()) - 1;
+    where.number = e_.tables_.add(e_, std::move(bytes));
+    if (std::ranges::any_of(e_.graph_.runs, [](const Run &run) { return run.table != nullptr; })) {
+        const auto set = load_map(table({}), rule_tables::active_at, 4);
+        where.begin = e_.binary(ir::Op::add, set, load_map(table(set), 4 * where.number, 4));
+    }
+    return where;
+}
+
+ir::ValueId RunWriter::inside(const Stored &where, ir::ValueId offset)
+{
+    if (where.begin.valid())
+        return table(e_.binary(ir::Op::add, where.begin, offset));
+    ir::Inst &made = e_.inst(ir::Op::map_value);
+    made.map = e_.tables_.map;
+    made.imm = not_begun + where.number;
+    const auto base = made.result = e_.program_.add_value(ir::ValueKind::map_value);
+    return element(base, offset, where.mask);
 }
 
 // The numbers of all dimensions, side by side.
@@ -132,7 +159,9 @@ ir::SlotId RunWriter::cache_slot()
     for (std::size_t i = 1; i < words_.size(); ++i)
         hash = e_.binary(ir::Op::bit_xor, hash, e_.binary(ir::Op::mul, words_[i], e_.constant(golden)));
     const auto spread = e_.binary(ir::Op::mul, hash, e_.constant(golden));
-    const auto index = e_.binary(ir::Op::shr, spread, 64 - std::countr_zero(cached_flows), cached_flows - 1);
+    auto index = e_.binary(ir::Op::shr, spread, 64 - std::countr_zero(cached_flows), cached_flows - 1);
+    if (class_ != 0) // the same key in another tree has another entry
+        index = e_.binary(ir::Op::bit_xor, index, class_ % cached_flows, cached_flows - 1);
     const auto slot = e_.slot_of(Emitter::SlotUse::key, 4);
     e_.store(slot, 0, 4, ir::Order::little, index);
     return slot;
@@ -403,27 +432,42 @@ MapId ProgramTables::cache_for(Emitter &e, std::size_t words)
     return at->second;
 }
 
+std::uint32_t ProgramTables::add(Emitter &e, std::vector<std::byte> bytes)
+{
+    const auto same = std::ranges::find(contents_, bytes, &Contents::bytes);
+    if (same != contents_.end())
+        return static_cast<std::uint32_t>(same - contents_.begin());
+    return add(e, Contents{{}, {}, {}, std::move(bytes)});
+}
+
 // All runs are written: puts the tables into the map, and the map's size into the instructions.
 void ProgramTables::finish(ir::Program &program, std::vector<MapSpec> &maps, std::uint32_t bytes)
 {
     if (!map.valid())
         return;
     classify::TableWriter writer(contents_.size());
+    std::vector<std::uint32_t> begins(contents_.size());
     for (std::size_t i = 0; i < contents_.size(); ++i)
-        if (contents_[i].points.empty())
+        if (contents_[i].bytes.empty())
             writer.add(i, contents_[i].tree, contents_[i].set, contents_[i].codes);
         else
-            writer.add(i, contents_[i].points);
+            begins[i] = rule_tables::head_size + writer.add(i, contents_[i].bytes);
     const auto set = std::move(writer).take();
     const std::uint32_t sets = replaceable ? 2 : 1;
-    constexpr std::size_t least_room = 32'000; // for some hundred rules where there are few now
+    std::size_t fixed = 0; // of which no more will be needed
+    for (const Contents &one : contents_)
+        fixed += one.bytes.size();
+    const std::size_t least_room = fixed + 32'000; // for some hundred rules where there are few now
     const std::size_t used =
         rule_tables::head_size + (replaceable ? std::max(set.size(), least_room) : set.size()) * sets;
     constexpr std::size_t slack = 512; // a node or a rule that begins at the last byte
     const std::uint64_t mask = (replaceable && bytes > slack ? bytes - slack : std::bit_ceil(used)) - 1;
     MapSpec &spec = maps[map.value];
-    spec.initial.resize(mask + 1 + slack);
-    const auto room = static_cast<std::uint32_t>((mask + 1 - rule_tables::head_size) / sets & ~std::uint64_t{7});
+    std::uint64_t reach = anywhere ? mask + 1 : used;
+    for (std::size_t i = 0; i < contents_.size() && !replaceable; ++i)
+        reach = std::max<std::uint64_t>(reach, begins[i] + std::bit_ceil(contents_[i].bytes.size()));
+    spec.initial.resize(reach + slack);
+    const auto room = static_cast<std::uint32_t>((reach - rule_tables::head_size) / sets & ~std::uint64_t{7});
     overflow = set.size() > room ? set.size() : 0;
     const auto put = [&](std::size_t at, std::uint32_t number) {
         for (std::size_t i = 0; i < sizeof number; ++i)
@@ -441,6 +485,8 @@ void ProgramTables::finish(ir::Program &program, std::vector<MapSpec> &maps, std
         for (ir::Inst &inst : block.insts)
             if (inst.op == ir::Op::element && inst.imm == not_placed)
                 inst.imm = mask;
+            else if (inst.op == ir::Op::map_value && inst.map == map && inst.imm >= not_begun)
+                inst.imm = begins[inst.imm - not_begun];
 }
 
 } // namespace xdpf::lowering

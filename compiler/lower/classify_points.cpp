@@ -3,59 +3,9 @@
 #include "compiler/classify/points.hpp"
 #include "compiler/lower/run_writer.hpp"
 
-#include <algorithm>
 #include <bit>
 
 namespace xdpf::lowering {
-namespace {
-
-constexpr std::size_t fewest_points = 24; // fewer are no faster than as a tree
-constexpr std::size_t most_tables = 4;    // of one run: each costs what a lookup takes
-
-// The fields that a rule compares with one number each; nothing where it does something else.
-std::optional<std::vector<std::pair<sema::HeaderRef, std::size_t>>> shape_of(const RunRule &rule)
-{
-    std::vector<std::pair<sema::HeaderRef, std::size_t>> fields;
-    for (const RunTest &test : rule.tests) {
-        if (test.intervals.size() != 1 || test.intervals[0].first != test.intervals[0].last)
-            return std::nullopt;
-        fields.emplace_back(test.field.header, test.field.field);
-    }
-    std::ranges::sort(fields);
-    const bool twice = std::ranges::adjacent_find(fields) != fields.end();
-    return fields.empty() || twice ? std::nullopt : std::optional(std::move(fields));
-}
-
-} // namespace
-
-std::vector<RunPart> split_points(const std::vector<const RunRule *> &rules)
-{
-    std::vector<RunPart> parts;
-    std::optional<std::vector<std::pair<sema::HeaderRef, std::size_t>>> shape;
-    for (const RunRule *rule : rules) {
-        auto own = shape_of(*rule);
-        if (parts.empty() || own != shape)
-            parts.push_back({{}, own.has_value()});
-        parts.back().rules.push_back(rule);
-        shape = std::move(own);
-    }
-    std::vector<std::size_t> sizes;
-    for (const RunPart &part : parts)
-        sizes.push_back(part.points ? part.rules.size() : 0);
-    std::ranges::sort(sizes, std::greater());
-    const auto least = std::max(fewest_points, sizes.size() > most_tables ? sizes[most_tables] + 1 : 0);
-    std::vector<RunPart> out;
-    for (RunPart &part : parts) {
-        part.points = part.points && part.rules.size() >= least;
-        if (out.empty() || part.points || out.back().points)
-            out.push_back(std::move(part));
-        else
-            std::ranges::move(part.rules, std::back_inserter(out.back().rules));
-    }
-    if (out.empty())
-        out.emplace_back();
-    return out;
-}
 
 // False where it cannot be; then nothing has been written.
 bool RunWriter::write_points()
@@ -82,7 +32,8 @@ bool RunWriter::write_points()
           .fields = dimensions_.size(),
           .why = "they differ in nothing but numbers"});
     load_fields();
-    class_ = e_.tables_.add(e_, {{}, {}, {}, std::move(table->bytes)});
+    const auto size = classify::bucket_size(shape.words);
+    const auto buckets = stored(std::move(table->bytes));
     const auto code = start_decision();
     make_key();
     ir::ValueId joined;
@@ -92,13 +43,10 @@ bool RunWriter::write_points()
     }
     const auto first = e_.binary(ir::Op::mul, joined, e_.constant(table->seed));
     const auto second = e_.binary(ir::Op::mul, first, e_.constant(golden));
-    const auto set = load_map(this->table({}), 0, 4);
-    const auto begin = e_.binary(ir::Op::add, set, load_map(this->table(set), 4 * class_, 4));
-    const auto size = classify::bucket_size(shape.words);
     for (const auto hash : {first, second}) {
         const auto number = e_.binary(ir::Op::shr, hash, 64 - table->bits, (std::uint64_t{1} << table->bits) - 1);
         const auto offset = e_.binary(ir::Op::shl, number, static_cast<std::uint64_t>(std::countr_zero(size)));
-        e_.start(ask_bucket(this->table(e_.binary(ir::Op::add, begin, offset))));
+        e_.start(ask_bucket(inside(buckets, offset)));
     }
     e_.jump(edge_to(otherwise_));
     e_.start(decide_);

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t many = 8;
 constexpr std::size_t shortest_run = 8;  // fewer rules share more with each other as single tests
 constexpr std::size_t surely_a_run = 16; // fewer are one if they ask for the same fields again and again
+constexpr std::size_t large_set = 24;    // of intervals: a table of them is faster than tests
 
 // Built from the end: each part knows where it goes on before it is made.
 class Builder {
@@ -31,9 +32,8 @@ public:
             if (is_worth_a_run(std::span(list).subspan(begin, end - begin)))
                 otherwise = run(std::span(list).subspan(begin, end - begin), otherwise);
             else
-                for (begin = begin == end ? end - 1 : begin; end > begin; --end)
-                    otherwise = rule(list[end - 1], otherwise);
-            end = begin;
+                otherwise = few_rules(std::span(list).first(end), begin == end ? end - 1 : begin, otherwise);
+            end = std::min(begin, end - 1);
         }
         return otherwise;
     }
@@ -57,6 +57,22 @@ public:
     DecisionGraph graph;
 
 private:
+    // From `begin` on. What asks for a large set of numbers is worth a run all the same.
+    NodeId few_rules(std::span<const sema::Rule> list, std::size_t begin, NodeId otherwise)
+    {
+        for (auto end = list.size(); end > begin;) {
+            auto first = end;
+            while (runs_ && first > begin && is_large_set(list[first - 1]))
+                --first;
+            if (first < end)
+                otherwise = run(list.subspan(first, end - first), otherwise);
+            else
+                otherwise = rule(list[--first], otherwise);
+            end = first;
+        }
+        return otherwise;
+    }
+
     NodeId rule(const sema::Rule &rule, NodeId otherwise)
     {
         NodeId then;
@@ -122,6 +138,20 @@ private:
                 }
         }
         return tests >= 2 * fields.size();
+    }
+
+    // Of numbers of one field that can stand in a table of intervals.
+    bool is_large_set(const sema::Rule &rule) const
+    {
+        if (!rule.predicate)
+            return false;
+        const auto *node = &unit_.preds[*rule.predicate].node;
+        if (const auto *negated = std::get_if<sema::Not>(node))
+            node = &unit_.preds[negated->operand].node;
+        const auto *set = std::get_if<sema::InSet>(node);
+        const auto *value = set != nullptr ? std::get_if<sema::FieldValue>(&unit_.exprs[set->value].node) : nullptr;
+        return value != nullptr && set->intervals.size() >= large_set &&
+               unit_.headers[value->header.header].fields[value->field].bits <= widest_interval && is_plain(rule);
     }
 
     // A predicate that a run can hold, and an action that decides.

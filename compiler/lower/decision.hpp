@@ -43,6 +43,8 @@ struct RunRule {
     Span head;
 };
 
+inline constexpr std::uint32_t widest_interval = 32; // bits of a field whose intervals can become a table
+
 // Consecutive rules of that form: the first match decides.
 struct Run {
     std::vector<RunRule> rules;

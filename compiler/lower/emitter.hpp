@@ -8,6 +8,7 @@
 #pragma once
 
 #include "compiler/base/diagnostic.hpp"
+#include "compiler/classify/intervals.hpp"
 #include "compiler/classify/points.hpp"
 #include "compiler/classify/tables.hpp"
 #include "compiler/lower/decision.hpp"
@@ -81,10 +82,12 @@ public:
         classify::Tree tree;
         classify::RuleSet set;
         std::vector<std::uint32_t> codes; // by action
-        std::vector<std::byte> points;    // a hash table in place of the tree
+        std::vector<std::byte> bytes;     // something else in place of the tree
     };
     // The number by which code finds the tree.
     std::uint32_t add(Emitter &e, Contents contents);
+    // Likewise; of tables that are alike there is one.
+    std::uint32_t add(Emitter &e, std::vector<std::byte> bytes);
     MapId cache_for(Emitter &e, std::size_t words);
     void finish(ir::Program &program, std::vector<MapSpec> &maps, std::uint32_t bytes);
     [[nodiscard]] std::size_t size() const { return contents_.size(); }
@@ -93,6 +96,7 @@ public:
     std::uint64_t steps = 0;  // that the kernel's verifier takes through all of them
     std::size_t overflow = 0; // bytes of tables for which there is no room
     bool replaceable = false; // some of them: there is room for another set
+    bool anywhere = false;    // somewhere an offset in the map comes out of the map
 
 private:
     std::vector<Contents> contents_;

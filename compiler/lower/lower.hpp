@@ -15,15 +15,15 @@ namespace xdpf {
 
 // What became of a run of rules, for packets that have the same headers.
 struct RunForm {
-    enum class Kind : std::uint8_t { row, tree, tables, points };
+    enum class Kind : std::uint8_t { row, tree, tables, points, intervals };
     std::string program;
     std::string headers; // "ipv4, tcp"
     Kind kind = Kind::row;
     std::size_t rules = 0;   // that such packets can match
     std::size_t fields = 0;  // that tell them apart; of a row 0
-    std::size_t depth = 0;   // of a tree: comparisons on the longest way,
-    std::size_t widest = 0;  // rules tested at its end, at most,
-    std::size_t entries = 0; // rules in all leaves
+    std::size_t depth = 0;   // of a tree: comparisons on the longest way; of intervals: levels
+    std::size_t widest = 0;  // rules tested at its end, at most; ends that a number is compared with
+    std::size_t entries = 0; // rules in all leaves; intervals
     std::string why;
 };
 

@@ -2,7 +2,9 @@
 //
 //   classify.cpp      which rules are left, as boxes; tests in a row; a tree of comparisons
 //   classify_map.cpp  tables in a map
+//   classify_parts.cpp  which rules get a table of their own
 //   classify_points.cpp  a hash table in a map
+//   classify_intervals.cpp  a table of intervals in a map
 #pragma once
 
 #include "compiler/classify/tree.hpp"
@@ -10,13 +12,17 @@
 
 namespace xdpf::lowering {
 
-// Rules that stand in a row. Of points each has the same fields, and compares each with one number.
+inline constexpr std::size_t most_in_code = 400; // rules of a tree; more become tables
+
+// Rules that stand in a row. Of points each has the same fields, and compares each with one number; of intervals each
+// has one test, of the same field.
 struct RunPart {
+    enum class Kind : std::uint8_t { mixed, points, intervals };
     std::vector<const RunRule *> rules;
-    bool points = false;
+    Kind kind = Kind::mixed;
 };
 
-[[nodiscard]] std::vector<RunPart> split_points(const std::vector<const RunRule *> &rules);
+[[nodiscard]] std::vector<RunPart> split_parts(const sema::Unit &unit, const std::vector<const RunRule *> &rules);
 
 class RunWriter {
 public:
@@ -44,6 +50,9 @@ private:
     void write_run();
     bool write_points();
     ir::BlockId ask_bucket(ir::ValueId bucket);
+    bool write_intervals();
+    void ask_levels(const classify::IntervalTable &table);
+    ir::ValueId code_in_leaf(const classify::IntervalTable &table, ir::ValueId leaf);
     void find_rules();
     std::optional<std::size_t> dimension_of(const sema::FieldValue &of);
     bool find_boxes();
@@ -76,6 +85,14 @@ private:
     ir::ValueId load_map(ir::ValueId pointer, std::uint32_t offset, std::uint8_t width);
     ir::ValueId element(ir::ValueId base, ir::ValueId at, std::uint64_t mask);
     ir::ValueId table(ir::ValueId at);
+    // Bytes in the map. Where they begin is known, unless others can take their place.
+    struct Stored {
+        std::uint32_t number = 0;
+        std::uint64_t mask = 0; // of offsets
+        ir::ValueId begin;
+    };
+    Stored stored(std::vector<std::byte> bytes);
+    ir::ValueId inside(const Stored &where, ir::ValueId offset);
     void make_key();
     ir::SlotId cache_slot();
     ir::BlockId ask_cache(ir::ValueId entry);

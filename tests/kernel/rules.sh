@@ -43,7 +43,9 @@ for _ in range(int(sys.argv[2])):
 PYTHON
 }
 
-echo 'match from "acl.csv"' >"$scratch/acl.xdpf"
+# The rules in front of those from the file become a table beside theirs, which stays what it is.
+for i in {1..12}; do echo "match udp.dport in $((5000 + 10 * i))..$((5005 + 10 * i)) -> drop"; done >"$scratch/acl.xdpf"
+echo 'match from "acl.csv"' >>"$scratch/acl.xdpf"
 rules '1,10.80.0.1,*,udp,*,4000,xsk'
 : >"$scratch/err"
 ip netns exec "$near" "$xdpf" run "$scratch/acl.xdpf" -i veth0 --json >"$scratch/out" 2>"$scratch/err" &
@@ -58,17 +60,19 @@ send 4000 5
 send 4001 7
 rules '1,10.80.0.0/24,*,udp,*,4001,xsk' '2,1.0.0.0/8,*,*,*,*,drop' '3,*,*,icmp,*,*,drop'
 replace || fail "the rules were not replaced"
-grep -qx 'veth0: 3 rules in force, generation 2' "$scratch/replaced" || fail "another answer: $(cat "$scratch/replaced")"
+grep -qx 'veth0: 15 rules in force, generation 2' "$scratch/replaced" || fail "another answer: $(cat "$scratch/replaced")"
 send 4000 11
 send 4001 13
 # More rules fit where one was.
 rules $(for i in {1..40}; do echo "$i,10.$i.0.0/16,*,tcp,*,$i,drop"; done)
 replace || fail "forty rules were refused"
-rules '1,*,*,udp,*,4000|4001,xsk'
+rules '1,*,*,udp,*,4000|4001|5012|5019,xsk'
 replace --json || fail "the rules were not replaced again"
-python3 -c "import json, sys; said = json.load(open(sys.argv[1])); assert said['generation'] == 4 and said['rules'] == 1, said" \
+python3 -c "import json, sys; said = json.load(open(sys.argv[1])); assert said['generation'] == 4 and said['rules'] == 13, said" \
     "$scratch/replaced" || fail "another answer"
 send 4000 17
+send 5012 23
+send 5019 29
 
 # What is refused leaves the rules in force.
 rules '1,*,*,upd,*,4000,xsk'
@@ -89,7 +93,7 @@ sleep 0.2
 kill -INT "$runner"
 wait "$runner" || fail "status $?"
 runner=
-python3 -c "import json, sys; said = json.load(open(sys.argv[1])); assert said['packets'] == 5 + 13 + 17 + 19, said" "$scratch/out" ||
+python3 -c "import json, sys; said = json.load(open(sys.argv[1])); assert said['packets'] == 5 + 13 + 17 + 19 + 29, said" "$scratch/out" ||
     fail "other packets arrived"
 replace && fail "rules of nothing were replaced"
 grep -q "no program is attached to 'veth0'" "$scratch/replaced" || fail "no reason: $(cat "$scratch/replaced")"
