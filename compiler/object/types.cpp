@@ -98,7 +98,9 @@ MapVariable add_map(BtfBuilder &btf, const MapSpec &map, bool of_programs)
         add_member("map_flags", add_constant(btf, map.flags));
     if (map.pinned)
         add_member("pinning", add_constant(btf, pin_by_name));
-    if (map.key.size != 0)
+    if (of_programs) // with a type the kernel would want one of the values, too
+        add_member("key_size", add_constant(btf, map.key.size));
+    else if (map.key.size != 0)
         add_member("key", btf.add_ptr(add_layout(btf, map.key, map.name + "_key")));
     if (map.value.size != 0 && !of_programs)
         add_member("value", btf.add_ptr(add_layout(btf, map.value, map.name + "_value")));
