@@ -7,7 +7,8 @@
 namespace xdpf {
 namespace {
 
-// ---- What rules need -------------------------------------------------------------------------------------------------
+// ---- What rules need
+// -------------------------------------------------------------------------------------------------
 
 constexpr double in_a_run = 0.1; // of a test that may become a part of a tree or a table
 
@@ -74,16 +75,17 @@ std::size_t leaves_of(const sema::Rule &rule)
     return count;
 }
 
-// ---- Cutting ---------------------------------------------------------------------------------------------------------
+// ---- Cutting
+// ---------------------------------------------------------------------------------------------------------
 
 // Fills pieces one after the other. A match around rules that is cut itself has its first rules in the piece that it
-// begins in; the others follow in pieces that only packets come to that it matches. What stands behind it begins a piece
-// of its own: all packets come there.
+// begins in; the others follow in pieces that only packets come to that it matches. What stands behind it begins a
+// piece of its own: all packets come there.
 class Cutter {
 public:
     Cutter(const sema::Program &program, std::span<const double> weights, std::size_t parts, std::size_t first_slot)
-        : weights_(weights), first_slot_(first_slot),
-          nowhere_{program.span.file, program.span.begin, program.span.begin}
+        : weights_(weights),
+          first_slot_(first_slot), nowhere_{program.span.file, program.span.begin, program.span.begin}
     {
         const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
         target_ = sum / static_cast<double>(std::max<std::size_t>(parts, 2));

@@ -92,9 +92,9 @@ std::string text_of_parts(const Compilation::State &state, std::size_t program)
                                   "    because {}\n",
                                   state.unit.programs[program].name, parts.size(), state.whys_split[program]);
     for (std::size_t i = 0; i < parts.size(); ++i)
-        out += fmt::format("program {}, {}: {}", state.image.programs[parts[i]].name,
-                           rules_of(state.split.parts[parts[i]], state.unit.programs[program]),
-                           text_of(state, parts[i]));
+        out +=
+            fmt::format("program {}, {}: {}", state.image.programs[parts[i]].name,
+                        rules_of(state.split.parts[parts[i]], state.unit.programs[program]), text_of(state, parts[i]));
     return out;
 }
 

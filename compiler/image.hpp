@@ -212,7 +212,8 @@ struct Image {
     // Those that the source has; the others are parts of them and stand behind.
     [[nodiscard]] std::span<const ProgramImage> own_programs() const
     {
-        const auto last = std::ranges::find_if(programs, [](const ProgramImage &one) { return one.part_of.has_value(); });
+        const auto last =
+            std::ranges::find_if(programs, [](const ProgramImage &one) { return one.part_of.has_value(); });
         return {programs.begin(), last};
     }
 };

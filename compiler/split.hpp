@@ -1,5 +1,5 @@
-// A program that is beyond what the kernel's verifier follows, as several that follow each other by tail call, each with
-// a budget of its own. It is cut between rules, those of nested matches included: where none of a part's rules has
+// A program that is beyond what the kernel's verifier follows, as several that follow each other by tail call, each
+// with a budget of its own. It is cut between rules, those of nested matches included: where none of a part's rules has
 // decided, the packet goes on in the next part as it is by then.
 #pragma once
 

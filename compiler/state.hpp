@@ -17,7 +17,7 @@ struct Compilation::State {
     Diagnostics diagnostics;
     sema::Modules modules;
     sema::Unit unit;
-    SplitPrograms split;  // those of the unit in parts, where one of them is beyond what the kernel takes
+    SplitPrograms split; // those of the unit in parts, where one of them is beyond what the kernel takes
     std::vector<std::string> whys_split; // by program of the unit: why it is
     // What `module` is made of.
     [[nodiscard]] const std::vector<sema::Program> &lowered() const

@@ -30,7 +30,7 @@ std::optional<ir::Program> Emitter::run()
         if (program_.blocks.size() > most_blocks) {
             diagnostics_
                 .report(Kind::too_large, source_.span, source_.name, fmt::format("more than {} blocks", most_blocks))
-                .suggest("split its rules over several programs");
+                .suggest("fewer rules in this program, or sets and maps in place of single values");
             return std::nullopt;
         }
         Pending next = std::move(pending_.back());

@@ -99,8 +99,8 @@ private:
     std::vector<CodeSection> code_;
     ProgramTables tables_;
     ElfFile::SectionIndex maps_index_ = 0;
-    std::uint32_t table_begin_ = 0;                     // of the table's slots, in section .maps
-    std::vector<std::uint32_t> program_symbols_;        // by index of the program
+    std::uint32_t table_begin_ = 0;              // of the table's slots, in section .maps
+    std::vector<std::uint32_t> program_symbols_; // by index of the program
 };
 
 void ObjectWriter::add_license_section()

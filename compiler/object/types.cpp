@@ -138,10 +138,7 @@ BtfId add_kfunc(BtfBuilder &btf, Kfunc kfunc)
     return btf.add_extern_func(name_of(kfunc), btf.add_func_proto(add_signed_int(btf), params));
 }
 
-BtfId add_program(BtfBuilder &btf, std::string_view name)
-{
-    return btf.add_func(name, add_prototype(btf));
-}
+BtfId add_program(BtfBuilder &btf, std::string_view name) { return btf.add_func(name, add_prototype(btf)); }
 
 void add_license(BtfBuilder &btf, std::string_view section, std::string_view variable, std::uint32_t size)
 {

@@ -17,7 +17,8 @@ using namespace xdpf;
 using runtime::Result;
 
 struct xdpf_filter {
-    explicit xdpf_filter(Compilation made) : compilation(std::move(made)), interpreter(compilation), object(compilation.object())
+    explicit xdpf_filter(Compilation made)
+        : compilation(std::move(made)), interpreter(compilation), object(compilation.object())
     {
     }
 
