@@ -81,39 +81,173 @@ void describe(const sema::Program &source, ProgramImage &out)
     heads_of(source.rules, out.rules);
 }
 
-std::optional<ProgramImage> instructions(Compilation::State &state, const ir::Program &program, Backend backend)
+// Those at the entries of maps see packets that an interface's program has decided about already. Returns the counters.
+MapId count_verdicts(const std::vector<sema::Program> &programs, ir::Module &module)
 {
-    using Made = std::expected<ProgramImage, llvm_backend::Failure>;
-    const auto ours = [&]() -> Made {
-        auto made = bpf::generate(program, &state.sources);
-        return made ? Made(std::move(*made)) : std::unexpected(llvm_backend::Failure{{}, made.error()});
-    };
-    Made code = backend == Backend::own ? ours() : llvm_backend::generate(program, state.module.maps, &state.sources);
-    if (code)
-        return std::move(*code);
-    if (code.error().limit)
-        state.diagnostics.report(Kind::too_large, program.span, program.name, limit_text(*code.error().limit))
-            .suggest("fewer rules in this program, or sets and maps in place of single values");
-    else
-        state.diagnostics.report(Kind::llvm_backend, program.span, program.name, code.error().why)
-            .suggest("leave --backend=llvm out: our own backend may manage");
-    return std::nullopt;
+    const MapId counters(module.maps.size());
+    module.maps.push_back(passes::verdict_counters(module.maps));
+    for (std::size_t i = 0; i < module.programs.size(); ++i)
+        if (programs[i].place == ProgramImage::Place::interface)
+            passes::count_verdicts(module.programs[i], counters);
+    return counters;
 }
 
-void generate(Compilation::State &state, Backend backend)
+double share_of(const bpf::CodegenError &error)
 {
-    for (std::size_t i = 0; i < state.module.programs.size(); ++i) {
-        const ir::Program &program = state.module.programs[i];
-        auto code = instructions(state, program, backend);
-        if (!code)
-            continue;
-        if (state.module.maps.size() > most_program_maps && code->map_references.size() > most_program_maps)
-            state.diagnostics.report(Kind::too_large, program.span, program.name,
-                                     fmt::format("a program may use {} maps", most_program_maps));
-        describe(state.unit.programs[i], *code);
-        code->goes_on_with = goes_on_with(program);
-        state.image.programs.push_back(std::move(*code));
+    const bool can_be_split = error.kind == bpf::CodegenError::Kind::too_many_insns ||
+                              error.kind == bpf::CodegenError::Kind::too_many_branches;
+    return can_be_split ? static_cast<double>(error.amount) / static_cast<double>(error.limit) : 0;
+}
+
+std::size_t maps_of(const ProgramImage &program)
+{
+    std::set<MapId> maps;
+    for (const MapReference &reference : program.map_references)
+        maps.insert(reference.map);
+    return maps.size();
+}
+
+// One try to make instructions of the unit's programs, or of the parts that they are split into.
+struct Attempt {
+    ir::Module module;
+    std::vector<RunForm> forms;
+    std::vector<ProgramImage> programs;
+    MapId verdict_counters;
+    Diagnostics diagnostics;
+    std::vector<Splitter::Share> shares; // of what the kernel takes, by program
+    std::size_t beyond = 0;              // programs that are more than that: errors that splitting can do away with
+    std::vector<std::string> whys;       // by program; empty: it is not
+
+    // Whether there is something to split, and nothing else in the way.
+    [[nodiscard]] bool is_only_too_large() const { return beyond != 0 && diagnostics.errors() == beyond; }
+};
+
+class Attempter {
+public:
+    Attempter(const Compilation::State &state, const CompileOptions &options, const SplitPrograms &split)
+        : state_(state), options_(options), split_(split),
+          programs_(split.programs.empty() ? state.unit.programs : split.programs)
+    {
+        made_.shares.resize(programs_.size());
+        made_.whys.resize(programs_.size());
     }
+
+    Attempt run()
+    {
+        lower_all();
+        if (split_.programs.empty())
+            check_gotos(state_.unit, made_.module, made_.diagnostics);
+        if (made_.diagnostics.has_errors())
+            return std::move(made_);
+        if (options_.verdict_counters)
+            made_.verdict_counters = count_verdicts(programs_, made_.module);
+        if (options_.optimize) {
+            for (ir::Program &program : made_.module.programs)
+                program.by_rule = false;
+            passes::optimize(made_.module);
+        }
+        for (std::size_t i = 0; i < programs_.size(); ++i)
+            generate(i);
+        return std::move(made_);
+    }
+
+private:
+    static constexpr double many_times = 16; // where parts multiply nobody knows how much they come to
+
+    void lower_all()
+    {
+        std::vector<std::size_t> endless;
+        made_.module = lower(state_.unit, made_.diagnostics,
+                             {.classify = options_.optimize,
+                              .table_bytes = options_.table_bytes,
+                              .forms = &made_.forms,
+                              .programs = &programs_,
+                              .endless = &endless});
+        for (const std::size_t i : endless) {
+            made_.shares[i] = many_times;
+            made_.whys[i] = "it has far too many tests";
+            ++made_.beyond;
+        }
+    }
+
+    void too_large(std::size_t program, std::string why, std::string help, double share)
+    {
+        auto &report = made_.diagnostics.report(Kind::too_large, programs_[program].span, programs_[program].name, why);
+        report.suggest(std::move(help));
+        if (share <= 1)
+            return;
+        made_.shares[program] = share;
+        made_.whys[program] = std::move(why);
+        ++made_.beyond;
+    }
+
+    std::optional<ProgramImage> instructions(std::size_t number)
+    {
+        const ir::Program &program = made_.module.programs[number];
+        using Made = std::expected<ProgramImage, llvm_backend::Failure>;
+        const auto ours = [&]() -> Made {
+            auto made = bpf::generate(program, &state_.sources);
+            return made ? Made(std::move(*made)) : std::unexpected(llvm_backend::Failure{{}, made.error()});
+        };
+        Made code = options_.backend == Backend::own
+                        ? ours()
+                        : llvm_backend::generate(program, made_.module.maps, &state_.sources);
+        if (code)
+            return std::move(*code);
+        if (const auto &limit = code.error().limit)
+            too_large(number, limit_text(*limit),
+                      "fewer rules in this program, or sets and maps in place of single values", share_of(*limit));
+        else
+            made_.diagnostics.report(Kind::llvm_backend, program.span, program.name, code.error().why)
+                .suggest("leave --backend=llvm out: our own backend may manage");
+        return std::nullopt;
+    }
+
+    void generate(std::size_t number)
+    {
+        auto code = instructions(number);
+        if (!code)
+            return;
+        const std::size_t maps = maps_of(*code);
+        if (maps > most_program_maps)
+            too_large(number, fmt::format("a program may use {} maps", most_program_maps), {},
+                      static_cast<double>(maps) / most_program_maps);
+        else
+            made_.shares[number] = bpf::share_of_verifier(code->insns);
+        if (number < state_.unit.programs.size())
+            describe(state_.unit.programs[number], *code);
+        else
+            describe_part(number, *code);
+        code->goes_on_with = goes_on_with(made_.module.programs[number]);
+        made_.programs.push_back(std::move(*code));
+    }
+
+    void describe_part(std::size_t number, ProgramImage &out) const
+    {
+        out.place = programs_[number].place;
+        out.frags = programs_[number].frags;
+        out.part_of = split_.parts[number].of;
+    }
+
+    const Compilation::State &state_;
+    const CompileOptions &options_;
+    const SplitPrograms &split_;
+    const std::vector<sema::Program> &programs_;
+    Attempt made_;
+};
+
+// Nothing where a part would not be taken by the kernel's tables of programs, or there is no such error.
+std::string why_not_split(const sema::Unit &unit, const Attempt &whole)
+{
+    for (std::size_t i = 0; i < unit.programs.size(); ++i) {
+        if (!whole.shares[i] || *whole.shares[i] <= 1)
+            continue;
+        if (unit.programs[i].place != ProgramImage::Place::interface)
+            return "it runs at the entries of a map";
+        if (whole.module.programs.size() == unit.programs.size() && reads_metadata(whole.module.programs[i]))
+            return "it reads receive metadata, and such a program is bound to its interface";
+    }
+    return {};
 }
 
 void analyze(Compilation::State &state, const CompileOptions &options)
@@ -166,15 +300,73 @@ void put_in_order(Diagnostics &diagnostics)
     diagnostics = std::move(ordered);
 }
 
-// Those at the entries of maps see packets that an interface's program has decided about already. Returns the counters.
-MapId count_verdicts(const sema::Unit &unit, ir::Module &module)
+void report_as_it_was(const Attempt &whole, const std::string &why_not, Diagnostics &to)
 {
-    const MapId counters(module.maps.size());
-    module.maps.push_back(passes::verdict_counters(module.maps));
-    for (std::size_t i = 0; i < module.programs.size(); ++i)
-        if (unit.programs[i].place == ProgramImage::Place::interface)
-            passes::count_verdicts(module.programs[i], counters);
-    return counters;
+    for (Diagnostic one : whole.diagnostics.all()) {
+        if (one.kind == Kind::too_large && !why_not.empty())
+            one.message += fmt::format("; it is not split, since {}", why_not);
+        to.add(std::move(one));
+    }
+}
+
+Diagnostics warnings_of(const Diagnostics &all)
+{
+    Diagnostics out;
+    for (const Diagnostic &one : all.all())
+        if (severity_of(one.kind) == Severity::warning)
+            out.add(one);
+    return out;
+}
+
+// The parts of what is too large whole; nothing where that cannot be, which is reported.
+std::optional<Attempt> split(Compilation::State &state, const CompileOptions &options, const Attempt &whole)
+{
+    constexpr unsigned most_rounds = 8; // each measures what the one before has cut
+    std::string why_not = why_not_split(state.unit, whole);
+    Splitter splitter(state.unit);
+    std::vector<Splitter::Share> shares = whole.shares;
+    for (unsigned round = 0; round < most_rounds && why_not.empty(); ++round) {
+        if (!splitter.divide(shares)) {
+            why_not = splitter.why_not();
+            break;
+        }
+        Attempt made = Attempter(state, options, splitter.result()).run();
+        shares = made.shares;
+        if (made.is_only_too_large())
+            continue;
+        if (made.diagnostics.has_errors())
+            break;
+        if (const std::size_t row = longest_row(made.module); row > most_in_a_row) {
+            why_not = too_many_in_a_row(row);
+            break;
+        }
+        state.split = splitter.result();
+        return made;
+    }
+    report_as_it_was(whole, why_not, state.diagnostics);
+    return std::nullopt;
+}
+
+// Instructions for everything, whole if the kernel takes it so.
+void generate(Compilation::State &state, const CompileOptions &options)
+{
+    Attempt made = Attempter(state, options, {}).run();
+    if (made.is_only_too_large()) {
+        auto parts = split(state, options, made);
+        if (!parts)
+            return;
+        // All is known about rules where they stand together, as far as that was written.
+        if (made.module.programs.size() == state.unit.programs.size())
+            parts->diagnostics = warnings_of(made.diagnostics);
+        state.whys_split = std::move(made.whys);
+        made = std::move(*parts);
+    }
+    for (const Diagnostic &one : made.diagnostics.all())
+        state.diagnostics.add(one);
+    state.module = std::move(made.module);
+    state.forms = std::move(made.forms);
+    state.image.programs = std::move(made.programs);
+    state.image.verdict_counters = made.verdict_counters;
 }
 
 void build(Compilation::State &state, const CompileOptions &options)
@@ -183,19 +375,7 @@ void build(Compilation::State &state, const CompileOptions &options)
     assemble(state);
     if (state.diagnostics.has_errors())
         return;
-    state.module = lower(state.unit, state.diagnostics,
-                         {.classify = options.optimize, .table_bytes = options.table_bytes, .forms = &state.forms});
-    check_gotos(state.unit, state.module, state.diagnostics);
-    if (state.diagnostics.has_errors())
-        return;
-    if (options.verdict_counters)
-        state.image.verdict_counters = count_verdicts(state.unit, state.module);
-    if (options.optimize) {
-        for (ir::Program &program : state.module.programs)
-            program.by_rule = false;
-        passes::optimize(state.module);
-    }
-    generate(state, options.backend);
+    generate(state, options);
     Image &image = state.image;
     image.name = state.unit.name;
     image.license = state.unit.license;
@@ -242,9 +422,9 @@ const ir::Module &Compilation::State::reference() const
         return module;
     if (!by_rule) {
         Diagnostics unused;
-        by_rule = lower(unit, unused, {.classify = false});
+        by_rule = lower(unit, unused, {.classify = false, .programs = &lowered()});
         if (image.verdict_counters.valid() && by_rule->programs.size() == module.programs.size())
-            count_verdicts(unit, *by_rule);
+            count_verdicts(lowered(), *by_rule);
         passes::optimize(*by_rule);
     }
     return by_rule->programs.size() == module.programs.size() ? *by_rule : module;
@@ -259,6 +439,8 @@ const Image &Compilation::image() const
     assert(ok());
     return state_->image;
 }
+
+std::vector<std::byte> Compilation::object() const { return write_object(image(), ProgramTables::filled); }
 
 std::string Compilation::dump(Stage stage) const
 {

@@ -56,6 +56,8 @@ public:
     [[nodiscard]] const Sources &sources() const;
     [[nodiscard]] const Diagnostics &diagnostics() const;
     [[nodiscard]] const Image &image() const; // only where ok()
+    // Image::elf for other loaders, which libbpf makes fill the table of programs (`goto`, a program that was split).
+    [[nodiscard]] std::vector<std::byte> object() const; // only where ok()
     // Stable text. `ast` is there for whatever could be parsed; the others only where ok().
     [[nodiscard]] std::string dump(Stage stage) const;
     // What form the rules have got and why, and what a program costs; only where ok().

@@ -1,6 +1,7 @@
 #include "compiler/gotos.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 namespace xdpf {
@@ -14,12 +15,26 @@ template <class Function> void each_instruction(const ir::Program &program, ir::
                 function(inst);
 }
 
-bool reads_metadata(const ir::Program &program)
-{
-    bool found = false;
-    each_instruction(program, ir::Op::rx_meta, [&](const ir::Inst &) { found = true; });
-    return found;
-}
+// How many programs stand in a row from each on; those that the search is inside of count as none.
+class Rows {
+public:
+    explicit Rows(const ir::Module &module) : module_(module), lengths_(module.programs.size()) {}
+
+    std::size_t from(std::size_t program)
+    {
+        if (lengths_[program])
+            return *lengths_[program];
+        lengths_[program] = 0;
+        std::size_t behind = 0;
+        for (const std::size_t next : goes_on_with(module_.programs[program]))
+            behind = std::max(behind, from(next));
+        return *(lengths_[program] = behind + 1);
+    }
+
+private:
+    const ir::Module &module_;
+    std::vector<std::optional<std::size_t>> lengths_;
+};
 
 class Check {
 public:
@@ -72,6 +87,22 @@ private:
 };
 
 } // namespace
+
+bool reads_metadata(const ir::Program &program)
+{
+    bool found = false;
+    each_instruction(program, ir::Op::rx_meta, [&](const ir::Inst &) { found = true; });
+    return found;
+}
+
+std::size_t longest_row(const ir::Module &module)
+{
+    Rows rows(module);
+    std::size_t longest = 0;
+    for (std::size_t program = 0; program < module.programs.size(); ++program)
+        longest = std::max(longest, rows.from(program));
+    return longest;
+}
 
 std::vector<std::size_t> goes_on_with(const ir::Program &program)
 {

@@ -3,10 +3,12 @@
 
 #include "compiler/maps.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -68,7 +70,9 @@ struct ProgramImage {
     MapId rule_counters;                   // where rules are counted: entry i is about the rule number i + 1
     std::vector<Span> rules;               // by number - 1: the heads of the rules that have an action
     std::vector<KfuncReference> kfunc_references{};
-    std::vector<std::size_t> goes_on_with{}; // programs that a `goto` of this one names, indices into Image::programs
+    // Programs that this one may go on with, by `goto` or as parts of the same: indices into Image::programs.
+    std::vector<std::size_t> goes_on_with{};
+    std::optional<std::size_t> part_of{}; // what the source has as one: the index of the first; that one has none
     Place place = Place::interface;
     bool frags = false; // takes packets of several pieces
 };
@@ -204,6 +208,14 @@ struct Image {
     MapId verdict_counters; // entry i counts the verdict i, on each processor; none: they are not counted
     std::vector<TestImage> tests;
     std::vector<std::byte> elf; // the object file
+
+    // Those that the source has; the others are parts of them and stand behind.
+    [[nodiscard]] std::span<const ProgramImage> own_programs() const
+    {
+        const auto last =
+            std::ranges::find_if(programs, [](const ProgramImage &one) { return one.part_of.has_value(); });
+        return {programs.begin(), last};
+    }
 };
 
 } // namespace xdpf

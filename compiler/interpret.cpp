@@ -173,16 +173,20 @@ PacketResult Interpreter::run(std::span<const std::byte> packet, const PacketCon
     state.packet.assign(packet);
     ir::Context around = context_of(context);
     PacketResult out{.program = state.selected};
+    std::size_t running = state.selected;
     for (unsigned calls = 0;; ++calls) {
-        auto result = calls == most_tail_calls ? state.run_last(out.program, state.packet, around)
-                                               : state.run_one(out.program, state.packet, around);
+        auto result = calls == most_tail_calls ? state.run_last(running, state.packet, around)
+                                               : state.run_one(running, state.packet, around);
         for (auto &record : result.records)
             out.records.push_back({record.map, std::move(record.bytes)});
         if (result.tail_call) {
             assert(result.tail_call->map == state.image.program_table);
-            out.gone_on_by.push_back(result.decided_by);
-            out.program = result.tail_call->slot;
+            running = result.tail_call->slot;
             ++around.seed; // other numbers than those that the program in front has had
+            if (state.image.programs[running].part_of)
+                continue;
+            out.gone_on_by.push_back(result.decided_by);
+            out.program = running;
             continue;
         }
         out.verdict = result.verdict;

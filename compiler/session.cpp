@@ -269,7 +269,7 @@ void Session::State::run(const TestGroup &group, const Compilation &compiled, An
 {
     const TestEngine engine{
         .run = {}, .lookup = [&](MapId map, std::span<const std::byte> key) { return interpreter->lookup(map, key); }};
-    for (std::size_t program = 0; program < compilation->image().programs.size(); ++program) {
+    for (std::size_t program = 0; program < compilation->image().own_programs().size(); ++program) {
         interpreter->select(program);
         PacketContext met = context;
         const TestedGroup tested =
@@ -279,7 +279,7 @@ void Session::State::run(const TestGroup &group, const Compilation &compiled, An
         if (program == 0)
             for (const auto &failure : judge(compiled, program, group, tested, engine))
                 answer.failures.push_back(failure.text);
-        if (program + 1 == compilation->image().programs.size())
+        if (program + 1 == compilation->image().own_programs().size())
             context = met;
     }
 }

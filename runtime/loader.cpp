@@ -63,14 +63,15 @@ Error Loader::failed(std::string message) const
 
 Result<std::size_t> Loader::main_program() const
 {
-    const auto wanted = std::ranges::find_if(image_.programs, [&](const ProgramImage &program) {
+    const auto programs = image_.own_programs();
+    const auto wanted = std::ranges::find_if(programs, [&](const ProgramImage &program) {
         return options_.program.empty() ? program.place == Place::interface : program.name == options_.program;
     });
-    if (wanted != image_.programs.end())
-        return static_cast<std::size_t>(wanted - image_.programs.begin());
-    if (image_.programs.empty())
+    if (wanted != programs.end())
+        return static_cast<std::size_t>(wanted - programs.begin());
+    if (programs.empty())
         return std::unexpected(failed("the file has no program"));
-    const auto names = image_.programs | std::views::transform(&ProgramImage::name);
+    const auto names = programs | std::views::transform(&ProgramImage::name);
     Error error = failed(options_.program.empty() ? "the file has no program for an interface"
                                                   : "there is no program of that name");
     if (!options_.program.empty())
@@ -105,7 +106,11 @@ Result<void> Loader::choose_goto()
     if (!image_.program_table.valid() || !uses(main, image_.program_table))
         return {};
     if (options_.for_dispatcher) {
-        Error error = failed("'goto' and the dispatcher do not go together");
+        const bool split = std::ranges::any_of(image_.programs, [&](const ProgramImage &program) {
+            return program.part_of == std::optional(loaded_.main_);
+        });
+        Error error = failed(split ? "a program that is too large in one piece and the dispatcher do not go together"
+                                   : "'goto' and the dispatcher do not go together");
         error.cause = "the dispatcher makes an extension of the program, which no table of programs takes";
         error.remedy = "the same command without --dispatcher";
         return std::unexpected(std::move(error));

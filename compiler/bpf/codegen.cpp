@@ -170,6 +170,12 @@ std::size_t pending_branches(const std::vector<Insn> &insns)
 
 } // namespace
 
+double share_of_verifier(const std::vector<Insn> &insns)
+{
+    return std::max(static_cast<double>(insns.size()) / max_verified_insns,
+                    static_cast<double>(pending_branches(insns)) / (max_pending_branches - 1));
+}
+
 std::expected<ProgramImage, CodegenError> generate(const ir::Program &program, const Sources *sources,
                                                    const Options &options)
 {

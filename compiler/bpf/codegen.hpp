@@ -33,6 +33,9 @@ struct CodegenError {
     Span span; // the program's
 };
 
+// How much of what the kernel's verifier gets through instructions take: 1 is all of it.
+[[nodiscard]] double share_of_verifier(const std::vector<Insn> &insns);
+
 struct Options {
     FarJumps far_jumps = FarJumps::relax;
 };

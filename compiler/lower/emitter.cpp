@@ -30,7 +30,7 @@ std::optional<ir::Program> Emitter::run()
         if (program_.blocks.size() > most_blocks) {
             diagnostics_
                 .report(Kind::too_large, source_.span, source_.name, fmt::format("more than {} blocks", most_blocks))
-                .suggest("split its rules over several programs");
+                .suggest("fewer rules in this program, or sets and maps in place of single values");
             return std::nullopt;
         }
         Pending next = std::move(pending_.back());
@@ -473,9 +473,12 @@ ir::Module lower(const sema::Unit &unit, Diagnostics &diagnostics, const LowerOp
 {
     ir::Module module;
     module.maps.assign(unit.maps.begin(), unit.maps.end());
-    for (const auto &program : unit.programs)
-        if (auto made = lowering::Emitter(unit, program, diagnostics, module.maps, options).run())
+    const auto &programs = options.programs != nullptr ? *options.programs : unit.programs;
+    for (std::size_t i = 0; i < programs.size(); ++i)
+        if (auto made = lowering::Emitter(unit, programs[i], diagnostics, module.maps, options).run())
             module.programs.push_back(std::move(*made));
+        else if (options.endless != nullptr)
+            options.endless->push_back(i);
     return module;
 }
 

@@ -43,7 +43,10 @@ struct CodeSection {
 // The object in the making; each method adds one part of it.
 class ObjectWriter {
 public:
-    explicit ObjectWriter(const Image &image) : image_(image) { map_symbols_.resize(image.maps.size()); }
+    ObjectWriter(const Image &image, ProgramTables tables) : image_(image), tables_(tables)
+    {
+        map_symbols_.resize(image.maps.size());
+    }
 
     std::vector<std::byte> write()
     {
@@ -54,6 +57,7 @@ public:
                 add_data_section(MapId(i));
         add_kfuncs();
         add_programs();
+        fill_table();
         for (const RecordType &record : image_.records) // nothing refers to them: they are for readers of the rings
             static_cast<void>(add_layout(btf_, record.layout, record.name));
         std::vector<BtfExtSection> infos;
@@ -78,6 +82,8 @@ private:
     void add_data_section(MapId map);
     void add_kfuncs();
     void add_programs();
+    void fill_table();
+    [[nodiscard]] std::vector<std::size_t> table_slots() const;
     CodeSection &code_section(std::string_view name);
     void finish(CodeSection &section);
     void put_code(const ProgramImage &program, CodeSection &section);
@@ -91,6 +97,10 @@ private:
     std::vector<DataSymbol> data_symbols_;   // in order of map and offset
     std::array<std::uint32_t, kfunc_names.size()> kfunc_symbols_{};
     std::vector<CodeSection> code_;
+    ProgramTables tables_;
+    ElfFile::SectionIndex maps_index_ = 0;
+    std::uint32_t table_begin_ = 0;              // of the table's slots, in section .maps
+    std::vector<std::uint32_t> program_symbols_; // by index of the program
 };
 
 void ObjectWriter::add_license_section()
@@ -108,11 +118,17 @@ void ObjectWriter::add_maps_section()
 {
     std::vector<BtfSectionVar> vars;
     std::vector<std::size_t> maps;
+    const std::vector<std::size_t> slots = table_slots();
     std::uint32_t size = 0;
     for (std::size_t i = 0; i < image_.maps.size(); ++i) {
         if (image_.maps[i].data)
             continue;
-        const MapVariable variable = add_map(btf_, image_.maps[i]);
+        const bool filled = !slots.empty() && MapId(i) == image_.program_table;
+        MapVariable variable = filled ? add_program_table(btf_, image_.maps[i]) : add_map(btf_, image_.maps[i]);
+        if (filled) {
+            table_begin_ = size + variable.size;
+            variable.size += static_cast<std::uint32_t>((slots.back() + 1) * sizeof(std::uint64_t));
+        }
         vars.push_back({variable.var, size, variable.size});
         maps.push_back(i);
         size += variable.size;
@@ -121,11 +137,10 @@ void ObjectWriter::add_maps_section()
         return;
     btf_.add_datasec(maps_section, size, vars);
 
-    const auto section =
-        elf_.add_section(maps_section, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, 8, std::vector<std::byte>(size));
+    maps_index_ = elf_.add_section(maps_section, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, 8, std::vector<std::byte>(size));
     for (std::size_t i = 0; i < vars.size(); ++i)
         map_symbols_[maps[i]] =
-            elf_.add_symbol(image_.maps[maps[i]].name, STT_OBJECT, section, vars[i].offset, vars[i].size);
+            elf_.add_symbol(image_.maps[maps[i]].name, STT_OBJECT, maps_index_, vars[i].offset, vars[i].size);
 }
 
 void ObjectWriter::add_data_section(MapId map)
@@ -184,8 +199,31 @@ void ObjectWriter::add_programs()
         put_lines(program, section);
         put_code(program, section);
     }
+    program_symbols_.resize(image_.programs.size());
     for (CodeSection &section : code_)
         finish(section);
+}
+
+// The programs that others go on with, in order.
+std::vector<std::size_t> ObjectWriter::table_slots() const
+{
+    std::vector<std::size_t> slots;
+    if (tables_ == ProgramTables::filled && image_.program_table.valid())
+        for (const ProgramImage &program : image_.programs)
+            slots.insert(slots.end(), program.goes_on_with.begin(), program.goes_on_with.end());
+    std::ranges::sort(slots);
+    const auto repeated = std::ranges::unique(slots);
+    slots.erase(repeated.begin(), repeated.end());
+    return slots;
+}
+
+void ObjectWriter::fill_table()
+{
+    std::vector<Elf64_Rel> relocations;
+    for (const std::size_t slot : table_slots())
+        relocations.push_back({table_begin_ + slot * sizeof(std::uint64_t),
+                               ELF64_R_INFO(std::uint64_t{program_symbols_[slot]}, R_BPF_64_64)});
+    elf_.add_relocations(maps_index_, maps_section, std::move(relocations));
 }
 
 void ObjectWriter::finish(CodeSection &section)
@@ -193,7 +231,8 @@ void ObjectWriter::finish(CodeSection &section)
     const auto index = elf_.add_section(section.name, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, sizeof(Insn),
                                         std::move(section.code).take());
     for (const CodeSection::Start &start : section.starts)
-        elf_.add_symbol(start.program->name, STT_FUNC, index, start.offset, start.program->insns.size() * sizeof(Insn));
+        program_symbols_[static_cast<std::size_t>(start.program - image_.programs.data())] = elf_.add_symbol(
+            start.program->name, STT_FUNC, index, start.offset, start.program->insns.size() * sizeof(Insn));
     elf_.add_relocations(index, section.name, std::move(section.relocations));
 }
 
@@ -274,6 +313,9 @@ std::string_view section_of(const ProgramImage &program)
     return {};
 }
 
-std::vector<std::byte> write_object(const Image &image) { return ObjectWriter(image).write(); }
+std::vector<std::byte> write_object(const Image &image, ProgramTables tables)
+{
+    return ObjectWriter(image, tables).write();
+}
 
 } // namespace xdpf

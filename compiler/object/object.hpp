@@ -11,6 +11,7 @@
 //   .relxdp    R_BPF_64_64 at each load of an address, against the symbol of the map or of the field of the data;
 //              R_BPF_64_32 at each call of a kernel function, against its undefined symbol
 //   .maps      room for a variable per map; the map is described by the variable's BTF type
+//   .rel.maps  R_BPF_64_64 at each slot of the table of programs, where the object fills it, against the program
 //   .data      the bytes of the map that is reached by address, a variable for each field. libbpf makes a map of the
 //              section: bpf_object__find_map_by_name(object, ".data"), in the kernel "OBJECT.data"
 //   license    the license, NUL behind it
@@ -23,6 +24,7 @@
 #include "compiler/image.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +36,8 @@ namespace xdpf {
 // The bytes of Image::elf from the rest of the image. It must be whole: names of programs and maps are C identifiers
 // of no more than 15 characters, each program has instructions, references are to maps that exist, one map at most is
 // data.
-[[nodiscard]] std::vector<std::byte> write_object(const Image &image);
+// `tables`: libbpf fills a table of programs as the object says, and then loads nothing that leaves one of them out.
+enum class ProgramTables : std::uint8_t { empty, filled };
+[[nodiscard]] std::vector<std::byte> write_object(const Image &image, ProgramTables tables = ProgramTables::empty);
 
 } // namespace xdpf

@@ -78,7 +78,15 @@ BtfId add_layout(BtfBuilder &btf, const Layout &layout, const std::string &fallb
     return btf.add_struct(identifier_from(layout.name.empty() ? fallback_name : layout.name), layout.size, members);
 }
 
-MapVariable add_map(BtfBuilder &btf, const MapSpec &map)
+namespace {
+
+BtfId add_prototype(BtfBuilder &btf)
+{
+    const std::array params{BtfParam{"ctx", btf.add_ptr(add_xdp_md(btf))}};
+    return btf.add_func_proto(add_signed_int(btf), params);
+}
+
+MapVariable add_map(BtfBuilder &btf, const MapSpec &map, bool of_programs)
 {
     std::vector<BtfMember> members;
     const auto add_member = [&](std::string_view name, BtfId type) {
@@ -90,14 +98,22 @@ MapVariable add_map(BtfBuilder &btf, const MapSpec &map)
         add_member("map_flags", add_constant(btf, map.flags));
     if (map.pinned)
         add_member("pinning", add_constant(btf, pin_by_name));
-    if (map.key.size != 0)
+    if (of_programs) // with a type the kernel would want one of the values, too
+        add_member("key_size", add_constant(btf, map.key.size));
+    else if (map.key.size != 0)
         add_member("key", btf.add_ptr(add_layout(btf, map.key, map.name + "_key")));
-    if (map.value.size != 0)
+    if (map.value.size != 0 && !of_programs)
         add_member("value", btf.add_ptr(add_layout(btf, map.value, map.name + "_value")));
-
     const auto size = static_cast<std::uint32_t>(members.size() * sizeof(std::uint64_t));
+    if (of_programs) // of no length, and the last
+        add_member("values", add_array_of(btf, btf.add_ptr(add_prototype(btf)), 0));
     return {btf.add_var(map.name, btf.add_struct("", size, members)), size};
 }
+
+} // namespace
+
+MapVariable add_map(BtfBuilder &btf, const MapSpec &map) { return add_map(btf, map, false); }
+MapVariable add_program_table(BtfBuilder &btf, const MapSpec &map) { return add_map(btf, map, true); }
 
 BtfId add_data_variable(BtfBuilder &btf, std::string_view name, const LayoutField &field)
 {
@@ -122,11 +138,7 @@ BtfId add_kfunc(BtfBuilder &btf, Kfunc kfunc)
     return btf.add_extern_func(name_of(kfunc), btf.add_func_proto(add_signed_int(btf), params));
 }
 
-BtfId add_program(BtfBuilder &btf, std::string_view name)
-{
-    const std::array params{BtfParam{"ctx", btf.add_ptr(add_xdp_md(btf))}};
-    return btf.add_func(name, btf.add_func_proto(add_signed_int(btf), params));
-}
+BtfId add_program(BtfBuilder &btf, std::string_view name) { return btf.add_func(name, add_prototype(btf)); }
 
 void add_license(BtfBuilder &btf, std::string_view section, std::string_view variable, std::uint32_t size)
 {

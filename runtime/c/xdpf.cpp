@@ -17,10 +17,14 @@ using namespace xdpf;
 using runtime::Result;
 
 struct xdpf_filter {
-    explicit xdpf_filter(Compilation made) : compilation(std::move(made)), interpreter(compilation) {}
+    explicit xdpf_filter(Compilation made)
+        : compilation(std::move(made)), interpreter(compilation), object(compilation.object())
+    {
+    }
 
     Compilation compilation;
     Interpreter interpreter;
+    std::vector<std::byte> object;
 };
 
 namespace {
@@ -113,9 +117,8 @@ void xdpf_filter_free(xdpf_filter *filter) { delete filter; }
 
 const void *xdpf_filter_object(const xdpf_filter *filter, size_t *size)
 {
-    const auto &elf = filter->compilation.image().elf;
-    *size = elf.size();
-    return elf.data();
+    *size = filter->object.size();
+    return filter->object.data();
 }
 
 xdpf_verdict xdpf_filter_run(xdpf_filter *filter, const void *packet, size_t size, uint32_t rx_queue, uint32_t *line)

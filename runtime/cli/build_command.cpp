@@ -46,7 +46,7 @@ int build(const BuildOptions &options)
     if (options.output.empty() && (!options.dumps.empty() || options.explain))
         return exit_ok;
     const std::string output = options.output.empty() ? compilation.image().name + ".o" : options.output;
-    return write_file(output, compilation.image().elf) ? exit_ok : exit_failure;
+    return write_file(output, compilation.object()) ? exit_ok : exit_failure;
 }
 
 } // namespace xdpf::cli

@@ -125,7 +125,7 @@ CaptureProgram compile_capture(const CaptureRules &rules)
     made.sources = translated.take();
     if (made.compilation.ok()) {
         const Image &image = made.compilation.image();
-        made.is_predicate = image.programs.size() == 1 && image.programs.front().rules.size() == text.rules &&
+        made.is_predicate = image.own_programs().size() == 1 && image.programs.front().rules.size() == text.rules &&
                             image.records.size() == (rules.steal ? 0 : text.rules);
     }
     return made;

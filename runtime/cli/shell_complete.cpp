@@ -73,7 +73,7 @@ Words numbers(const ShellState &state)
 Words program_names(const ShellState &state)
 {
     Words names{"native", "skb"};
-    for (const ProgramImage &program : state.session.compilation().image().programs)
+    for (const ProgramImage &program : state.session.compilation().image().own_programs())
         names.push_back(program.name);
     return names;
 }

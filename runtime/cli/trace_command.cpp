@@ -16,7 +16,7 @@ constexpr std::size_t batch_size = 1024; // packets that go to the kernel at onc
 
 std::optional<std::size_t> program_named(const Compilation &compilation, const std::string &name)
 {
-    const auto &programs = compilation.image().programs;
+    const auto programs = compilation.image().own_programs();
     if (name.empty())
         return 0;
     const auto found = std::ranges::find(programs, name, &ProgramImage::name);
