@@ -21,9 +21,10 @@ namespace {
 
 using namespace ir;
 
-constexpr std::size_t most_steps = 4'000'000; // from block to block, in search of ways from one part to the other
-constexpr std::size_t most_params = 2;    // that a part gets
-constexpr std::size_t enough = 8;         // alike blocks that are looked at
+constexpr std::size_t most_steps = 4'000'000; // from block to block, all in all
+constexpr std::size_t most_params = 2;        // that a part gets
+constexpr std::size_t largest = 128;          // part, in blocks
+constexpr std::size_t enough = 8;             // alike blocks that are looked at
 
 // Two parts that do the same: how the second's blocks and values are called in the first.
 struct Match {
@@ -104,12 +105,13 @@ private:
         return true;
     }
 
-    bool match_blocks(BlockId a, BlockId b, Match &match) const
+    bool match_blocks(BlockId a, BlockId b, Match &match)
     {
         const Block &one = program_.blocks[a];
         const Block &other = program_.blocks[b];
-        if (a == b || match.blocks.contains(b) || one.is_loop() || other.is_loop() ||
-            one.params.size() != other.params.size() || one.insts.size() != other.insts.size())
+        if (++steps_ > most_steps || match.blocks.size() == largest || a == b || match.blocks.contains(b) ||
+            one.is_loop() || other.is_loop() || one.params.size() != other.params.size() ||
+            one.insts.size() != other.insts.size())
             return false;
         match.blocks.emplace(b, a);
         for (std::size_t i = 0; i < one.params.size(); ++i)
@@ -139,7 +141,7 @@ private:
         return true;
     }
 
-    bool match_ends(const Terminator &a, const Terminator &b, Match &match) const
+    bool match_ends(const Terminator &a, const Terminator &b, Match &match)
     {
         if (a.kind == Terminator::Kind::again || a.kind == Terminator::Kind::asm_ || a.kind != b.kind ||
             a.cond != b.cond || a.imm != b.imm || !match_values(a.a, b.a, match) || !match_values(a.b, b.b, match))
