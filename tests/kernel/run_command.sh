@@ -132,6 +132,10 @@ grep -q verdicts "$scratch/out" && fail "--no-verdicts: verdicts"
 for i in {1..64}; do echo "defmap m$i : array<u64>[1] match udp.dport == $i -> { m$i[0] += 1; drop }"; done >"$scratch/maps.xdpf"
 ip netns exec "$near" "$xdpf" run "$scratch/maps.xdpf" -i veth0 -d 10ms --json >"$scratch/out" 2>"$scratch/err" ||
     fail "as many maps as there can be: status $?"
+grep -q '"verdicts":{' "$scratch/out" || fail "as many maps as there can be: no verdicts"
+echo "match rx_hash == 1 -> tx" >>"$scratch/maps.xdpf" # now it cannot be split
+ip netns exec "$near" "$xdpf" run "$scratch/maps.xdpf" -i veth0 -d 10ms --json >"$scratch/out" 2>"$scratch/err" ||
+    fail "as many maps as there can be, in one program: status $?"
 grep -q 'verdicts are not counted' "$scratch/err" && grep -q '"verdicts":null' "$scratch/out" || fail "no room for verdicts"
 start --verbose
 grep -q '^loaded .* of which the verifier followed [0-9]' "$scratch/err" || fail "--verbose: nothing of the verifier"
