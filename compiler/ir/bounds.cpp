@@ -83,8 +83,8 @@ Bounds follow_reaches(const Program &program, const Bounds &growth, Bounds &seen
                 reaches[param] = plus(reaches[param], growth[param]);
         for (const Inst &inst : block.insts)
             if (shape_of(inst.op) == Shape::offset && inst.a.valid() && inst.result.valid())
-                reaches[inst.result] = plus(
-                    reaches[inst.a], inst.op == Op::rebase ? 0 : std::min(inst.imm, program.values[inst.b].max));
+                reaches[inst.result] =
+                    plus(reaches[inst.a], inst.op == Op::rebase ? 0 : std::min(inst.imm, program.values[inst.b].max));
         for_each_way(block.end, [&](const Edge &edge) {
             const auto &params = program.blocks[edge.target].params;
             for (std::size_t i = 0; i < std::min(params.size(), edge.args.size()); ++i) {
@@ -129,8 +129,8 @@ IdVector<ValueId, std::uint64_t> nearest_places(const Program &program)
         for_each_edge(block.end, [&](const Edge &edge) { // a loop only leads farther
             const auto &params = program.blocks[edge.target].params;
             for (std::size_t i = 0; i < params.size(); ++i)
-                places[params[i]] = seen.insert(params[i]) ? places[edge.args[i]]
-                                                           : std::min(places[params[i]], places[edge.args[i]]);
+                places[params[i]] =
+                    seen.insert(params[i]) ? places[edge.args[i]] : std::min(places[params[i]], places[edge.args[i]]);
         });
     }
     return places;

@@ -68,7 +68,7 @@ private:
     struct SizeTable {
         std::uint64_t links = 0;
         std::uint64_t units = 0;
-        std::uint64_t last = 0; // that names a link
+        std::uint64_t last = 0;                                       // that names a link
         std::optional<std::pair<sema::HeaderId, std::size_t>> length; // field
     };
     [[nodiscard]] std::optional<SizeTable> size_table(const std::vector<LinearSize> &sizes) const;

@@ -177,7 +177,8 @@ void ChainWalk::loop_linear(Place first, ir::ValueId selector, const std::vector
     e_.jump({head_, {behind, next_selector, e_.binary(ir::Op::sub, left_, 1, chain_.limit)}});
 }
 
-// What is looked for behind the chain comes before its links: most packets have none. Gives what is known of the others.
+// What is looked for behind the chain comes before its links: most packets have none. Gives what is known of the
+// others.
 Knowledge ChainWalk::ends_first(const Step &step, const Knowledge &known)
 {
     Knowledge end = known;
@@ -312,9 +313,9 @@ std::uint64_t ChainWalk::common_unit(const std::vector<LinearSize> &sizes, std::
         if (size.unit != 0 && (out == 0 || size.unit < out))
             out = size.unit;
     const bool common = out != 0 && std::ranges::all_of(sizes, [&](const LinearSize &size) {
-        return (size.bytes - least) % out == 0 &&
-               (size.unit == 0 || (size.unit % out == 0 && std::has_single_bit(size.unit / out)));
-    });
+                            return (size.bytes - least) % out == 0 &&
+                                   (size.unit == 0 || (size.unit % out == 0 && std::has_single_bit(size.unit / out)));
+                        });
     return common ? out : 1;
 }
 

@@ -201,7 +201,8 @@ bool Emitter::tell_apart(sema::HeaderId one, sema::HeaderId other) const
     };
     for (const auto *left : conditions(a))
         for (const auto *right : conditions(b))
-            if (bits(a, *left) == bits(b, *right) && bits(a, *left).second != 0 && disjoint(left->intervals, right->intervals))
+            if (bits(a, *left) == bits(b, *right) && bits(a, *left).second != 0 &&
+                disjoint(left->intervals, right->intervals))
                 return true;
     return false;
 }
