@@ -93,7 +93,7 @@ public:
         pieces_.emplace_back();
     }
 
-    std::vector<Piece> cut(const std::vector<sema::Rule> &rules)
+    std::vector<RulesPiece> cut(const std::vector<sema::Rule> &rules)
     {
         place(rules);
         pieces_.back().end = leaf_;
@@ -187,7 +187,7 @@ private:
     double boundary_ = 0; // where the piece that is being filled ends
     double weight_ = 0;   // of all rules that have been placed
     std::size_t leaf_ = 0;
-    std::vector<Piece> pieces_;
+    std::vector<RulesPiece> pieces_;
     std::vector<std::size_t> open_ends_{0}; // pieces that go on with the next
     bool ended_ = false;                    // what comes next needs a piece of its own
 };
@@ -217,8 +217,8 @@ std::vector<std::pair<std::size_t, std::size_t>> numbers_of_leaves(const std::ve
     return out;
 }
 
-std::vector<Piece> cut_rules(const sema::Program &program, std::span<const double> weights, std::size_t parts,
-                             std::size_t first_slot)
+std::vector<RulesPiece> cut_rules(const sema::Program &program, std::span<const double> weights, std::size_t parts,
+                                  std::size_t first_slot)
 {
     return Cutter(program, weights, parts, first_slot).cut(program.rules);
 }

@@ -10,7 +10,7 @@
 namespace xdpf {
 
 // Rules of one part; the last of them goes on with another part where there is one behind.
-struct Piece {
+struct RulesPiece {
     std::vector<sema::Rule> rules;
     std::size_t begin = 0; // of the program's rules with an action, in order: [begin, end)
     std::size_t end = 0;
@@ -24,7 +24,7 @@ struct Piece {
 
 // At least two pieces of about the same weight, about `parts` of them. The second one will be the unit's program number
 // `first_slot`, those behind it follow.
-[[nodiscard]] std::vector<Piece> cut_rules(const sema::Program &program, std::span<const double> weights,
-                                           std::size_t parts, std::size_t first_slot);
+[[nodiscard]] std::vector<RulesPiece> cut_rules(const sema::Program &program, std::span<const double> weights,
+                                                std::size_t parts, std::size_t first_slot);
 
 } // namespace xdpf

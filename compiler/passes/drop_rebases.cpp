@@ -20,6 +20,7 @@ bool is_rebase(const Inst &inst) { return inst.op == Op::rebase; }
 // About as many instructions as the verifier walks through in each block, on one way through all rounds of its loops.
 IdVector<BlockId, std::uint64_t> weigh(const Program &program)
 {
+    const auto in_loops = blocks_in_loops(program);
     IdVector<BlockId, std::uint64_t> weights;
     for (const Block &block : program.blocks)
         weights.add(1 + static_cast<std::uint64_t>(std::ranges::count_if(
@@ -30,8 +31,9 @@ IdVector<BlockId, std::uint64_t> weigh(const Program &program)
             continue;
         const BlockId head = end.edges[0].target;
         for (std::size_t inside = head.value; inside <= i; ++inside)
-            weights[BlockId(inside)] =
-                std::max(weights[BlockId(inside)], std::uint64_t{program.blocks[head].rounds} * 2);
+            if (in_loops.contains(BlockId(inside)))
+                weights[BlockId(inside)] =
+                    std::max(weights[BlockId(inside)], std::uint64_t{program.blocks[head].rounds} * 2);
     }
     return weights;
 }
