@@ -13,7 +13,7 @@ namespace xdpf {
 namespace {
 
 constexpr double filled = 0.9;           // of a part: the next measurement shall find it within the limits
-constexpr std::size_t longest_name = 15; // BPF_OBJ_NAME_LEN - 1
+constexpr std::size_t longest_program_name = 15; // BPF_OBJ_NAME_LEN - 1
 
 void add_table(sema::Unit &unit)
 {
@@ -37,7 +37,7 @@ public:
     std::string of_part(const std::string &program, std::size_t number)
     {
         for (std::string tail = fmt::format("__{}", number);; tail.insert(0, "_")) {
-            const std::string name = program.substr(0, longest_name - tail.size()) + tail;
+            const std::string name = program.substr(0, longest_program_name - tail.size()) + tail;
             if (taken_.insert(name).second)
                 return name;
         }
