@@ -96,10 +96,9 @@ std::string text_of_parts(const Compilation::State &state, std::size_t program)
     std::string out = fmt::format("program {}: split into {} programs that go on with each other by tail call\n"
                                   "    because {}\n",
                                   state.unit.programs[program].name, parts.size(), state.whys_split[program]);
-    for (std::size_t i = 0; i < parts.size(); ++i)
-        out +=
-            fmt::format("program {}, {}: {}", state.image.programs[parts[i]].name,
-                        rules_of(state.split.parts[parts[i]], state.unit.programs[program]), text_of(state, parts[i]));
+    for (const std::size_t part : parts)
+        out += fmt::format("program {}, {}: {}", state.image.programs[part].name,
+                           rules_of(state.split.parts[part], state.unit.programs[program]), text_of(state, part));
     return out;
 }
 

@@ -96,8 +96,9 @@ void RunWriter::write_parts()
         otherwise_ = last ? behind_all : Outcome{};
         forget_fields();
         const auto kind = parts[i].kind;
-        if (!(kind == RunPart::Kind::points && write_points()) &&
-            !(kind == RunPart::Kind::intervals && write_intervals())) {
+        const bool written = (kind == RunPart::Kind::points && write_points()) ||
+                             (kind == RunPart::Kind::intervals && write_intervals());
+        if (!written) {
             forget_fields();
             write_run();
         }
