@@ -109,6 +109,7 @@ std::size_t maps_of(const ProgramImage &program)
 
 // One try to make instructions of the unit's programs, or of the parts that they are split into.
 struct Attempt {
+    bool endless = false; // its lowering was given up
     ir::Module module;
     std::vector<RunForm> forms;
     std::vector<ProgramImage> programs;
@@ -165,6 +166,7 @@ private:
                               .endless = &endless});
         for (const std::size_t i : endless) {
             made_.shares[i] = many_times;
+            made_.endless = true;
             made_.whys[i] = "it has far too many tests";
             ++made_.beyond;
         }
@@ -321,7 +323,11 @@ Diagnostics warnings_of(const Diagnostics &all)
 // The parts of what is too large whole; nothing where that cannot be, which is reported.
 std::optional<Attempt> split(Compilation::State &state, const CompileOptions &options, const Attempt &whole)
 {
-    constexpr unsigned most_rounds = 8; // each measures what the one before has cut
+    constexpr unsigned most_rounds = 4; // each measures what the one before has cut
+    if (whole.endless) { // each round would take seconds, and mostly ends there too
+        report_as_it_was(whole, {}, state.diagnostics);
+        return std::nullopt;
+    }
     std::string why_not = why_not_split(state.unit, whole);
     Splitter splitter(state.unit);
     std::vector<Splitter::Share> shares = whole.shares;
