@@ -1,7 +1,7 @@
 #include "compiler/compile.hpp"
 
+#include "compiler/attempt.hpp"
 #include "compiler/bpf/asm_check.hpp"
-#include "compiler/bpf/codegen.hpp"
 #include "compiler/bpf/disassemble.hpp"
 #include "compiler/gotos.hpp"
 #include "compiler/ir/text.hpp"
@@ -9,7 +9,6 @@
 #include "compiler/llvm/backend.hpp"
 #include "compiler/lower/lower.hpp"
 #include "compiler/object/object.hpp"
-#include "compiler/passes/count_verdicts.hpp"
 #include "compiler/passes/pipeline.hpp"
 #include "compiler/rule_tables.hpp"
 #include "compiler/sema/analyze.hpp"
@@ -25,24 +24,6 @@
 
 namespace xdpf {
 namespace {
-
-std::string limit_text(const bpf::CodegenError &error)
-{
-    using LimitKind = bpf::CodegenError::Kind;
-    switch (error.kind) {
-    case LimitKind::too_many_insns:
-        return fmt::format("it has {} instructions, and the kernel's verifier gets through about {}", error.amount,
-                           error.limit);
-    case LimitKind::stack_too_large:
-        return fmt::format("it needs {} bytes of stack, and the kernel gives {}", error.amount, error.limit);
-    case LimitKind::too_many_branches:
-        return fmt::format("one packet can meet {} tests in a row, and the kernel's verifier follows {}", error.amount,
-                           error.limit);
-    case LimitKind::jump_too_far:
-        return fmt::format("a jump goes over {} instructions, and {} are possible", error.amount, error.limit);
-    }
-    return {};
-}
 
 // Blocks of instructions name maps, so they are read when all maps are known.
 void assemble(Compilation::State &state)
@@ -60,184 +41,6 @@ void assemble(Compilation::State &state)
     }
 }
 
-void heads_of(const std::vector<sema::Rule> &rules, std::vector<Span> &out)
-{
-    for (const sema::Rule &rule : rules) {
-        if (const auto *nested = std::get_if<std::vector<sema::Rule>>(&rule.body))
-            heads_of(*nested, out);
-        else
-            out.push_back(rule.head);
-    }
-}
-
-// What the source says of a program, besides its instructions.
-void describe(const sema::Program &source, ProgramImage &out)
-{
-    out.place = source.place;
-    out.frags = source.frags;
-    out.priority = source.priority;
-    out.chain = source.chain;
-    out.rule_counters = source.counters;
-    heads_of(source.rules, out.rules);
-}
-
-// Those at the entries of maps see packets that an interface's program has decided about already. Returns the counters.
-MapId count_verdicts(const std::vector<sema::Program> &programs, ir::Module &module)
-{
-    const MapId counters(module.maps.size());
-    module.maps.push_back(passes::verdict_counters(module.maps));
-    for (std::size_t i = 0; i < module.programs.size(); ++i)
-        if (programs[i].place == ProgramImage::Place::interface)
-            passes::count_verdicts(module.programs[i], counters);
-    return counters;
-}
-
-double share_of(const bpf::CodegenError &error)
-{
-    const bool can_be_split = error.kind == bpf::CodegenError::Kind::too_many_insns ||
-                              error.kind == bpf::CodegenError::Kind::too_many_branches;
-    return can_be_split ? static_cast<double>(error.amount) / static_cast<double>(error.limit) : 0;
-}
-
-std::size_t maps_of(const ProgramImage &program)
-{
-    std::set<MapId> maps;
-    for (const MapReference &reference : program.map_references)
-        maps.insert(reference.map);
-    return maps.size();
-}
-
-// One try to make instructions of the unit's programs, or of the parts that they are split into.
-struct Attempt {
-    bool endless = false; // its lowering was given up
-    ir::Module module;
-    std::vector<RunForm> forms;
-    std::vector<ProgramImage> programs;
-    MapId verdict_counters;
-    Diagnostics diagnostics;
-    std::vector<Splitter::Share> shares; // of what the kernel takes, by program
-    std::size_t beyond = 0;              // programs that are more than that: errors that splitting can do away with
-    std::vector<std::string> whys;       // by program; empty: it is not
-
-    // Whether there is something to split, and nothing else in the way.
-    [[nodiscard]] bool is_only_too_large() const { return beyond != 0 && diagnostics.errors() == beyond; }
-};
-
-class Attempter {
-public:
-    Attempter(const Compilation::State &state, const CompileOptions &options, const SplitPrograms &split)
-        : state_(state), options_(options), split_(split),
-          programs_(split.programs.empty() ? state.unit.programs : split.programs)
-    {
-        made_.shares.resize(programs_.size());
-        made_.whys.resize(programs_.size());
-    }
-
-    Attempt run()
-    {
-        lower_all();
-        if (split_.programs.empty())
-            check_gotos(state_.unit, made_.module, made_.diagnostics);
-        if (made_.diagnostics.has_errors())
-            return std::move(made_);
-        if (options_.verdict_counters)
-            made_.verdict_counters = count_verdicts(programs_, made_.module);
-        if (options_.optimize) {
-            for (ir::Program &program : made_.module.programs)
-                program.by_rule = false;
-            passes::optimize(made_.module);
-        }
-        for (std::size_t i = 0; i < programs_.size(); ++i)
-            generate(i);
-        return std::move(made_);
-    }
-
-private:
-    static constexpr double many_times = 16; // where parts multiply nobody knows how much they come to
-
-    void lower_all()
-    {
-        std::vector<std::size_t> endless;
-        made_.module = lower(state_.unit, made_.diagnostics,
-                             {.classify = options_.optimize,
-                              .table_bytes = options_.table_bytes,
-                              .forms = &made_.forms,
-                              .programs = &programs_,
-                              .endless = &endless});
-        for (const std::size_t i : endless) {
-            made_.shares[i] = many_times;
-            made_.endless = true;
-            made_.whys[i] = "it has far too many tests";
-            ++made_.beyond;
-        }
-    }
-
-    void too_large(std::size_t program, std::string why, std::string help, double share)
-    {
-        auto &report = made_.diagnostics.report(Kind::too_large, programs_[program].span, programs_[program].name, why);
-        report.suggest(std::move(help));
-        if (share <= 1)
-            return;
-        made_.shares[program] = share;
-        made_.whys[program] = std::move(why);
-        ++made_.beyond;
-    }
-
-    std::optional<ProgramImage> instructions(std::size_t number)
-    {
-        const ir::Program &program = made_.module.programs[number];
-        using Made = std::expected<ProgramImage, llvm_backend::Failure>;
-        const auto ours = [&]() -> Made {
-            auto made = bpf::generate(program, &state_.sources);
-            return made ? Made(std::move(*made)) : std::unexpected(llvm_backend::Failure{{}, made.error()});
-        };
-        Made code = options_.backend == Backend::own
-                        ? ours()
-                        : llvm_backend::generate(program, made_.module.maps, &state_.sources);
-        if (code)
-            return std::move(*code);
-        if (const auto &limit = code.error().limit)
-            too_large(number, limit_text(*limit),
-                      "fewer rules in this program, or sets and maps in place of single values", share_of(*limit));
-        else
-            made_.diagnostics.report(Kind::llvm_backend, program.span, program.name, code.error().why)
-                .suggest("leave --backend=llvm out: our own backend may manage");
-        return std::nullopt;
-    }
-
-    void generate(std::size_t number)
-    {
-        auto code = instructions(number);
-        if (!code)
-            return;
-        const std::size_t maps = maps_of(*code);
-        if (maps > most_program_maps)
-            too_large(number, fmt::format("a program may use {} maps", most_program_maps), {},
-                      static_cast<double>(maps) / most_program_maps);
-        else
-            made_.shares[number] = bpf::share_of_verifier(code->insns);
-        if (number < state_.unit.programs.size())
-            describe(state_.unit.programs[number], *code);
-        else
-            describe_part(number, *code);
-        code->goes_on_with = goes_on_with(made_.module.programs[number]);
-        made_.programs.push_back(std::move(*code));
-    }
-
-    void describe_part(std::size_t number, ProgramImage &out) const
-    {
-        out.place = programs_[number].place;
-        out.frags = programs_[number].frags;
-        out.part_of = split_.parts[number].of;
-    }
-
-    const Compilation::State &state_;
-    const CompileOptions &options_;
-    const SplitPrograms &split_;
-    const std::vector<sema::Program> &programs_;
-    Attempt made_;
-};
-
 // Nothing where a part would not be taken by the kernel's tables of programs, or there is no such error.
 std::string why_not_split(const sema::Unit &unit, const Attempt &whole)
 {
@@ -246,7 +49,7 @@ std::string why_not_split(const sema::Unit &unit, const Attempt &whole)
             continue;
         if (unit.programs[i].place != ProgramImage::Place::interface)
             return "it runs at the entries of a map";
-        if (whole.module.programs.size() == unit.programs.size() && reads_metadata(whole.module.programs[i]))
+        if (reads_metadata(whole.module.programs[i]))
             return "it reads receive metadata, and such a program is bound to its interface";
     }
     return {};
@@ -324,10 +127,6 @@ Diagnostics warnings_of(const Diagnostics &all)
 std::optional<Attempt> split(Compilation::State &state, const CompileOptions &options, const Attempt &whole)
 {
     constexpr unsigned most_rounds = 4; // each measures what the one before has cut
-    if (whole.endless) { // each round would take seconds, and mostly ends there too
-        report_as_it_was(whole, {}, state.diagnostics);
-        return std::nullopt;
-    }
     std::string why_not = why_not_split(state.unit, whole);
     Splitter splitter(state.unit);
     std::vector<Splitter::Share> shares = whole.shares;
@@ -336,7 +135,7 @@ std::optional<Attempt> split(Compilation::State &state, const CompileOptions &op
             why_not = splitter.why_not();
             break;
         }
-        Attempt made = Attempter(state, options, splitter.result()).run();
+        Attempt made = attempt(state, options, splitter.result());
         shares = made.shares;
         if (made.is_only_too_large())
             continue;
@@ -356,14 +155,12 @@ std::optional<Attempt> split(Compilation::State &state, const CompileOptions &op
 // Instructions for everything, whole if the kernel takes it so.
 void generate(Compilation::State &state, const CompileOptions &options)
 {
-    Attempt made = Attempter(state, options, {}).run();
+    Attempt made = attempt(state, options);
     if (made.is_only_too_large()) {
         auto parts = split(state, options, made);
         if (!parts)
             return;
-        // All is known about rules where they stand together, as far as that was written.
-        if (made.module.programs.size() == state.unit.programs.size())
-            parts->diagnostics = warnings_of(made.diagnostics);
+        parts->diagnostics = warnings_of(made.diagnostics); // all is known about rules where they stand together
         state.whys_split = std::move(made.whys);
         made = std::move(*parts);
     }

@@ -12,7 +12,7 @@
 namespace xdpf {
 namespace {
 
-constexpr double filled = 0.9;           // of a part: the next measurement shall find it within the limits
+constexpr double filled = 0.9;                   // of a part: the next measurement shall find it within the limits
 constexpr std::size_t longest_program_name = 15; // BPF_OBJ_NAME_LEN - 1
 
 void add_table(sema::Unit &unit)

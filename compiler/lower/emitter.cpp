@@ -474,11 +474,9 @@ ir::Module lower(const sema::Unit &unit, Diagnostics &diagnostics, const LowerOp
     ir::Module module;
     module.maps.assign(unit.maps.begin(), unit.maps.end());
     const auto &programs = options.programs != nullptr ? *options.programs : unit.programs;
-    for (std::size_t i = 0; i < programs.size(); ++i)
-        if (auto made = lowering::Emitter(unit, programs[i], diagnostics, module.maps, options).run())
+    for (const sema::Program &program : programs)
+        if (auto made = lowering::Emitter(unit, program, diagnostics, module.maps, options).run())
             module.programs.push_back(std::move(*made));
-        else if (options.endless != nullptr)
-            options.endless->push_back(i);
     return module;
 }
 

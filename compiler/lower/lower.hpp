@@ -34,7 +34,6 @@ struct LowerOptions {
     std::uint32_t table_bytes = 0;         // of the map that holds rules from a file; 0: as many as they need, twice
     std::vector<RunForm> *forms = nullptr; // gets what became of each run
     const std::vector<sema::Program> *programs = nullptr; // in place of the unit's, of which they are made
-    std::vector<std::size_t> *endless = nullptr;          // gets those whose parts multiply, and that are left out
 };
 
 // One IR program for each program of the unit. Behind the unit's maps stand those that the programs need besides.

@@ -49,7 +49,7 @@ public:
             refused(optimised_.ok() ? plain_ : optimised_);
             return std::move(findings_);
         }
-        findings_.instructions = static_cast<std::uint32_t>(optimised_.image().programs[0].insns.size());
+        findings_.instructions = static_cast<std::uint32_t>(instructions_of(optimised_));
         maps_ = optimised_.image().maps;
         well_formed("IR", plain_);
         well_formed("IR behind the passes", optimised_);
@@ -58,7 +58,7 @@ public:
             return std::move(findings_);
         if (findings_.instructions <= most_instructions)
             in_kernel("kernel", optimised_, packets_);
-        if (plain_.image().programs[0].insns.size() <= most_instructions)
+        if (instructions_of(plain_) <= most_instructions)
             in_kernel("kernel without the passes", plain_, packets_);
         through_llvm("kernel, LLVM", {.backend = Backend::llvm});
         through_llvm("kernel, LLVM without the passes", {.optimize = false, .backend = Backend::llvm});
@@ -77,7 +77,7 @@ private:
     {
         const Compilation &same_ir = options.optimize ? optimised_ : plain_;
         const std::uint64_t most = number_from_environment("XDPF_DIFF_LLVM", most_through_llvm);
-        if (same_ir.image().programs[0].insns.size() > most || !has_backend(Backend::llvm))
+        if (instructions_of(same_ir) > most || !has_backend(Backend::llvm))
             return;
         const Compilation compilation = make(options);
         ++findings_.through_llvm;
@@ -219,6 +219,14 @@ Findings compare_engines(const Subject &subject, std::span<const Packet> packets
                          std::size_t most_instructions)
 {
     return Comparison(subject, packets).run(engines, most_instructions);
+}
+
+std::size_t instructions_of(const Compilation &compilation)
+{
+    std::size_t sum = 0;
+    for (const ProgramImage &program : compilation.image().programs)
+        sum += program.insns.size();
+    return sum;
 }
 
 bool kernel_usable() { return ::geteuid() == 0; }

@@ -35,7 +35,7 @@ struct Subject {
 struct Findings {
     std::vector<std::uint32_t> verdicts; // of the unoptimised IR, one a packet
     std::vector<std::string> problems;   // at most a handful, each telling the packet; empty: all agree
-    std::uint32_t instructions = 0;
+    std::uint32_t instructions = 0; // of the optimised program and the parts it is split into
     std::uint32_t verified = 0;       // instructions that the kernel's verifier walked; 0 where it was not asked
     std::uint32_t verified_of = 0;    // how many the program had that it walked most of
     unsigned through_llvm = 0;        // programs that LLVM made, where it is part of the build
@@ -50,6 +50,9 @@ enum class Engines : std::uint8_t { interpreters, all };
 // backend's instructions, and a share of the packets; 0 leaves it out.
 [[nodiscard]] Findings compare_engines(const Subject &subject, std::span<const Packet> packets, Engines engines,
                                        std::size_t most_instructions = SIZE_MAX);
+
+// Of all programs.
+[[nodiscard]] std::size_t instructions_of(const Compilation &compilation);
 
 // Whether programs can be loaded here.
 [[nodiscard]] bool kernel_usable();

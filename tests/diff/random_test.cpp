@@ -35,7 +35,7 @@ Subject program_of(std::uint64_t seed)
 
 TEST_CASE("random programs are taken by the kernel, and mean the same everywhere")
 {
-    const std::uint64_t count = number_from_environment("XDPF_DIFF_PROGRAMS", 40);
+    const std::uint64_t count = number_from_environment("XDPF_DIFF_PROGRAMS", 150);
     const std::uint64_t seed = number_from_environment("XDPF_DIFF_SEED", 1);
     const std::uint64_t largest = number_from_environment("XDPF_DIFF_LARGEST", 15'000);
     const auto many = number_from_environment("XDPF_DIFF_PACKETS", 400);

@@ -114,7 +114,7 @@ private:
     void through_llvm(std::string_view engine, const CompileOptions &options, const Run &wanted)
     {
         constexpr std::size_t most = 2'000;
-        if (!has_backend(Backend::llvm) || optimised_.image().programs[0].insns.size() > most)
+        if (!has_backend(Backend::llvm) || instructions_of(optimised_) > most)
             return;
         const Compilation compilation = compile(source_, "rewriting.xdpf", options);
         if (compilation.ok())
