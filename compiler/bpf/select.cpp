@@ -1,6 +1,7 @@
 #include "compiler/bpf/selector.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace xdpf::bpf {
 
@@ -28,32 +29,22 @@ Test test_of(Cond cond)
 Selector::Selector(const Program &program)
     : in_(program), facts_(gather_facts(program)), comparisons_(program), bounds_(ir::upper_bounds(program)),
       nearest_(ir::nearest_places(program)), reaches_(ir::packet_reaches(program)), layout_(program, facts_),
-      ctx_(out_.registers++), dominators_(program), in_loops_(blocks_in_loops(program))
+      ctx_(out_.registers++), uses_(program, layout_), dominators_(program), in_loops_(blocks_in_loops(program))
 {
     out_.asms = program.asms;
     homes_.resize(program.values.size());
-    find_pointers();
+    find_makers();
     for (const Slot &slot : program.slots)
         out_.frames.add(slot.size);
 }
 
-void Selector::find_pointers()
+void Selector::find_makers()
 {
-    users_.resize(in_.values.size());
     makers_.resize(in_.values.size());
-    for (std::size_t i = 0; i < in_.blocks.size(); ++i) {
-        const Block &from = in_.blocks[BlockId(i)];
-        const auto use = [&](ValueId value) {
-            if (in_.values[value].kind == ValueKind::packet)
-                users_[value].push_back(BlockId(i));
-        };
-        for (const Inst &inst : from.insts) {
-            for_each_use(inst, use);
+    for (std::size_t i = 0; i < in_.blocks.size(); ++i)
+        for (const Inst &inst : in_.blocks[BlockId(i)].insts)
             if (inst.result.valid())
                 makers_[inst.result] = BlockId(i);
-        }
-        for_each_use(from.end, use);
-    }
 }
 
 void Selector::settle(ValueId value, const Home &at)
@@ -223,7 +214,7 @@ void Selector::guard(const Terminator &end, MachineEnd &made)
 
 // Whether the guard's pointer itself may be moved to behind the bytes asked for: all that will be read through its
 // register is behind this guard, and comes here once.
-bool Selector::may_move(const Terminator &end) const
+bool Selector::may_move(const Terminator &end)
 {
     const ValueId pointer = end.a;
     const BlockId behind = end.edges[0].target;
@@ -231,25 +222,14 @@ bool Selector::may_move(const Terminator &end) const
         return false;
     const bool again = in_loops_.contains(at_); // then only what is made anew each time
     const bool alone = facts_.edges_in[behind] == 1;
+    const auto may_follow = [&](const PointerUses::Use &use) {
+        return use.block == at_ || (alone && dominators_.dominates(behind, use.block));
+    };
     return std::ranges::all_of(pointers_in_.at(home(pointer).reg), [&](ValueId value) {
-        return (!again || makers_[value] == at_) &&
-               std::ranges::find(end.edges[1].args, value) == end.edges[1].args.end() &&
-               std::ranges::all_of(users_[value], [&](BlockId user) {
-                   return user == at_ || (alone && dominators_.dominates(behind, user)) || is_behind_us(user, value);
-               });
+        const auto &on_failure = end.edges[1].args;
+        return (!again || makers_[value] == at_) && std::ranges::find(on_failure, value) == on_failure.end() &&
+               std::ranges::all_of(std::views::reverse(uses_.from(layout_.place(at_), value)), may_follow);
     });
-}
-
-// All uses of the value in that block have been selected, those on its edges included.
-bool Selector::is_behind_us(BlockId user, ValueId value) const
-{
-    const auto place = layout_.place(at_);
-    const Terminator &end = in_.blocks[user].end;
-    for (unsigned edge = 0; edge < 2 && has_two_edges(end); ++edge)
-        if (layout_.target(user, edge) > place && layout_.split(user, edge) &&
-            std::ranges::find(end.edges[edge].args, value) != end.edges[edge].args.end())
-            return false;
-    return layout_.place(user) < place;
 }
 
 void Selector::move_on(VReg reg, std::uint64_t by)

@@ -5,6 +5,7 @@
 
 #include "compiler/bpf/layout.hpp"
 #include "compiler/bpf/machine.hpp"
+#include "compiler/bpf/pointer_uses.hpp"
 #include "compiler/ir/bounds.hpp"
 #include "compiler/ir/comparisons.hpp"
 #include "compiler/ir/graph.hpp"
@@ -36,7 +37,7 @@ public:
     MachineProgram run();
 
 private:
-    void find_pointers();
+    void find_makers();
 
     // ---- Writing -------------------------------------------------------------------------------------------------
 
@@ -124,8 +125,7 @@ private:
     void pass(const ir::Edge &edge);
     void pass_again(const ir::Edge &edge);
     void guard(const ir::Terminator &end, MachineEnd &made);
-    bool may_move(const ir::Terminator &end) const;
-    bool is_behind_us(ir::BlockId user, ir::ValueId value) const;
+    bool may_move(const ir::Terminator &end);
     void move_on(VReg reg, std::uint64_t by);
     void branch(const ir::Terminator &end, MachineEnd &made);
     void compare_with(MachineEnd &made, std::uint64_t number, bool narrow_enough);
@@ -144,8 +144,8 @@ private:
     bool ctx_used_ = false;
     IdVector<ir::ValueId, Home> homes_;
     std::unordered_map<VReg, std::vector<ir::ValueId>> pointers_in_; // by register: those that are somewhere in it
-    IdVector<ir::ValueId, std::vector<ir::BlockId>> users_;          // of packet pointers
-    IdVector<ir::ValueId, ir::BlockId> makers_;                      // the same
+    PointerUses uses_;
+    IdVector<ir::ValueId, ir::BlockId> makers_;
     ir::Dominators dominators_;
     ir::IdSet<ir::BlockId> in_loops_;
     ir::BlockId at_; // what is being selected
