@@ -1,6 +1,7 @@
 #include "compiler/bpf/lifetime.hpp"
 
 #include <algorithm>
+#include <bitset>
 #include <cassert>
 #include <cstdlib>
 #include <limits>
@@ -58,8 +59,7 @@ void coalesce(MachineProgram &program, std::vector<Lifetime> &lifetimes)
             const VReg b = find(inst.src);
             if (a == b || overlap(lifetimes[a], lifetimes[b]))
                 continue;
-            lifetimes[b] = merged(lifetimes[a], lifetimes[b]);
-            lifetimes[a].clear();
+            merge(lifetimes[b], lifetimes[a]);
             into[a] = b;
         }
     }
@@ -123,21 +123,23 @@ private:
         }
     }
 
+    // The first that has the register within the segment, or behind it.
+    [[nodiscard]] auto first_taken(VReg reg, const Segment &segment) const
+    {
+        return std::ranges::upper_bound(taken_[reg], segment.begin, {}, &Taken::end);
+    }
     template <class F> void for_each_conflict(VReg reg, const Lifetime &lifetime, F visit) const
     {
-        const std::vector<Taken> &taken = taken_[reg];
-        for (const Segment &segment : lifetime) {
-            auto next = std::ranges::upper_bound(taken, segment.begin, {}, &Taken::end);
-            for (; next != taken.end() && next->begin < segment.end; ++next)
+        for (const Segment &segment : lifetime)
+            for (auto next = first_taken(reg, segment); next != taken_[reg].end() && next->begin < segment.end; ++next)
                 visit(next->owner);
-        }
     }
     bool is_free(VReg reg, const Lifetime &lifetime) const
     {
-        bool free = !overlap(lifetimes_[reg], lifetime);
-        if (free)
-            for_each_conflict(reg, lifetime, [&](VReg) { free = false; });
-        return free;
+        return !overlap(lifetimes_[reg], lifetime) && std::ranges::none_of(lifetime, [&](const Segment &segment) {
+            const auto next = first_taken(reg, segment);
+            return next != taken_[reg].end() && next->begin < segment.end;
+        });
     }
 
     void take(VReg reg, VReg owner)
@@ -158,12 +160,18 @@ private:
 
     void assign(VReg reg)
     {
-        const Lifetime &lifetime = lifetimes_[reg];
+        std::bitset<machine_registers> tried;
+        const auto may_take = [&](VReg choice) {
+            if (choice == no_reg || tried.test(choice))
+                return false;
+            tried.set(choice);
+            return is_free(choice, lifetimes_[reg]);
+        };
         for (const VReg partner : partners_[reg])
-            if (place_[partner] != no_reg && is_free(place_[partner], lifetime))
+            if (may_take(place_[partner]))
                 return take(place_[partner], reg);
         for (const VReg choice : preference)
-            if (is_free(choice, lifetime))
+            if (may_take(choice))
                 return take(choice, reg);
         make_room(reg);
     }

@@ -140,20 +140,26 @@ bool overlap(const Lifetime &a, const Lifetime &b)
     });
 }
 
-Lifetime merged(const Lifetime &a, const Lifetime &b)
+void merge(Lifetime &into, Lifetime &from)
 {
-    Lifetime out;
-    out.reserve(a.size() + b.size());
-    std::ranges::merge(a, b, std::back_inserter(out), {}, &Segment::begin, &Segment::begin);
-    std::size_t last = 0;
-    for (std::size_t i = 1; i < out.size(); ++i) {
-        if (out[i].begin == out[last].end)
-            out[last].end = out[i].end;
-        else
-            out[++last] = out[i];
+    if (into.size() < from.size())
+        std::swap(into, from);
+    for (const Segment &segment : from) {
+        const auto next = std::ranges::upper_bound(into, segment.begin, {}, &Segment::begin);
+        const bool goes_on = next != into.begin() && std::prev(next)->end == segment.begin;
+        const bool leads_on = next != into.end() && next->begin == segment.end;
+        if (goes_on && leads_on) {
+            next->begin = std::prev(next)->begin;
+            into.erase(std::prev(next));
+        } else if (goes_on) {
+            std::prev(next)->end = segment.end;
+        } else if (leads_on) {
+            next->begin = segment.begin;
+        } else {
+            into.insert(next, segment);
+        }
     }
-    out.resize(out.empty() ? 0 : last + 1);
-    return out;
+    from.clear();
 }
 
 } // namespace xdpf::bpf

@@ -15,8 +15,8 @@ struct Segment {
 using Lifetime = std::vector<Segment>;
 
 [[nodiscard]] bool overlap(const Lifetime &a, const Lifetime &b);
-// Of lifetimes that do not overlap.
-[[nodiscard]] Lifetime merged(const Lifetime &a, const Lifetime &b);
+// Of lifetimes that do not overlap; the second one is empty then. Quick where one of them is short.
+void merge(Lifetime &into, Lifetime &from);
 
 // By register, the machine's own included. One pass from the end will do: every edge goes forward.
 [[nodiscard]] std::vector<Lifetime> lifetimes_of(const MachineProgram &program);
