@@ -113,17 +113,29 @@ private:
         ++made_.beyond;
     }
 
+    using Made = std::expected<ProgramImage, llvm_backend::Failure>;
+
+    [[nodiscard]] Made ours(const ir::Program &program) const
+    {
+        auto made = bpf::generate(program, &state_.sources);
+        return made ? Made(std::move(*made)) : std::unexpected(llvm_backend::Failure{{}, made.error()});
+    }
+
+    // LLVM takes a minute where we take a second, and its code is not so much shorter: what is far too large with us is
+    // not tried with it.
+    [[nodiscard]] Made by_llvm(const ir::Program &program) const
+    {
+        constexpr double far = 2;
+        Made made = ours(program);
+        if (!made && share_of(*made.error().limit) > far)
+            return made;
+        return llvm_backend::generate(program, made_.module.maps, &state_.sources);
+    }
+
     std::optional<ProgramImage> instructions(std::size_t number)
     {
         const ir::Program &program = made_.module.programs[number];
-        using Made = std::expected<ProgramImage, llvm_backend::Failure>;
-        const auto ours = [&]() -> Made {
-            auto made = bpf::generate(program, &state_.sources);
-            return made ? Made(std::move(*made)) : std::unexpected(llvm_backend::Failure{{}, made.error()});
-        };
-        Made code = options_.backend == Backend::own
-                        ? ours()
-                        : llvm_backend::generate(program, made_.module.maps, &state_.sources);
+        Made code = options_.backend == Backend::own ? ours(program) : by_llvm(program);
         if (code)
             return std::move(*code);
         if (const auto &limit = code.error().limit)
