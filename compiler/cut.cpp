@@ -7,8 +7,7 @@
 namespace xdpf {
 namespace {
 
-// ---- What rules need
-// -------------------------------------------------------------------------------------------------
+// ---- What rules need -------------------------------------------------------------------------------------------
 
 constexpr double in_a_run = 0.1; // of a test that may become a part of a tree or a table
 
@@ -75,8 +74,7 @@ std::size_t leaves_of(const sema::Rule &rule)
     return count;
 }
 
-// ---- Cutting
-// ---------------------------------------------------------------------------------------------------------
+// ---- Cutting ---------------------------------------------------------------------------------------------------
 
 // Fills pieces one after the other. A match around rules that is cut itself has its first rules in the piece that it
 // begins in; the others follow in pieces that only packets come to that it matches. What stands behind it begins a

@@ -70,6 +70,16 @@ std::expected<MapId, std::string> map_named(const Image &image, std::string_view
 
 namespace {
 
+std::expected<MapId, std::string> map_with_entries(const Image &image, std::string_view name)
+{
+    const auto id = map_named(image, name);
+    if (!id)
+        return id;
+    if (auto why = no_entries(image.maps[id->value]); !why.empty())
+        return std::unexpected(std::move(why));
+    return id;
+}
+
 struct EntryPlace {
     MapId id;
     const MapSpec &spec;
@@ -78,12 +88,10 @@ struct EntryPlace {
 
 std::expected<EntryPlace, std::string> place_of(const Image &image, std::string_view map, std::string_view key)
 {
-    const auto id = map_named(image, map);
+    const auto id = map_with_entries(image, map);
     if (!id)
         return std::unexpected(id.error());
     const MapSpec &spec = image.maps[id->value];
-    if (auto why = no_entries(spec); !why.empty())
-        return std::unexpected(std::move(why));
     auto bytes = key_of(spec, key);
     if (!bytes)
         return std::unexpected(std::move(bytes.error()));
@@ -104,12 +112,10 @@ Session::Text Session::map_text(std::string_view name) const
 Session::Text Session::entry(std::string_view map, std::string_view key) const
 {
     const Image &image = state_->compilation->image();
-    const auto id = map_named(image, map);
+    const auto id = map_with_entries(image, map);
     if (!id)
         return std::unexpected(id.error());
     const MapSpec &spec = image.maps[id->value];
-    if (auto why = no_entries(spec); !why.empty())
-        return std::unexpected(std::move(why));
     if (is_keyless(spec))
         return map_text(map);
     const auto bytes = key_of(spec, key);

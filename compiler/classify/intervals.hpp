@@ -6,10 +6,9 @@
 // What is left is a leaf, in which the number is compared with all ends at once: three of them stand in a word, a bit
 // above each, and one subtraction tells for each whether the number is beyond it (Fredman and Willard, 1993).
 //
-//   level   entries (u32). Bit 0 set: three bytes in front of the entries of the next level. Otherwise a leaf, where
-//   the
-//           level has any; or the code, shifted by one bit. Levels without leaves and a level behind them have entries
-//           that are codes. Offsets are from the table's beginning, where the first level stands.
+//   level   entries (u32). Bit 0 set: three bytes in front of the entries of the next level. Otherwise a leaf,
+//           where the level has any; or the code, shifted by one bit. Levels without leaves and a level behind them
+//           have entries that are codes. Offsets are from the table's beginning, where the first level stands.
 //   leaf    words of three ends each (u64); the codes, by how many ends the number is not beyond
 //
 // All numbers are little-endian; codes take as many bytes as the largest needs (1, 2 or 4).

@@ -88,8 +88,7 @@ void Emitter::store_packet(Place place, std::uint32_t offset, std::uint8_t width
     made.order = order;
 }
 
-// ---- Fields
-// ----------------------------------------------------------------------------------------------------------
+// ---- Fields ----------------------------------------------------------------------------------------------------
 
 Emitter::NewField Emitter::new_field(const sema::SetField &set, const Env &env, const ir::Edge &absent)
 {
@@ -370,8 +369,7 @@ void Emitter::forget(const sema::SetField &set, Knowledge &known) const
     }
 }
 
-// ---- Bytes put in and taken out
-// --------------------------------------------------------------------------------------
+// ---- Bytes put in and taken out --------------------------------------------------------------------------------
 
 // Moves the packet's start. Goes on where there was room and `bytes` are there; a packet that cannot be changed as
 // asked must not go on as if it were: it is aborted, which `xdp:xdp_exception` tells of.

@@ -1,9 +1,9 @@
 // One run of rules for packets of which the same is known; private to compiler/lower.
 //
-//   classify.cpp      which rules are left, as boxes; tests in a row; a tree of comparisons
-//   classify_map.cpp  tables in a map
-//   classify_parts.cpp  which rules get a table of their own
-//   classify_points.cpp  a hash table in a map
+//   classify.cpp            which rules are left, as boxes; tests in a row; a tree of comparisons
+//   classify_parts.cpp      which rules get a table of their own
+//   classify_map.cpp        tables in a map
+//   classify_points.cpp     a hash table in a map
 //   classify_intervals.cpp  a table of intervals in a map
 #pragma once
 

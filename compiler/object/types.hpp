@@ -16,8 +16,7 @@ struct MapVariable {
 
 [[nodiscard]] MapVariable add_map(BtfBuilder &btf, const MapSpec &map);
 
-// The same of a table of programs whose slots follow the variable: … int (*values[])(struct xdp_md *ctx); } name = { …
-// };
+// The same of a table of programs whose slots follow the variable: … int (*values[])(struct xdp_md *ctx); } name = …;
 [[nodiscard]] MapVariable add_program_table(BtfBuilder &btf, const MapSpec &map);
 
 // A number is __u8 … __u64; an address, bytes or a big-endian number an array of __u8; a Layout with named fields a

@@ -238,8 +238,7 @@ bool TestBuilder::expect_expression(ast::ExprId id)
     return a_.diagnostics_.errors() == errors && expect_condition(id);
 }
 
-// ---- Entries of maps
-// ---------------------------------------------------------------------------------------------------
+// ---- Entries of maps -------------------------------------------------------------------------------------------
 
 const MapId *TestBuilder::map_of(ast::ExprId id)
 {

@@ -156,8 +156,7 @@ std::optional<std::vector<std::vector<std::byte>>> TestBuilder::packets(const as
     return std::nullopt;
 }
 
-// ---- What the packets meet
-// -------------------------------------------------------------------------------------------
+// ---- What the packets meet -------------------------------------------------------------------------------------
 
 bool TestBuilder::statement(const ast::WithStatement &statement)
 {
@@ -319,8 +318,7 @@ bool TestBuilder::with_slots(MapId map, const ast::Set &set, TestContents &out)
     return true;
 }
 
-// ---- Expectations
-// ------------------------------------------------------------------------------------------------------
+// ---- Expectations ----------------------------------------------------------------------------------------------
 
 bool TestBuilder::statement(const ast::ExpectStatement &statement)
 {

@@ -35,11 +35,11 @@ struct Subject {
 struct Findings {
     std::vector<std::uint32_t> verdicts; // of the unoptimised IR, one a packet
     std::vector<std::string> problems;   // at most a handful, each telling the packet; empty: all agree
-    std::uint32_t instructions = 0; // of the optimised program and the parts it is split into
-    std::uint32_t verified = 0;       // instructions that the kernel's verifier walked; 0 where it was not asked
-    std::uint32_t verified_of = 0;    // how many the program had that it walked most of
-    unsigned through_llvm = 0;        // programs that LLVM made, where it is part of the build
-    bool refused_by_compiler = false; // with `too_large`, the one diagnostic that a right program may get
+    std::uint32_t instructions = 0;      // of the optimised program and the parts it is split into
+    std::uint32_t verified = 0;          // instructions that the kernel's verifier walked; 0 where it was not asked
+    std::uint32_t verified_of = 0;       // how many the program had that it walked most of
+    unsigned through_llvm = 0;           // programs that LLVM made, where it is part of the build
+    bool refused_by_compiler = false;    // with `too_large`, the one diagnostic that a right program may get
     bool refused_by_kernel = false;
 };
 
