@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <ranges>
 #include <sstream>
 
 namespace xdpf::sema {
@@ -35,6 +36,20 @@ std::string identity(const std::string &path)
     const bool file = !path.starts_with(stdlib_prefix) && fs::exists(path, error);
     const auto canonical = file ? fs::weakly_canonical(path, error) : fs::path(path);
     return error ? path : canonical.string();
+}
+
+// Of the standard library, where a declaration begins its line.
+std::map<std::string_view, std::string_view> modules_by_header()
+{
+    std::map<std::string_view, std::string_view> out;
+    for (const stdlib::Module &module : stdlib::modules())
+        for (const auto &part : std::views::split(module.text, '\n')) {
+            const std::string_view line(part);
+            for (const std::string_view form : {"header ", "union "})
+                if (line.starts_with(form))
+                    out.emplace(line.substr(form.size(), line.find(' ', form.size()) - form.size()), module.name);
+        }
+    return out;
 }
 
 const stdlib::Module *stdlib_module(std::string_view name)
@@ -273,13 +288,9 @@ Modules load_file(const fs::path &path, Sources &sources, Diagnostics &diagnosti
 
 std::string stdlib_module_of(std::string_view name)
 {
-    for (const auto &module : stdlib::modules())
-        for (const std::string_view form : {"header", "union"}) {
-            const auto declared = fmt::format("\n{} {} ", form, name);
-            if (module.text.find(declared) != std::string_view::npos)
-                return std::string(module.name);
-        }
-    return {};
+    static const std::map<std::string_view, std::string_view> declared = modules_by_header();
+    const auto found = declared.find(name);
+    return found == declared.end() ? std::string() : std::string(found->second);
 }
 
 } // namespace xdpf::sema
