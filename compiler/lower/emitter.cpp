@@ -29,7 +29,8 @@ std::optional<ir::Program> Emitter::run()
     while (!pending_.empty()) {
         if (program_.blocks.size() > most_blocks) {
             diagnostics_
-                .report(Kind::too_large, source_.span, source_.name, fmt::format("more than {} blocks", most_blocks))
+                .report(Kind::too_large, source_.span, source_.name,
+                        fmt::format("it has more than {} tests and actions, too many to be split", most_blocks))
                 .suggest("fewer rules in this program, or sets and maps in place of single values");
             return std::nullopt;
         }
