@@ -1,6 +1,7 @@
 // Lists of rules that ask for one field, as a table of intervals, against the same rules tested one after the other.
 // The packets have the ends of the intervals, and what is beside them.
 #include "compiler/compile.hpp"
+#include "compiler/rule_tables.hpp"
 #include "tests/diff/engines.hpp"
 #include "tests/skip.hpp"
 
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <unistd.h>
@@ -119,6 +121,27 @@ void check_form(const std::string &source)
     REQUIRE(compilation.explain_forms().find("a table of intervals in a map") != std::string::npos);
 }
 
+// In front of rules from a file.
+struct WithFile {
+    explicit WithFile(List rules) : list(std::move(rules))
+    {
+        std::filesystem::create_directories(folder);
+        std::ofstream(folder / "acl.csv") << "src,proto,dport,verdict\n198.51.100.0/24,udp,53,tx\n*,udp,0-99,drop\n";
+        std::ofstream(folder / "acl.xdpf") << list.source << "match from \"acl.csv\"\n";
+    }
+    ~WithFile() { std::filesystem::remove_all(folder); }
+    WithFile(const WithFile &) = delete;
+    WithFile &operator=(const WithFile &) = delete;
+
+    [[nodiscard]] xdpf::Compilation compile(const xdpf::CompileOptions &options) const
+    {
+        return xdpf::compile_file(folder / "acl.xdpf", options);
+    }
+
+    List list;
+    std::filesystem::path folder = std::filesystem::temp_directory_path() / fmt::format("xdpf-intervals-{}", getpid());
+};
+
 } // namespace
 
 TEST_CASE("prefixes and ranges of one field")
@@ -217,16 +240,24 @@ TEST_CASE("few rules with large sets")
 TEST_CASE("intervals beside rules from a file")
 {
     Random random(6);
-    const auto folder = std::filesystem::temp_directory_path() / fmt::format("xdpf-intervals-{}", getpid());
-    std::filesystem::create_directories(folder);
-    std::ofstream(folder / "acl.csv") << "src,proto,dport,verdict\n198.51.100.0/24,udp,53,tx\n*,udp,0-99,drop\n";
-    const List list = prefixes(random, "ipv4.src", 100, true);
-    std::ofstream(folder / "acl.xdpf") << list.source << "match from \"acl.csv\"\n";
+    const WithFile made(prefixes(random, "ipv4.src", 100, true));
     Subject subject;
-    subject.make = [&](const xdpf::CompileOptions &options) {
-        return xdpf::compile_file(folder / "acl.xdpf", options);
-    };
+    subject.make = [&](const xdpf::CompileOptions &options) { return made.compile(options); };
     REQUIRE(subject.make({}).explain_forms().find("a table of intervals in a map") != std::string::npos);
-    check(subject, packets(random, list, &Numbers::src, 600));
-    std::filesystem::remove_all(folder);
+    check(subject, packets(random, made.list, &Numbers::src, 600));
+}
+
+TEST_CASE("a large table of intervals leaves rules from a file the room to grow")
+{
+    Random random(7);
+    const WithFile made(prefixes(random, "ipv4.src", 5'000, false));
+    const auto alone = xdpf::compile(made.list.source);
+    const auto beside = made.compile({});
+    REQUIRE(alone.ok());
+    REQUIRE(beside.ok());
+    const auto &table = xdpf::rule_tables::find(alone.image())->initial;
+    std::uint32_t room = 0;
+    std::memcpy(&room, &xdpf::rule_tables::find(beside.image())->initial[xdpf::rule_tables::room_at], sizeof room);
+    CHECK(table.size() > 32'000);
+    CHECK(room >= table.size() + 30'000);
 }
