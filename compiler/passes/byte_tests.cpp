@@ -99,12 +99,9 @@ Bytes ByteTests::passing(ValueId value, const Inst *load, Cond cond, std::uint64
     return out;
 }
 
-ValueId ByteTests::pointer(const Terminator &end) const
+const Inst *ByteTests::load(const Terminator &end) const
 {
-    if (end.kind != Terminator::Kind::branch || end.b.valid())
-        return {};
-    const Source of = source(end.a);
-    return of.load != nullptr ? of.load->a : ValueId();
+    return end.kind == Terminator::Kind::branch && !end.b.valid() ? source(end.a).load : nullptr;
 }
 
 unsigned ByteTests::cost(const Terminator &end) const { return source(end.a).cost + 1; }

@@ -40,9 +40,9 @@ public:
 
     // What must be so for edges[pass] to be taken, and no other way; nothing where that cannot be said in this form.
     [[nodiscard]] std::optional<ByteTest> read(const ir::Terminator &end, std::size_t pass) const;
-    // Of the load that a branch's value comes from; none where it comes from elsewhere.
-    [[nodiscard]] ir::ValueId pointer(const ir::Terminator &end) const;
-    // As in ByteTest, of a branch with a pointer.
+    // The load that a branch's value comes from; null where it comes from elsewhere.
+    [[nodiscard]] const ir::Inst *load(const ir::Terminator &end) const;
+    // As in ByteTest, of a branch with a load.
     [[nodiscard]] unsigned cost(const ir::Terminator &end) const;
 
 private:

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <ranges>
 #include <utility>
 
 namespace xdpf::passes {
@@ -93,12 +94,14 @@ public:
         : program_(program), incoming_(count_incoming(program)), uses_(count_uses(program)), tests_(program)
     {
         present_.resize(program.blocks.size());
+        if (std::ranges::any_of(program.blocks, writes))
+            find_ways();
     }
 
     void run()
     {
         walk_facts(program_, [&](BlockId id, const Facts &known) {
-            if (const ValueId pointer = pointer_of(program_.blocks[id].end); pointer.valid())
+            if (const ValueId pointer = pointer_of(id); pointer.valid())
                 present_[id] = known.present(pointer);
         });
         for (std::size_t i = 0; i < program_.blocks.size(); ++i)
@@ -120,15 +123,53 @@ private:
         unsigned least;
     };
 
-    ValueId pointer_of(const Terminator &end) const
+    static bool writes(const Block &block)
     {
-        return end.a.valid() && uses_[end.a] == 1 ? tests_.pointer(end) : ValueId();
+        return std::ranges::any_of(block.insts, [](const Inst &inst) { return writes_packet(inst.op); });
+    }
+
+    void find_ways()
+    {
+        only_way_.resize(program_.blocks.size());
+        for (std::size_t i = 0; i < program_.blocks.size(); ++i)
+            for_each_edge(program_.blocks[BlockId(i)].end, [&](const Edge &edge) {
+                if (incoming_[edge.target] == 1)
+                    only_way_[edge.target] = BlockId(i);
+            });
+    }
+
+    // Whether the packet still has what was loaded from it when the block ends.
+    bool is_still_there(const Inst &load, BlockId id) const
+    {
+        if (only_way_.size() == 0)
+            return true;
+        for (BlockId at = id; at.valid(); at = only_way_[at])
+            for (const Inst &inst : program_.blocks[at].insts | std::views::reverse) {
+                if (inst.result == load.result)
+                    return true;
+                if (writes_packet(inst.op))
+                    return false;
+            }
+        return false;
     }
 
     // Of a value that is used elsewhere the verifier may need to know what the test shows.
-    std::optional<ByteTest> read(const Terminator &end, std::size_t pass) const
+    const Inst *tested(BlockId id) const
     {
-        return end.a.valid() && uses_[end.a] == 1 ? tests_.read(end, pass) : std::nullopt;
+        const Terminator &end = program_.blocks[id].end;
+        const Inst *const load = end.a.valid() && uses_[end.a] == 1 ? tests_.load(end) : nullptr;
+        return load != nullptr && is_still_there(*load, id) ? load : nullptr;
+    }
+
+    ValueId pointer_of(BlockId id) const
+    {
+        const Inst *const load = tested(id);
+        return load != nullptr ? load->a : ValueId();
+    }
+
+    std::optional<ByteTest> read(BlockId id, std::size_t pass) const
+    {
+        return tested(id) != nullptr ? tests_.read(program_.blocks[id].end, pass) : std::nullopt;
     }
 
     bool is_quiet(BlockId id) const
@@ -143,7 +184,7 @@ private:
         for (const std::size_t pass : {0U, 1U}) {
             if (!may_improve(id, pass))
                 continue;
-            if (const auto test = read(program_.blocks[id].end, pass); test && merge(id, *test, pass))
+            if (const auto test = read(id, pass); test && merge(id, *test, pass))
                 return;
         }
     }
@@ -152,7 +193,7 @@ private:
     bool may_improve(BlockId id, std::size_t pass) const
     {
         const Terminator &end = program_.blocks[id].end;
-        const ValueId pointer = pointer_of(end);
+        const ValueId pointer = pointer_of(id);
         if (!pointer.valid() || tests_.cost(end) > 2)
             return pointer.valid();
         for (BlockId at = end.edges[pass].target; is_quiet(at);) {
@@ -162,7 +203,7 @@ private:
             const std::size_t on = same(there.edges[1], end.edges[1 - pass]) ? 0 : 1;
             if (!same(there.edges[1 - on], end.edges[1 - pass]))
                 return false;
-            if (pointer_of(there) == pointer)
+            if (pointer_of(at) == pointer)
                 return true;
             at = there.edges[on].target;
         }
@@ -183,7 +224,7 @@ private:
             const std::size_t on = same(there.edges[1], out) ? 0 : 1;
             if (!same(there.edges[1 - on], out))
                 break;
-            if (const auto more = read(there, on); more && more->pointer == test.pointer) {
+            if (const auto more = read(at, on); more && more->pointer == test.pointer) {
                 ByteTest both = test;
                 both.cost += more->cost;
                 for (const auto &[offset, bytes] : more->bytes)
@@ -254,10 +295,12 @@ private:
         std::vector<Inst> out;
         std::vector<std::pair<ValueId, std::uint64_t>> constants;
         std::vector<ValueId> loads;
+        bool written = false;
         for (Inst inst : program_.blocks[id].insts) {
+            written = written || writes_packet(inst.op);
             if (inst.op == Op::constant)
                 constants.emplace_back(inst.result, inst.imm);
-            if (inst.op == Op::load && inst.a == byte.pointer && inst.imm == byte.offset && inst.width == 1)
+            if (inst.op == Op::load && inst.a == byte.pointer && inst.imm == byte.offset && inst.width == 1 && !written)
                 loads.push_back(inst.result);
             const auto mask = std::ranges::find(constants, inst.b, &std::pair<ValueId, std::uint64_t>::first);
             if (inst.op == Op::bit_and && mask != constants.end() && std::ranges::find(loads, inst.a) != loads.end() &&
@@ -285,6 +328,8 @@ private:
     IdVector<BlockId, std::uint32_t> incoming_;
     IdVector<ValueId, std::uint32_t> uses_;
     ByteTests tests_;
+    IdVector<BlockId, BlockId>
+        only_way_; // by block: from where it is reached, if from one place; empty: nothing writes
     IdVector<BlockId, std::uint64_t> present_; // by block: bytes known at its end from its test's pointer on
     std::vector<std::pair<BlockId, Inst>> made_;
     std::vector<std::pair<BlockId, KnownByte>> known_bytes_;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 
@@ -31,6 +32,7 @@ struct Match {
     std::map<BlockId, BlockId> blocks;
     std::map<ValueId, ValueId> made;    // inside
     std::map<ValueId, ValueId> outside; // those that differ
+    std::set<ValueId> both;             // outside, too, and the same
     std::size_t size = 0;               // instructions of one of them, about
 };
 
@@ -173,11 +175,14 @@ private:
             return at->second == a;
         if (const auto at = match.outside.find(b); at != match.outside.end())
             return at->second == a;
-        if (a == b)
-            return std::ranges::none_of(match.outside, [&](const auto &pair) { return pair.second == a; });
+        const bool differs = std::ranges::any_of(match.outside, [&](const auto &pair) { return pair.second == a; });
+        if (a == b) {
+            match.both.insert(a);
+            return !differs;
+        }
         // What is known of others, that an entry is there or a number small, does not go through a parameter.
-        if (program_.values[a].kind != ValueKind::packet || program_.values[b].kind != ValueKind::packet ||
-            std::ranges::any_of(match.outside, [&](const auto &pair) { return pair.second == a; }) ||
+        if (program_.values[a].kind != ValueKind::packet || program_.values[b].kind != ValueKind::packet || differs ||
+            match.both.contains(a) ||
             std::ranges::any_of(match.made, [&](const auto &pair) { return pair.second == a; }))
             return false;
         match.outside.emplace(b, a);

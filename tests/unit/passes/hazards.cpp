@@ -75,6 +75,37 @@ TEST_CASE("share_values loads slots and maps anew, and asks again")
                         "%3 = delete @seen[$0] %4 = sub %2, %3 return %4");
 }
 
+TEST_CASE("merge_tests knows a byte until it is written")
+{
+    const std::string head = "b0(): %1 = packet_start %2 = packet_end %9 = ctx rx_queue "
+                             "guard %1 + 34 <= %2 ? b1() : b4() ";
+    const std::string failed = " b4(): return 2";
+    const std::string tested = head + "b1(): %3 = load.u8 %1 + 15 %4 = 252 %5 = and %3, %4 if %5 == 184 ? b2() : b4() "
+                                      "b2(): %6 = load.u8 %1 + 15 %7 = 3 %8 = and %6, %7 if %8 != 0 ? b3() : b4() "
+                                      "b3(): ";
+    const std::string shorter = head + "b1(): %3 = load.u8 %1 + 15 %4 = 252 %5 = and %3, %4 %10 = load.u8 %1 + 15 "
+                                       "%11 = 185 %12 = sub %10, %11 if %12 <= 2 ? b2() : b4() "
+                                       "b2(): %6 = load.u8 %1 + 15 %7 = 3 %16 = 1 %8 = add %12, %16 jump b3() b3(): ";
+    const std::string read = "%13 = load.u8 %1 + 15 ";
+    const std::string store = "pstore.u8 %1 + 15, %9 ";
+    const std::string masked = "%14 = 3 %15 = and %13, %14 return %15";
+    const std::string known = "%14 = 3 %17 = 1 %15 = add %12, %17 return %15";
+    becomes(merge_tests, tested + read + masked + failed, shorter + read + known + failed);
+    becomes(merge_tests, tested + store + read + masked + failed, shorter + store + read + masked + failed);
+    // What was loaded before the store is still what it was.
+    becomes(merge_tests, tested + read + store + masked + failed, shorter + read + store + known + failed);
+    // The tests would look at another byte.
+    stays(merge_tests, head + "b1(): %3 = load.u8 %1 + 15 " + store +
+                           "%4 = 252 %5 = and %3, %4 if %5 == 184 ? b2() : b4() "
+                           "b2(): %6 = load.u8 %1 + 14 if %6 == 1 ? b3() : b4() b3(): return 1" +
+                           failed);
+    stays(merge_tests, "b0(): %1 = packet_start %2 = packet_end %9 = ctx rx_queue guard %1 + 34 <= %2 ? b1() : b5() "
+                       "b1(): %3 = load.u8 %1 + 15 jump b2() b2(): " +
+                           store +
+                           "%4 = 252 %5 = and %3, %4 if %5 == 184 ? b3() : b5() "
+                           "b3(): %6 = load.u8 %1 + 14 if %6 == 1 ? b4() : b5() b4(): return 1 b5(): return 2");
+}
+
 TEST_CASE("merge_guards does not ask before something happens")
 {
     const auto widened = [](std::string_view between) {

@@ -69,6 +69,18 @@ TEST_CASE("parts that do the same with different pointers are one")
             "b4(%12: packet max 54): %6 = load.be16 %12 + 2 if %6 >= 53 ? b5() : b7() "
             "b5(): %7 = load.be16 %12 + 4 if %7 <= 9 ? b6() : b7() "
             "b6(): return 1 b7(): return 2");
+    // Not where one of them reads both through one pointer, in whatever order: it could not have two values.
+    for (const bool first : {true, false})
+        stays(share_for_any_rule,
+              fmt::format("b0(): %1 = packet_start %2 = packet_end guard %1 + 64 <= %2 ? b1() : b7() "
+                          "b1(): %3 = load.u8 %1 + 12 if %3 == 8 ? b2() : b4() "
+                          "b2(): %6 = load.be16 %1 + 2 if %6 >= 53 ? b3() : b7() "
+                          "b3(): %7 = load.be16 %1 + 4 if %7 <= 9 ? b8() : b7() "
+                          "b4(): %8 = 4 %9 = offset %1 + %8 max 4 jump b5() "
+                          "b5(): %10 = load.be16 {} + 2 if %10 >= 53 ? b6() : b7() "
+                          "b6(): %11 = load.be16 {} + 4 if %11 <= 9 ? b8() : b7() "
+                          "b7(): return 2 b8(): return 1",
+                          first ? "%9" : "%1", first ? "%1" : "%9"));
     // Not what has been shown of an entry of a map: another might be null.
     stays(share_for_any_rule,
           "slot $0 : 4 slot $1 : 4 b0(): %1 = packet_start %2 = packet_end guard %1 + 64 <= %2 ? b1() : b5() "
