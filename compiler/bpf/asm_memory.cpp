@@ -1,3 +1,4 @@
+#include "compiler/base/limits.hpp"
 #include "compiler/bpf/asm_checker.hpp"
 
 #include <cstddef>
@@ -143,7 +144,7 @@ bool AsmChecker::inside(const Access &access)
 
 bool AsmChecker::inside_packet(const Access &access, const Value &pointer)
 {
-    constexpr std::int64_t furthest = 0xffff; // MAX_PACKET_OFF
+    constexpr std::int64_t furthest = max_packet_offset;
     const std::int64_t first = pointer.off + access.off;
     const std::int64_t last = first + access.size;
     const bool packet = pointer.is(Holds::packet);

@@ -1,3 +1,4 @@
+#include "compiler/base/limits.hpp"
 #include "compiler/bpf/asm_checker.hpp"
 #include "compiler/bpf/asm_ranges.hpp"
 
@@ -6,8 +7,8 @@
 namespace xdpf::bpf {
 namespace {
 
-constexpr std::int64_t furthest_in_packet = 0xffff; // MAX_PACKET_OFF
-constexpr std::int64_t furthest_step = 1 << 28;     // half of BPF_MAX_VAR_OFF
+constexpr std::int64_t furthest_in_packet = max_packet_offset;
+constexpr std::int64_t furthest_step = 1 << 28; // half of BPF_MAX_VAR_OFF
 
 bool wide(Insn insn) { return class_of(insn) == BPF_ALU64 || class_of(insn) == BPF_JMP; }
 bool from_register(Insn insn) { return (insn.code & BPF_X) != 0; }

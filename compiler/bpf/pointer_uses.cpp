@@ -27,6 +27,8 @@ PointerUses::PointerUses(const Program &program, const Layout &layout)
         for (const Inst &inst : program.blocks[block].insts)
             for_each_use(inst, use);
         for_each_use(end, use);
+        if (end.kind == Terminator::Kind::again) // sets them as they are at the loop's head
+            std::ranges::for_each(program.blocks[end.edges[0].target].params, use);
     }
 }
 

@@ -1,3 +1,4 @@
+#include "compiler/base/limits.hpp"
 #include "compiler/ir/bounds.hpp"
 #include "compiler/ir/comparisons.hpp"
 #include "compiler/ir/facts.hpp"
@@ -10,8 +11,6 @@
 
 namespace xdpf::ir {
 namespace {
-
-constexpr std::uint64_t max_packet_offset = 0xffff; // MAX_PACKET_OFF
 
 class Knowledge : Sweep {
 public:

@@ -1,4 +1,5 @@
 // Chains whose links nothing asked for tells apart, as loops.
+#include "compiler/base/limits.hpp"
 #include "compiler/lower/chain.hpp"
 
 #include <bit>
@@ -136,14 +137,18 @@ void ChainWalk::loop_linear(Place first, ir::ValueId selector, const std::vector
                             const Knowledge &before)
 {
     const std::uint64_t least = std::ranges::min(sizes, {}, &LinearSize::bytes).bytes;
-    const auto table = size_table(sizes);
-    const std::uint64_t unit = table ? 1 : common_unit(sizes, least);
-    // As far as the verifier knows: it does not see which units there are.
-    const std::uint64_t most_behind = table ? max_unit * max_length : longest_ - least;
     if (first.base != e_.packet_start_)
         first = rebased_in_front(first);
     const ir::ValueId start = e_.materialised(first).base;
-    const std::uint64_t farthest = e_.program_.values[start].max + (least + most_behind) * chain_.limit;
+    const auto end_of_chain = [&](std::uint64_t most_behind) {
+        return e_.program_.values[start].max + (least + most_behind) * chain_.limit;
+    };
+    // As far as the verifier knows: it does not see which units there are.
+    const std::uint64_t behind_by_table = max_unit * max_length;
+    const auto table = end_of_chain(behind_by_table) + least <= max_packet_offset ? size_table(sizes) : std::nullopt;
+    const std::uint64_t most_behind = table ? behind_by_table : longest_ - least;
+    const std::uint64_t farthest = end_of_chain(most_behind);
+    const std::uint64_t unit = table ? 1 : common_unit(sizes, least);
     const auto most = e_.constant(chain_.limit);
     left_ = e_.program_.add_value(ir::ValueKind::number, chain_.limit);
     Step step{.place = {e_.program_.add_value(ir::ValueKind::packet, farthest), 0},

@@ -1,4 +1,5 @@
 #include "compiler/lower/emitter.hpp"
+#include "compiler/base/limits.hpp"
 
 #include "compiler/ir/bounds.hpp"
 #include "compiler/ir/graph.hpp"
@@ -428,7 +429,7 @@ Place Emitter::rebased(Place place, std::uint64_t reach)
 
 std::optional<std::uint64_t> Emitter::mask_of(std::uint64_t reach)
 {
-    constexpr std::uint64_t widest = 0x7fff; // leaves room for what follows below MAX_PACKET_OFF
+    constexpr std::uint64_t widest = max_packet_offset / 2; // leaves room for what follows
     const auto mask = std::bit_ceil(reach + 1) - 1;
     return mask > widest ? std::nullopt : std::optional(mask);
 }

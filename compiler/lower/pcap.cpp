@@ -3,6 +3,7 @@
 //
 // All values stay below 2^32: what could grow out of that is masked.
 #include "compiler/lower/pcap.hpp"
+#include "compiler/base/limits.hpp"
 
 #include <linux/filter.h>
 
@@ -20,7 +21,6 @@ constexpr std::size_t cell_a = 0;
 constexpr std::size_t cell_x = 1;
 constexpr std::size_t first_memory = 2;
 constexpr std::size_t cells = first_memory + BPF_MEMWORDS;
-constexpr std::uint64_t max_packet_offset = 0xffff; // MAX_PACKET_OFF of the kernel's verifier
 constexpr std::uint64_t word = UINT32_MAX;
 constexpr std::uint64_t longest_msh = 60; // 4 * 15
 

@@ -8,6 +8,7 @@
 //       guard %3 + 8 ? b2 : out               jump b2
 //
 // Guards that this answers are dropped, and so are tests and loops whose ways all end in one outcome.
+#include "compiler/base/limits.hpp"
 #include "compiler/ir/facts.hpp"
 #include "compiler/ir/traits.hpp"
 #include "compiler/passes/passes.hpp"
@@ -23,7 +24,6 @@ namespace {
 using namespace ir;
 
 constexpr std::size_t most_outcomes = 8; // looked at in one program
-constexpr std::uint64_t max_packet_offset = 0xffff;
 
 bool is_guard(const Terminator &end) { return end.kind == Terminator::Kind::guard; }
 

@@ -1,4 +1,5 @@
 // How far into a packet headers can lie.
+#include "compiler/base/limits.hpp"
 #include "compiler/sema/analyzer.hpp"
 
 #include <algorithm>
@@ -6,8 +7,8 @@
 namespace xdpf::sema {
 namespace {
 
-// What the kernel's verifier follows (MAX_PACKET_OFF), less room for what is read there.
-constexpr std::uint32_t farthest_position = 0xffff - 2 * 4096;
+// Less room for what is read there.
+constexpr std::uint32_t farthest_position = max_packet_offset - 2 * 4096;
 
 // Real packets have a dozen; and decoding one header costs what stands in front of it.
 constexpr std::uint32_t most_in_a_row = 256;

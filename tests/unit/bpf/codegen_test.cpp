@@ -157,6 +157,25 @@ TEST_CASE("a guard moves its pointer where nobody needs it where it was")
             packets.back()[at] = std::byte{7};
         }
     same_in_both(parse(loop), packets);
+
+    // Behind a loop, not what the next round would begin with.
+    constexpr std::string_view out_of_loop =
+        "program test {\nb0():\n  %1 = packet_start\n  %2 = packet_end\n  %3 = 3\n"
+        "  guard %1 + 14 <= %2 ? b1(%1, %3) : b8()\n"
+        "b1(%4: packet max 765, %5: max 3) loop 3:\n  guard %4 + 2 <= %2 ? b2() : b8()\n"
+        "b2():\n  %6 = load.u8 %4 + 0\n  %7 = load.u8 %4 + 1\n  %8 = offset %4 + %6 max 255\n"
+        "  if %5 != 0 ? b3() : b8()\n"
+        "b3():\n  %9 = 1\n  %10 = sub %5, %9 within 3\n  if %7 == 1 ? b4() : b7()\n"
+        "b4():\n  guard %4 + 20 <= %2 ? b5() : b8()\n"
+        "b5():\n  %11 = load.u8 %4 + 19\n  if %11 == 7 ? b6() : b8()\n"
+        "b6():\n  return 1\nb7():\n  again b1(%8, %10)\nb8():\n  return 2\n}\n";
+    packets.clear();
+    for (std::size_t rounds = 0; rounds < 3; ++rounds) {
+        packets.emplace_back(40, std::byte{2}); // each round two bytes on
+        packets.back()[2 * rounds + 1] = std::byte{1};
+        packets.back()[2 * rounds + 19] = std::byte{7};
+    }
+    same_in_both(parse(out_of_loop), packets);
 }
 
 TEST_CASE("a distance that the verifier cannot bound gets a mask")
