@@ -203,7 +203,8 @@ std::string Generator::rewrite_step()
                    ? "swap gre.key, gre.sequence"
                    : fmt::format("set gre.{} = {}", random_.pick(std::array{"key", "sequence", "vsid", "flow"}),
                                  number_of_bits(8, 1));
-    const FieldName target = random_.pick(settable);
+    const bool near = group_ != nullptr && !group_->neighbours.empty() && random_.one_in(2);
+    const FieldName target = near ? random_.pick(group_->neighbours) : random_.pick(settable);
     if (target.type == Type::ipv6) // of a union it is no address of IPv6 alone
         return fmt::format("set {} = {}", target.name, random_.one_in(2) ? values_.one(Type::ipv6, 0) : "ip.src");
     return fmt::format("set {} = {}", target.name, value_of({"", target.type, target.bits}, 1));

@@ -9,7 +9,7 @@ namespace xdpf::diff {
 
 FieldName Generator::field()
 {
-    if (group_ != nullptr && random_.one_in(8))
+    if (group_ != nullptr && random_.one_in(group_->neighbours.empty() ? 8 : 2))
         return random_.pick(group_->fields);
     return random_.one_in(2) ? random_.pick(all_fields()) : random_.pick(frequent_fields());
 }

@@ -223,7 +223,30 @@ constexpr const char *ip_headers[] = {"ip",
                                       "ip.dst != 2001:db8::2",
                                       "ip.src == ip.dst"};
 
+constexpr FieldName service_fields[] = {
+    {"ipv4.dscp", Type::number, 6}, {"ipv4.ecn", Type::number, 2}, {"ipv4.ttl", Type::number, 8}};
+constexpr FieldName tag_fields[] = {
+    {"vlan.id", Type::number, 12}, {"vlan.pcp", Type::number, 3}, {"vlan.dei", Type::number, 1}};
+constexpr FieldName fragment_fields[] = {{"ipv4.flags", Type::number, 3},
+                                         {"ipv4.flags.df", Type::number, 1},
+                                         {"ipv4.flags.mf", Type::number, 1},
+                                         {"ipv4.fragment_offset", Type::number, 13}};
+constexpr FieldName flag_fields[] = {{"tcp.flags", Type::number, 8},
+                                     {"tcp.flags.syn", Type::number, 1},
+                                     {"tcp.flags.ack", Type::number, 1},
+                                     {"tcp.doff", Type::number, 4}};
+constexpr FieldName class_fields[] = {{"ipv6.traffic_class", Type::number, 8}, {"ipv6.flow_label", Type::number, 20}};
+constexpr const char *in_ipv4[] = {"ipv4", "ipv4.dscp == 0", "ipv4.ecn != 3", "ipv4.ttl in {64, 128}"};
+constexpr const char *in_vlan[] = {"vlan", "vlan.pcp == 0", "vlan.id < 200"};
+constexpr const char *in_tcp[] = {"tcp", "tcp.flags.syn", "not tcp.flags.ack"};
+constexpr const char *in_ipv6[] = {"ipv6", "ipv6.traffic_class == 0", "ipv6.flow_label == 0"};
+
 constexpr FieldGroup groups[] = {
+    {"", service_fields, in_ipv4, "", service_fields},
+    {"", fragment_fields, in_ipv4, "", fragment_fields},
+    {"", tag_fields, in_vlan, "", tag_fields},
+    {"", flag_fields, in_tcp, "", flag_fields},
+    {"", class_fields, in_ipv6, "", class_fields},
     {"", tcp_option_fields, tcp_options, ""},
     {"", ip_option_fields, ip_options, ""},
     {"", ip_fields, ip_headers, ""},

@@ -20,12 +20,14 @@ struct FieldName {
 [[nodiscard]] std::span<const FieldName> all_fields();
 // Fields that several tests of a program ask for make programs in which knowledge matters.
 [[nodiscard]] std::span<const FieldName> frequent_fields();
-// Behind tunnels, in lists, with a computed place: one of these groups a program, each in a file to import.
+// Behind tunnels, in lists, with a computed place, in the same bytes: one of these groups a program, with a file to
+// import.
 struct FieldGroup {
     const char *import; // may be empty
     std::span<const FieldName> fields;
     std::span<const char *const> presences;
-    const char *decap; // may be empty
+    const char *decap;                          // may be empty
+    std::span<const FieldName> neighbours = {}; // that share their bytes: asked for and set again and again
 };
 [[nodiscard]] std::span<const FieldGroup> field_groups();
 [[nodiscard]] std::span<const char *const> bit_fields();
