@@ -141,7 +141,7 @@ private:
     // Whether the packet still has what was loaded from it when the block ends.
     bool is_still_there(const Inst &load, BlockId id) const
     {
-        if (only_way_.size() == 0)
+        if (only_way_.empty())
             return true;
         for (BlockId at = id; at.valid(); at = only_way_[at])
             for (const Inst &inst : program_.blocks[at].insts | std::views::reverse) {
