@@ -80,11 +80,7 @@ public:
 
     Attempt run()
     {
-        made_.module = lower(state_.unit, made_.diagnostics,
-                             {.classify = options_.optimize,
-                              .table_bytes = options_.table_bytes,
-                              .forms = &made_.forms,
-                              .programs = &programs_});
+        lower_all();
         if (split_.programs.empty())
             check_gotos(state_.unit, made_.module, made_.diagnostics);
         if (made_.diagnostics.has_errors())
@@ -102,6 +98,25 @@ public:
     }
 
 private:
+    // Of the unit's programs none is too large to be split; a part that is will not become small by more of that.
+    void lower_all()
+    {
+        constexpr double guessed = 16; // nobody knows how much it comes to
+        std::vector<std::size_t> given_up;
+        made_.module = lower(state_.unit, made_.diagnostics,
+                             {.classify = options_.optimize,
+                              .table_bytes = options_.table_bytes,
+                              .forms = &made_.forms,
+                              .programs = &programs_,
+                              .given_up = split_.programs.empty() ? &given_up : nullptr});
+        made_.is_complete = made_.module.programs.size() == programs_.size();
+        for (const std::size_t i : given_up) {
+            made_.shares[i] = guessed;
+            made_.whys[i] = "it has far too many tests";
+            ++made_.beyond;
+        }
+    }
+
     void too_large(std::size_t program, std::string why, std::string help, double share)
     {
         auto &report = made_.diagnostics.report(Kind::too_large, programs_[program].span, programs_[program].name, why);

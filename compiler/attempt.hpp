@@ -14,6 +14,7 @@ namespace xdpf {
 
 struct Attempt {
     ir::Module module;
+    bool is_complete = false; // a program that becomes far too large is not in it
     std::vector<RunForm> forms;
     std::vector<ProgramImage> programs;
     MapId verdict_counters;

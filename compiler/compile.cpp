@@ -49,7 +49,7 @@ std::string why_not_split(const sema::Unit &unit, const Attempt &whole)
             continue;
         if (unit.programs[i].place != ProgramImage::Place::interface)
             return "it runs at the entries of a map";
-        if (reads_metadata(whole.module.programs[i]))
+        if (whole.is_complete && reads_metadata(whole.module.programs[i]))
             return "it reads receive metadata, and such a program is bound to its interface";
     }
     return {};
@@ -139,6 +139,8 @@ std::optional<Attempt> split(Compilation::State &state, const CompileOptions &op
         shares = made.shares;
         if (made.is_only_too_large())
             continue;
+        if (!made.is_complete)
+            why_not = "a part of it would be too large, too";
         if (made.diagnostics.has_errors())
             break;
         if (const std::size_t row = longest_row(made.module); row > most_in_a_row) {
@@ -160,7 +162,8 @@ void generate(Compilation::State &state, const CompileOptions &options)
         auto parts = split(state, options, made);
         if (!parts)
             return;
-        parts->diagnostics = warnings_of(made.diagnostics); // all is known about rules where they stand together
+        if (made.is_complete) // then all is known about rules where they stand together
+            parts->diagnostics = warnings_of(made.diagnostics);
         state.whys_split = std::move(made.whys);
         made = std::move(*parts);
     }

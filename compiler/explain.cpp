@@ -10,23 +10,22 @@
 namespace xdpf {
 namespace {
 
-// The first line of the rule that begins with `head`.
-std::string first_line(const Compilation::State &state, Span head)
-{
-    for (const auto &module : state.modules.files)
-        for (const auto &rule : module->ast.rules) {
-            if (rule.head != head)
-                continue;
-            const auto text = state.sources.text(rule.span);
-            const auto line = text.substr(0, text.find('\n'));
-            return line.size() == text.size() ? std::string(line) : fmt::format("{} …", line);
-        }
-    return std::string(state.sources.text(head));
-}
-
 using SpanKey = std::tuple<FileId, std::uint32_t, std::uint32_t>;
 
 SpanKey key_of(Span span) { return {span.file, span.begin, span.end}; }
+
+// By the head of each rule that is written somewhere: its first line.
+std::map<SpanKey, std::string> first_lines(const Compilation::State &state)
+{
+    std::map<SpanKey, std::string> out;
+    for (const auto &module : state.modules.files)
+        for (const auto &rule : module->ast.rules) {
+            const auto text = state.sources.text(rule.span);
+            const auto line = text.substr(0, text.find('\n'));
+            out.emplace(key_of(rule.head), line.size() == text.size() ? std::string(line) : fmt::format("{} …", line));
+        }
+    return out;
+}
 
 } // namespace
 
@@ -37,6 +36,7 @@ struct Explainer::State {
                   [this](MapId map, std::uint32_t slot) { return interpreter.is_filled(map, slot); })
     {
         const auto &unit = from.state().unit;
+        const auto lines = first_lines(from.state());
         for (std::size_t program = 0; program < unit.programs.size(); ++program) {
             if (program == selected)
                 first = rules.size();
@@ -44,8 +44,10 @@ struct Explainer::State {
             for (const auto &rule : of_program.rules()) {
                 const auto where = from.sources().location(rule.head.file, rule.head.begin);
                 by_span.emplace(key_of(rule.head), rules.size());
-                rules.push_back({program, rule.number, std::string(from.sources().name(rule.head.file)), where.line,
-                                 first_line(from.state(), rule.head)});
+                const auto written = lines.find(key_of(rule.head));
+                rules.push_back(
+                    {program, rule.number, std::string(from.sources().name(rule.head.file)), where.line,
+                     written != lines.end() ? written->second : std::string(from.sources().text(rule.head))});
             }
         }
     }

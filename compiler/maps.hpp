@@ -2,8 +2,10 @@
 #pragma once
 
 #include "compiler/base/id.hpp"
+#include "compiler/base/limits.hpp"
 #include "compiler/base/source.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -93,6 +95,17 @@ struct MapSpec {
     bool pinned = false;                // under its name in bpffs, shared by all that load it
     std::vector<MapContent> contents{}; // what the loader puts in
 };
+
+// `wanted`, shortened and numbered from 2 as far as the kernel and the maps that there are ask for it.
+template <class Maps> [[nodiscard]] std::string free_map_name(const Maps &maps, std::string_view wanted)
+{
+    for (unsigned number = 1;; ++number) {
+        const std::string tail = number == 1 ? "" : "_" + std::to_string(number);
+        const std::string name = std::string(wanted.substr(0, longest_kernel_name - tail.size())) + tail;
+        if (std::ranges::find(maps, name, &MapSpec::name) == maps.end())
+            return name;
+    }
+}
 
 // The section of an object file that a map of `data` is; libbpf calls the map by its name.
 [[nodiscard]] std::string data_section_of(const MapSpec &spec);

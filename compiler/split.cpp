@@ -12,14 +12,12 @@
 namespace xdpf {
 namespace {
 
-constexpr double filled = 0.9;                   // of a part: the next measurement shall find it within the limits
-constexpr std::size_t longest_program_name = 15; // BPF_OBJ_NAME_LEN - 1
+constexpr double filled = 0.9; // of a part: the next measurement shall find it within the limits
 
 void add_table(sema::Unit &unit)
 {
-    MapSpec spec{.name = "programs", .kind = MapKind::prog_array, .span = unit.programs.front().span};
-    for (unsigned number = 1; std::ranges::find(unit.maps, spec.name, &MapSpec::name) != unit.maps.end(); ++number)
-        spec.name = fmt::format("programs_{}", number);
+    MapSpec spec{
+        .name = free_map_name(unit.maps, "programs"), .kind = MapKind::prog_array, .span = unit.programs.front().span};
     spec.key = spec.value = {"", 4, {{"", FieldFormat::number, 0, 4, false}}};
     unit.program_table = unit.maps.add(std::move(spec));
 }
@@ -37,7 +35,7 @@ public:
     std::string of_part(const std::string &program, std::size_t number)
     {
         for (std::string tail = fmt::format("__{}", number);; tail.insert(0, "_")) {
-            const std::string name = program.substr(0, longest_program_name - tail.size()) + tail;
+            const std::string name = program.substr(0, longest_kernel_name - tail.size()) + tail;
             if (taken_.insert(name).second)
                 return name;
         }
@@ -92,8 +90,10 @@ bool Splitter::divide(std::size_t program, std::span<const Share> shares)
         const SplitPrograms::Part &part = result_.parts[i];
         if (!shares[i])
             continue;
-        if (*shares[i] > 1 && part.end - part.begin < 2)
+        if (*shares[i] > 1 && part.end - part.begin < 2) {
+            why_not_ = "one of its rules alone is too much";
             return false;
+        }
         const std::span weights = std::span(source.weights).subspan(part.begin, part.end - part.begin);
         const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
         for (double &weight : weights) // which are above 0

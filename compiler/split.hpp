@@ -43,7 +43,7 @@ public:
     // before the first time about the unit's programs. False: that cannot be done; why_not() says why.
     [[nodiscard]] bool divide(std::span<const Share> shares);
     [[nodiscard]] const SplitPrograms &result() const { return result_; }
-    // To be read behind "it is not split, since"; empty where a single rule is too much.
+    // To be read behind "it is not split, since".
     [[nodiscard]] const std::string &why_not() const { return why_not_; }
 
 private:

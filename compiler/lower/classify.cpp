@@ -406,15 +406,6 @@ void RunWriter::write_leaf(const classify::Leaf &leaf)
 }
 
 // No name of a map in the source, nor of another that the compiler made.
-std::string Emitter::internal_map_name(std::string_view what) const
-{
-    for (unsigned number = 0;; ++number) {
-        const auto name = number == 0 ? std::string(what) : fmt::format("{}_{}", what, number);
-        if (std::ranges::find(maps_, name, &MapSpec::name) == maps_.end())
-            return name;
-    }
-}
-
 void Emitter::emit_run(NodeId id, const Knowledge &known) { RunWriter(*this, id, known).write(); }
 
 } // namespace xdpf::lowering

@@ -398,7 +398,7 @@ void RunWriter::dispatch(ir::ValueId code, std::span<const std::uint32_t> codes)
 std::uint32_t ProgramTables::add(Emitter &e, Contents contents)
 {
     if (!map.valid()) {
-        MapSpec spec{.name = e.internal_map_name(rule_tables::map_name),
+        MapSpec spec{.name = free_map_name(e.maps_, rule_tables::map_name),
                      .kind = MapKind::array,
                      .max_entries = 1,
                      .span = e.source_.span,
@@ -416,7 +416,7 @@ MapId ProgramTables::cache_for(Emitter &e, std::size_t words)
 {
     const auto [at, is_new] = caches_.try_emplace(words, MapId(e.maps_.size()));
     if (is_new) {
-        MapSpec spec{.name = e.internal_map_name(fmt::format("xdpf_flows{}", words)),
+        MapSpec spec{.name = free_map_name(e.maps_, fmt::format("xdpf_flows{}", words)),
                      .kind = MapKind::percpu_array,
                      .max_entries = cached_flows,
                      .span = e.source_.span,

@@ -31,7 +31,7 @@ std::optional<ir::Program> Emitter::run()
         if (program_.blocks.size() > most_blocks) {
             diagnostics_
                 .report(Kind::too_large, source_.span, source_.name,
-                        fmt::format("it has more than {} tests and actions, too many to be split", most_blocks))
+                        fmt::format("it has more than {} tests and actions", most_blocks))
                 .suggest("fewer rules in this program, or sets and maps in place of single values");
             return std::nullopt;
         }
@@ -476,9 +476,15 @@ ir::Module lower(const sema::Unit &unit, Diagnostics &diagnostics, const LowerOp
     ir::Module module;
     module.maps.assign(unit.maps.begin(), unit.maps.end());
     const auto &programs = options.programs != nullptr ? *options.programs : unit.programs;
-    for (const sema::Program &program : programs)
-        if (auto made = lowering::Emitter(unit, program, diagnostics, module.maps, options).run())
+    for (std::size_t i = 0; i < programs.size(); ++i) {
+        auto made = lowering::Emitter(unit, programs[i], diagnostics, module.maps, options).run();
+        if (made)
             module.programs.push_back(std::move(*made));
+        else if (options.given_up != nullptr)
+            options.given_up->push_back(i);
+        else
+            break;
+    }
     return module;
 }
 

@@ -291,7 +291,6 @@ private:
     friend class RunWriter;
     friend class ProgramTables;
     void emit_run(NodeId id, const Knowledge &known);
-    [[nodiscard]] std::string internal_map_name(std::string_view what) const;
     ProgramTables tables_;
 
     // steps.cpp

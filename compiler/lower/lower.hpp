@@ -34,6 +34,8 @@ struct LowerOptions {
     std::uint32_t table_bytes = 0;         // of the map that holds rules from a file; 0: as many as they need, twice
     std::vector<RunForm> *forms = nullptr; // gets what became of each run
     const std::vector<sema::Program> *programs = nullptr; // in place of the unit's, of which they are made
+    // Gets the programs that become far too large, and that are left out. Without it the first of them is the end.
+    std::vector<std::size_t> *given_up = nullptr;
 };
 
 // One IR program for each program of the unit. Behind the unit's maps stand those that the programs need besides.

@@ -90,9 +90,7 @@ private:
 
 MapSpec verdict_counters(const std::vector<MapSpec> &others)
 {
-    MapSpec spec{.name = "verdicts", .kind = MapKind::percpu_array, .max_entries = verdicts};
-    for (int i = 2; std::ranges::find(others, spec.name, &MapSpec::name) != others.end(); ++i)
-        spec.name = fmt::format("verdicts_{}", i);
+    MapSpec spec{.name = free_map_name(others, "verdicts"), .kind = MapKind::percpu_array, .max_entries = verdicts};
     spec.key = {"", 4, {{"", FieldFormat::number, 0, 4, false}}};
     spec.value = {"", 8, {{"", FieldFormat::number, 0, 8, false}}};
     return spec;

@@ -11,7 +11,6 @@ namespace {
 constexpr std::array<std::string_view, 15> reserved{"packet",  "rx_queue", "iface",    "payload", "egress_iface",
                                                     "now",     "random",   "cpu",      "rx_hash", "rx_timestamp",
                                                     "rx_vlan", "hash",     "weighted", "one_in",  "exceeds"};
-constexpr std::size_t longest_kernel_name = 15; // BPF_OBJ_NAME_LEN of <linux/bpf.h> less the NUL
 
 } // namespace
 

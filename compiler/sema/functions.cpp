@@ -164,7 +164,7 @@ std::optional<PredId> Analyzer::exceeds(const ast::Exceeds &node, Span span, con
     }
     Exceeds out{.interval = second / *rate};
     out.tolerance = (burst - 1) * out.interval;
-    MapSpec spec{.name = fmt::format("rate_{}", unit_.maps.size()), .span = span};
+    MapSpec spec{.name = free_map_name(unit_.maps, fmt::format("rate_{}", unit_.maps.size())), .span = span};
     spec.value = {"", 8, {{"", FieldFormat::number, 0, 8, false}}};
     if (node.per) {
         spec.kind = MapKind::lru_hash;

@@ -9,8 +9,6 @@
 namespace xdpf::sema {
 namespace {
 
-constexpr std::size_t longest_program_name = 15;
-
 std::optional<std::uint32_t> verdict_of(const ast::Action &action)
 {
     const auto *verdict = std::get_if<ast::Verdict>(&action.node);
@@ -36,7 +34,7 @@ std::string program_name(std::string name)
             c = '_';
     if (name.empty() || (name[0] >= '0' && name[0] <= '9'))
         name = fmt::format("_{}", name);
-    return name.substr(0, longest_program_name);
+    return name.substr(0, longest_kernel_name);
 }
 
 } // namespace
@@ -58,9 +56,9 @@ void Analyzer::build_programs()
             if (same != unit_.programs.end())
                 diagnostics_.report(Kind::redefined, program->name.span, program->name.text)
                     .note(same->span, "first here");
-            if (program->name.text.size() > longest_program_name)
+            if (program->name.text.size() > longest_kernel_name)
                 diagnostics_.report(Kind::bad_name, program->name.span, program->name.text,
-                                    fmt::format("the kernel takes {} characters, this has {}", longest_program_name,
+                                    fmt::format("the kernel takes {} characters, this has {}", longest_kernel_name,
                                                 program->name.text.size()));
             Program made{.name = program->name.text, .span = program->name.span};
             set_place(*program, made);
@@ -403,7 +401,7 @@ bool Analyzer::go_to(const ast::Goto &node, Span span, Action &out)
         return false;
     }
     if (!unit_.program_table.valid()) {
-        MapSpec spec{.name = "programs", .kind = MapKind::prog_array, .span = span};
+        MapSpec spec{.name = free_map_name(unit_.maps, "programs"), .kind = MapKind::prog_array, .span = span};
         spec.key = spec.value = {"", 4, {{"", FieldFormat::number, 0, 4, false}}};
         spec.max_entries = static_cast<std::uint32_t>(program_numbers_.size());
         unit_.program_table = unit_.maps.add(std::move(spec));
@@ -458,7 +456,7 @@ void Analyzer::finish_program(Program &program)
     warn_of_shadows(program);
     if (!options_.rule_counters || next == 1)
         return;
-    const auto name = fmt::format("hits_{}", program.name).substr(0, longest_program_name);
+    const auto name = free_map_name(unit_.maps, fmt::format("hits_{}", program.name));
     MapSpec spec{.name = name, .kind = MapKind::percpu_array, .span = program.span};
     spec.key = {"", 4, {{"", FieldFormat::number, 0, 4, false}}};
     spec.value = {

@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 #include <linux/bpf.h>
 
+#include <set>
+
 #include <algorithm>
 
 using namespace xdpf;
@@ -216,6 +218,26 @@ TEST_CASE("instructions run, too")
     CHECK(there.redirect_map == map_named(compilation, "socks"));
     CHECK(there.redirect_key == 3);
     CHECK(interpreter.run(frame(2), {.rx_queue = 4}).verdict == XDP_PASS);
+}
+
+TEST_CASE("maps that the compiler makes have names of their own, of which the kernel keeps all")
+{
+    const std::string rules =
+        "{ match ethernet.type == 1 and exceeds(1/s, burst 1) -> drop match udp -> goto other }\n";
+    const auto compilation =
+        compile("defmap hits_other : array<u64>[1]\ndefmap programs : array<u64>[1]\ndefmap rate_3 : array<u64>[1]\n"
+                "defprogram abcdefghijklmn1 " +
+                    rules + "defprogram abcdefghijklmn2 " + rules + "defprogram other { match udp -> drop }\n",
+                "p.xdpf", {.rule_counters = true, .verdict_counters = true});
+    REQUIRE(compilation.ok());
+    std::set<std::string> names;
+    for (const MapSpec &map : compilation.image().maps) {
+        CHECK(map.name.size() <= 15);
+        CHECK_MESSAGE(names.insert(map.name).second, map.name);
+    }
+    CHECK(names.contains("hits_abcdefgh_2"));
+    CHECK(names.contains("hits_other_2"));
+    CHECK(names.contains("programs_2"));
 }
 
 TEST_CASE("verdicts are counted where that is asked for, of programs of an interface, whatever decides")
