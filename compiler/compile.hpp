@@ -27,8 +27,8 @@ enum class Backend : std::uint8_t { own, llvm };
 
 struct CompileOptions {
     bool optimize = true;
-    bool rule_counters = false;    // each rule counts its packets: ProgramImage::rule_counters
-    std::uint32_t table_bytes = 0; // the size of the map for rules from files; 0: as they need
+    bool rule_counters = false; // each rule counts its packets: ProgramImage::rule_counters
+    TableBytes table_bytes{};   // for others that shall take the place of rules from files
     Backend backend = Backend::own;
     // Programs of an interface count what they decide: Image::verdict_counters. `asm` ends by itself, uncounted.
     bool verdict_counters = false;

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +19,9 @@ namespace xdpf {
 constexpr std::size_t most_program_maps = 64; // MAX_USED_MAPS of the kernel's verifier
 
 using MapId = Id<struct MapTag>;
+
+// By program: the size of its map for rules from files. As much as they need, and room for more, where it is not said.
+using TableBytes = std::map<std::string, std::uint32_t, std::less<>>;
 
 enum class MapKind : std::uint8_t {
 #define XDPF_MAP_KIND(name, bpf_type, traits) name,

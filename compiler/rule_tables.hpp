@@ -27,11 +27,13 @@ inline constexpr std::size_t sets_at = 20;      // u32: 1, or 2 where another se
     return spec.internal && spec.data && spec.name.starts_with(map_name);
 }
 
-// The map of an image's rules; null where it has none.
-[[nodiscard]] inline const MapSpec *find(const Image &image)
+// The map of a program's rules; null where it has none.
+[[nodiscard]] inline const MapSpec *find(const Image &image, const ProgramImage &program)
 {
-    const auto found = std::ranges::find_if(image.maps, is_one);
-    return found == image.maps.end() ? nullptr : &*found;
+    for (const MapReference &reference : program.map_references)
+        if (const MapSpec &spec = image.maps[reference.map.value]; is_one(spec))
+            return &spec;
+    return nullptr;
 }
 
 } // namespace xdpf::rule_tables

@@ -42,11 +42,13 @@ std::optional<ir::Program> Emitter::run()
         packet_end_ = next.known.end;
         emit(next.node, std::move(next.known));
     }
-    tables_.finish(program_, maps_, options_.table_bytes);
+    const auto given = options_.table_bytes.find(source_.name);
+    const std::uint32_t table_bytes = given == options_.table_bytes.end() ? 0 : given->second;
+    tables_.finish(program_, maps_, table_bytes);
     if (tables_.overflow != 0)
-        diagnostics_.report(Kind::too_large, source_.span, source_.name,
-                            fmt::format("its tables take {} bytes, and there is room for {}", tables_.overflow,
-                                        options_.table_bytes / 2));
+        diagnostics_.report(
+            Kind::too_large, source_.span, source_.name,
+            fmt::format("its tables take {} bytes, and there is room for {}", tables_.overflow, table_bytes / 2));
     program_.by_rule = graph_.runs.empty();
     ir::put_in_order(program_);
     ir::settle_packet_bounds(program_);

@@ -31,8 +31,8 @@ struct LowerOptions {
     // Long runs of rules become a tree of comparisons, or tables in a map (classify.cpp); otherwise each rule is tested
     // after the one before, and the instruction that decides stands for its own rule.
     bool classify = true;
-    std::uint32_t table_bytes = 0;         // of the map that holds rules from a file; 0: as many as they need, twice
-    std::vector<RunForm> *forms = nullptr; // gets what became of each run
+    TableBytes table_bytes{};
+    std::vector<RunForm> *forms = nullptr;                // gets what became of each run
     const std::vector<sema::Program> *programs = nullptr; // in place of the unit's, of which they are made
     // Gets the programs that become far too large, and that are left out. Without it the first of them is the end.
     std::vector<std::size_t> *given_up = nullptr;

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace xdpf::cli {
 
 int replace_rules(RulesOptions options)
@@ -13,7 +15,7 @@ int replace_rules(RulesOptions options)
     auto tables = runtime::RuleTables::of_interface(options.interface);
     if (!tables)
         return report_failure(tables.error(), options.json);
-    options.source.table_bytes = tables->size();
+    options.source.table_bytes = tables->sizes();
     options.source.verdict_counters = true; // as `xdpf run` does, unless it was told not to
     Compilation compilation = compile_source(options.source);
     if (compilation.ok())
@@ -31,7 +33,9 @@ int replace_rules(RulesOptions options)
     const auto generation = tables->replace(compilation.image());
     if (!generation)
         return report_failure(generation.error(), options.json);
-    const std::size_t rules = compilation.image().programs.front().rules.size();
+    const auto program =
+        std::ranges::find(compilation.image().programs, tables->program(), &ProgramImage::name); // which was matched
+    const std::size_t rules = program->rules.size();
     if (options.json)
         fmt::print("{}", on_one_line({{"interface", options.interface},
                                       {"rules", rules},
@@ -39,7 +43,8 @@ int replace_rules(RulesOptions options)
                                       {"map_id", tables->map_id()},
                                       {"error", nullptr}}));
     else
-        fmt::print("{}: {} rules in force, generation {}\n", options.interface, rules, *generation);
+        fmt::print("{}: {} rule{} in force, generation {}\n", options.interface, rules, rules == 1 ? "" : "s",
+                   *generation);
     return exit_ok;
 }
 

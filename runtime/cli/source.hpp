@@ -16,7 +16,7 @@ struct SourceOptions {
     Format format = Format::text;
     bool optimize = true;
     bool rule_counters = false; // as CompileOptions, the next one, too
-    std::uint32_t table_bytes = 0;
+    TableBytes table_bytes{};
     Backend backend = Backend::own;
     // As CompileOptions; left out where the program would be too large with them: Image::verdict_counters says.
     bool verdict_counters = false;

@@ -255,9 +255,10 @@ TEST_CASE("a large table of intervals leaves rules from a file the room to grow"
     const auto beside = made.compile({});
     REQUIRE(alone.ok());
     REQUIRE(beside.ok());
-    const auto &table = xdpf::rule_tables::find(alone.image())->initial;
+    const auto &table = xdpf::rule_tables::find(alone.image(), alone.image().programs[0])->initial;
     std::uint32_t room = 0;
-    std::memcpy(&room, &xdpf::rule_tables::find(beside.image())->initial[xdpf::rule_tables::room_at], sizeof room);
+    const auto &shared = xdpf::rule_tables::find(beside.image(), beside.image().programs[0])->initial;
+    std::memcpy(&room, &shared[xdpf::rule_tables::room_at], sizeof room);
     CHECK(table.size() > 32'000);
     CHECK(room >= table.size() + 30'000);
 }
