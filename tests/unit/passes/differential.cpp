@@ -139,10 +139,11 @@ TEST_CASE("no pass mistakes a byte for what it was, or one pointer for another")
                 FAIL(fmt::format("seed {} pass {}\nbefore:\n{}after:\n{}{}", seed, pass.name, to_text(before),
                                  to_text(on), findings(on)));
         };
-        for (const passes::Pass &pass : passes::pipeline()) {
-            Module alone = *module;
-            run(pass, alone);
-        }
+        if (seed % 4 == 0) // each of what it may meet somewhere
+            for (const passes::Pass &pass : passes::pipeline()) {
+                Module alone = *module;
+                run(pass, alone);
+            }
         for (const passes::Pass &pass : passes::pipeline())
             run(pass, *module);
     }
