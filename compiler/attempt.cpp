@@ -81,8 +81,7 @@ public:
     Attempt run()
     {
         lower_all();
-        if (split_.programs.empty())
-            check_gotos(state_.unit, made_.module, made_.diagnostics);
+        check_gotos(programs_, made_.module, made_.diagnostics);
         if (made_.diagnostics.has_errors())
             return std::move(made_);
         if (options_.verdict_counters)

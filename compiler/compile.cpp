@@ -41,6 +41,8 @@ void assemble(Compilation::State &state)
     }
 }
 
+constexpr std::string_view is_bound = "it reads receive metadata, and such a program is bound to its interface";
+
 // Nothing where a part would not be taken by the kernel's tables of programs, or there is no such error.
 std::string why_not_split(const sema::Unit &unit, const Attempt &whole)
 {
@@ -50,7 +52,7 @@ std::string why_not_split(const sema::Unit &unit, const Attempt &whole)
         if (unit.programs[i].place != ProgramImage::Place::interface)
             return "it runs at the entries of a map";
         if (whole.is_complete && reads_metadata(whole.module.programs[i]))
-            return "it reads receive metadata, and such a program is bound to its interface";
+            return std::string(is_bound);
     }
     return {};
 }
@@ -141,8 +143,14 @@ std::optional<Attempt> split(Compilation::State &state, const CompileOptions &op
             continue;
         if (!made.is_complete)
             why_not = "a part of it would be too large, too";
-        if (made.diagnostics.has_errors())
+        else if (std::ranges::any_of(made.module.programs, reads_metadata) && !whole.is_complete)
+            why_not = is_bound; // which of them did, was not to be seen before
+        if (made.diagnostics.has_errors()) {
+            for (const Diagnostic &one : made.diagnostics.all())
+                if (one.kind == Kind::bad_goto && why_not.empty()) // of what was not there to be checked before
+                    state.diagnostics.add(one);
             break;
+        }
         if (const std::size_t row = longest_row(made.module); row > most_in_a_row) {
             why_not = too_many_in_a_row(row);
             break;

@@ -38,14 +38,14 @@ private:
 
 class Check {
 public:
-    Check(const sema::Unit &unit, const ir::Module &module, Diagnostics &diagnostics)
-        : unit_(unit), module_(module), diagnostics_(diagnostics)
+    Check(const std::vector<sema::Program> &programs, const ir::Module &module, Diagnostics &diagnostics)
+        : programs_(programs), module_(module), diagnostics_(diagnostics)
     {
     }
 
     void run()
     {
-        if (module_.programs.size() != unit_.programs.size())
+        if (module_.programs.size() != programs_.size())
             return; // lowering ended at a program that is too large, and said so
         for (std::size_t from = 0; from < module_.programs.size(); ++from)
             each_instruction(module_.programs[from], ir::Op::tail_call,
@@ -55,8 +55,8 @@ public:
 private:
     void check(std::size_t from, std::size_t to, Span span)
     {
-        const sema::Program &first = unit_.programs[from];
-        const sema::Program &second = unit_.programs[to];
+        const sema::Program &first = programs_[from];
+        const sema::Program &second = programs_[to];
         if (first.place != ProgramImage::Place::interface || second.place != first.place) {
             const bool at_entry = first.place != ProgramImage::Place::interface;
             report(span, first, second,
@@ -81,7 +81,7 @@ private:
         return diagnostics_.report(Kind::bad_goto, span, first.name, second.name, why);
     }
 
-    const sema::Unit &unit_;
+    const std::vector<sema::Program> &programs_;
     const ir::Module &module_;
     Diagnostics &diagnostics_;
 };
@@ -114,9 +114,9 @@ std::vector<std::size_t> goes_on_with(const ir::Program &program)
     return out;
 }
 
-void check_gotos(const sema::Unit &unit, const ir::Module &module, Diagnostics &diagnostics)
+void check_gotos(const std::vector<sema::Program> &programs, const ir::Module &module, Diagnostics &diagnostics)
 {
-    Check(unit, module, diagnostics).run();
+    Check(programs, module, diagnostics).run();
 }
 
 } // namespace xdpf

@@ -21,6 +21,6 @@ namespace xdpf {
 [[nodiscard]] std::size_t longest_row(const ir::Module &module);
 
 // Reports each `goto` between programs that the kernel would not let go on with each other.
-void check_gotos(const sema::Unit &unit, const ir::Module &module, Diagnostics &diagnostics);
+void check_gotos(const std::vector<sema::Program> &programs, const ir::Module &module, Diagnostics &diagnostics);
 
 } // namespace xdpf

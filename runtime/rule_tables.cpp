@@ -105,7 +105,6 @@ void add_programs(int table, std::uint32_t entries, std::vector<std::uint32_t> &
             to.push_back(id);
 }
 
-// MAX_USED_MAPS is 64.
 Result<std::vector<std::uint32_t>> maps_of(int program, bpf_prog_info &info)
 {
     std::vector<std::uint32_t> ids(most_program_maps);
