@@ -195,6 +195,8 @@ bool RuleTables::reads_alike(const Mapped &value, const Table &table, const MapS
 
 Result<bool> RuleTables::match(const Image &image) const
 {
+    if (std::ranges::find(image.programs, program_, &ProgramImage::name) == image.programs.end())
+        return false;
     for (const Table &table : tables_) {
         const Mapped value(table.map.get(), table.size);
         if (!value)

@@ -63,6 +63,10 @@ replace
 passed 6003
 dropped 6004
 
+sed -i 's/defprogram a/defprogram other/' program.xdpf
+inside "$xdpf" rules replace program.xdpf -i veth0 >out 2>err && fail "another program's rules were taken"
+grep -q 'the program that runs is another one' err || fail "no reason"
+
 # ---- parts of one that was split -------------------------------------------------------------------------------------
 {
     echo 'match from "one.csv"'
